@@ -1,0 +1,46 @@
+"""The one exception that crosses our own layers.
+
+A ``RegproxyError`` says what kind of trouble it is, in a word that a program can match, and has a text that
+may be shown to a client. What must stay private (paths, upstream bodies, credentials) goes into ``detail``,
+which only the log sees. The map from kinds to HTTP is in ``web/errors.py`` and nowhere else; the map from
+Twisted's and OpenSSL's exceptions to kinds is in ``upstream/failures.py``.
+"""
+
+from enum import Enum
+
+
+class Kind(Enum):
+    """What went wrong, seen from the one who asked."""
+
+    INVALID = "invalid"
+    UNAUTHENTICATED = "unauthenticated"
+    DENIED = "denied"
+    NOT_FOUND = "not-found"
+    METHOD_NOT_ALLOWED = "method-not-allowed"
+    CONFLICT = "conflict"
+    TOO_LARGE = "too-large"
+    UNSATISFIABLE_RANGE = "unsatisfiable-range"
+    UPSTREAM_DOWN = "upstream-down"
+    UPSTREAM_SLOW = "upstream-slow"
+    UPSTREAM_BAD = "upstream-bad"
+    INTEGRITY = "integrity"
+    STORAGE = "storage"
+
+
+class RegproxyError(Exception):
+    """Trouble that somebody above can do something about.
+
+    Attributes:
+        kind: matched by callers and mapped to a status.
+        text: one line for the client: no path of ours, no credential, no upstream body.
+        detail: for the log only.
+    """
+
+    def __init__(self, kind: Kind, text: str, *, detail: str = "") -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.text = text
+        self.detail = detail
+
+    def __repr__(self) -> str:
+        return f"RegproxyError({self.kind.value}: {self.text})"

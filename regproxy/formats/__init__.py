@@ -1,0 +1,1 @@
+"""One folder for each packaging format; each exports ``FORMAT`` (``repo.interface.Format``)."""

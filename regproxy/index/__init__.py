@@ -1,0 +1,1 @@
+"""What is known about the bytes: ``interface`` says what an index is, the other modules are indexes."""

@@ -1,0 +1,95 @@
+"""What an index of nodes is. ``tests/conformance/index.py`` is what it means; every index passes it.
+
+Reads by primary key return at once: they run in the reactor. Writes return a Deferred that fires when the change is
+committed and every later read sees it; writes are applied in the order in which they were asked for.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from regproxy.model.digest import Digest
+from regproxy.model.node import Negative, Node
+
+
+@frozen
+class BlobRow:
+    """What the index knows of one blob.
+
+    Attributes:
+        sha256, size: of its bytes.
+        synced: it survives a power loss; one that may not is hashed again at first open after an unclean stop.
+        last_used: seconds since the epoch, a few seconds late.
+    """
+
+    sha256: str
+    size: int
+    synced: bool
+    last_used: float
+
+
+class Index(Protocol):
+    """Nodes, blobs, aliases of digests, negative answers and a few remembered words."""
+
+    def start(self) -> None:
+        """Open it, upgrading the schema. Blocks. ``RegproxyError`` for a schema that is newer than this program."""
+
+    def close(self) -> Deferred[None]:
+        """Commit what is pending, note that the stop was clean, and close."""
+
+    @property
+    def was_clean(self) -> bool:
+        """Whether the previous run closed it; False after a crash."""
+
+    def node(self, repository: str, path: str) -> Node | None:
+        """One node."""
+
+    def nodes(self, repository: str, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[Node]:
+        """Nodes of a repository whose paths start with ``prefix`` and sort behind ``after``, in the order of their paths."""
+
+    def blob(self, sha256: str) -> BlobRow | None:
+        """One blob."""
+
+    def blob_of(self, digest: Digest) -> str | None:
+        """The SHA-256 of the blob that is known to have this digest."""
+
+    def negative(self, repository: str, path: str) -> Negative | None:
+        """A negative answer, expired or not."""
+
+    def word(self, name: str) -> str | None:
+        """A remembered word."""
+
+    def put(self, node: Node, *, synced: bool, digests: Sequence[Digest] = ()) -> Deferred[None]:
+        """Add or replace a node with its blob's row and aliases, and drop a negative answer for its path, as one step."""
+
+    def refresh(self, node: Node) -> Deferred[None]:
+        """Replace what is known about a node that upstream has confirmed; nothing if it has gone or has another blob by now."""
+
+    def used(self, repository: str, path: str, sha256: str, when: float) -> None:
+        """Count one download. Kept in memory and written every few seconds."""
+
+    def remove(self, repository: str, path: str) -> Deferred[bool]:
+        """Remove a node; its blob's row stays until ``forget``. False if there was none."""
+
+    def deny(self, negative: Negative) -> Deferred[None]:
+        """Remember a negative answer."""
+
+    def synced(self, sha256: str) -> Deferred[None]:
+        """Note that a blob is durable."""
+
+    def unsynced(self) -> Sequence[str]:
+        """Blobs that are not known to be durable."""
+
+    def unreferenced(self, limit: int = 1000) -> Sequence[BlobRow]:
+        """Blobs that no node names, least recently used first."""
+
+    def forget(self, sha256: str) -> Deferred[bool]:
+        """Remove a blob's row and aliases, unless a node names it (then False)."""
+
+    def each_blob(self) -> Iterator[BlobRow]:
+        """Every blob's row; may be slow."""
+
+    def remember(self, name: str, word: str) -> Deferred[None]:
+        """Keep a word."""

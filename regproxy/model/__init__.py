@@ -1,0 +1,1 @@
+"""Pure values and rules: no reactor, no file, no socket."""

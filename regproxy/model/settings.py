@@ -1,0 +1,200 @@
+"""The configuration as typed values: the sections of the file, and the keys of a repository.
+
+Repository keys are those of the Repository Configuration JSON, unchanged, plus our own. ``None`` means that the operator
+set nothing and our default (``docs/guide/configuration.md``) holds; an explicit value is obeyed. Keys that are accepted for
+compatibility but mean nothing here yet are kept and returned like the others.
+"""
+
+from typing import Literal
+
+import msgspec
+
+
+class _Section(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A table of the file: camelCase keys, unknown ones refused."""
+
+
+class CustomHeader(_Section):
+    """One of ``customHttpHeaders``."""
+
+    name: str
+    value: str
+    sensitive: bool = False
+
+
+class RepositorySettings(_Section):
+    """One ``[[repository]]``."""
+
+    key: str
+    rclass: Literal["remote"]
+    package_type: str = "generic"
+    description: str = ""
+    notes: str = ""
+    project_key: str = ""
+    environments: tuple[str, ...] = ()
+    includes_pattern: str = "**/*"
+    excludes_pattern: str = ""
+    repo_layout_ref: str = ""
+
+    # Where upstream is, and who we are to it.
+    url: str = ""
+    username: str = ""
+    password: str = ""
+    password_file: str = ""
+    token: str = ""
+    token_file: str = ""
+    proxy: str = ""
+    disable_proxy: bool = False
+    client_tls_certificate: str = ""
+    ca_file: str = ""
+    enable_token_authentication: bool | None = None
+    allow_any_host_auth: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    query_params: str = ""
+    custom_http_headers: tuple[CustomHeader, ...] = ()
+    local_address: str = ""
+    max_connections: int | None = None
+
+    # How patient we are, and what is believed for how long.
+    socket_timeout_millis: int | None = None
+    retrieval_cache_period_secs: int | None = None
+    metadata_retrieval_timeout_secs: float | None = None
+    missed_retrieval_cache_period_secs: int | None = None
+    assumed_offline_period_secs: int | None = None
+    hard_fail: bool = False
+    offline: bool = False
+    blacked_out: bool = False
+
+    # What is stored, and how it is checked.
+    store_artifacts_locally: bool = True
+    max_bytes: str = ""
+    landing: Literal["continue", "park", "abandon"] = "continue"
+    segments: int = 1
+    segment_threshold: str = "64MiB"
+    remote_repo_checksum_policy_type: Literal["generate-if-absent", "fail", "ignore-and-generate", "pass-thru"] = (
+        "generate-if-absent"
+    )
+    block_mismatching_mime_types: bool = True
+    mismatching_mime_types_override_list: str = ""
+    bypass_head_requests: bool = False
+    propagate_query_params: bool = False
+    unused_artifacts_cleanup_period_hours: int = 0
+
+    # Accepted, kept and returned; they act with the parts of regproxy that they belong to.
+    remote_repo_layout_ref: str = ""
+    priority_resolution: bool = False
+    list_remote_folder_items: bool = False
+    content_synchronisation: dict[str, object] = msgspec.field(default_factory=dict)
+    share_configuration: bool = False
+    synchronize_properties: bool = False
+    enable_cookie_management: bool = False
+    property_sets: tuple[str, ...] = ()
+    archive_browsing_enabled: bool = False
+    xray_index: bool = False
+    download_redirect: bool = False
+    cdn_redirect: bool = False
+    disable_url_normalization: bool = False
+    curated: bool = False
+    pass_through: bool = False
+    failed_retrieval_cache_period_secs: int | None = None
+    unused_artifacts_cleanup_enabled: bool = False
+    fetch_jars_eagerly: bool = False
+    fetch_sources_eagerly: bool = False
+    handle_releases: bool = True
+    handle_snapshots: bool = True
+    max_unique_snapshots: int = 0
+    suppress_pom_consistency_checks: bool = False
+    reject_invalid_jars: bool = False
+    retrieve_sha256_from_server: bool = False
+    block_pushing_schema1: bool = False
+    external_dependencies_enabled: bool = False
+    external_dependencies_patterns: tuple[str, ...] = ()
+    docker_project_id: str = ""
+    py_pi_registry_url: str = msgspec.field(default="", name="pyPIRegistryUrl")
+    py_pi_repository_suffix: str = msgspec.field(default="simple", name="pyPIRepositorySuffix")
+
+
+class Listener(_Section):
+    """One ``[[server.listener]]``: TLS from PEM files that are read again when they change."""
+
+    address: str
+    certificate: str
+    key: str
+    client_ca: str = ""
+
+
+class Server(_Section):
+    """``[server]``."""
+
+    listen: tuple[str, ...] = ("tcp:8081:interface=127.0.0.1",)
+    listener: tuple[Listener, ...] = ()
+    base_url: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    workers: int = 1
+    data_dir: str = "var"
+    sendfile: Literal["auto", "off"] = "auto"
+
+
+class Store(_Section):
+    """``[store]``."""
+
+    type: Literal["disk"] = "disk"
+    max_bytes: str = ""
+
+
+class IndexSection(_Section):
+    """``[index]``."""
+
+    type: Literal["sqlite"] = "sqlite"
+
+
+class Access(_Section):
+    """``[access]``."""
+
+    anonymous: bool = True
+
+
+class Docker(_Section):
+    """``[docker]``: what stands behind addresses that name no repository."""
+
+    default_repository: str = ""
+    namespaces: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class ClientCertificate(_Section):
+    """One ``[[certificate]]``: what ``clientTlsCertificate`` names; PEM files that are read again when they change."""
+
+    alias: str
+    certificate: str
+    key: str
+
+
+class Proxy(_Section):
+    """One ``[[proxy]]``: what a repository's ``proxy`` names; an HTTP proxy that knows CONNECT."""
+
+    key: str
+    url: str
+    username: str = ""
+    password: str = ""
+    password_file: str = ""
+
+
+class Log(_Section):
+    """``[log]``."""
+
+    access: Literal["json", "off"] = "json"
+    access_file: str = ""
+
+
+class Configuration(_Section):
+    """The whole file."""
+
+    server: Server = Server()
+    store: Store = Store()
+    index: IndexSection = IndexSection()
+    access: Access = Access()
+    docker: Docker = Docker()
+    log: Log = Log()
+    certificate: tuple[ClientCertificate, ...] = ()
+    proxy: tuple[Proxy, ...] = ()
+    repository: tuple[RepositorySettings, ...] = ()

@@ -1,0 +1,199 @@
+"""What a repository is to a format, what a format is to a repository, and the answers that pass between them.
+
+``Answer`` is a closed union: ``web/respond.py`` matches it once, exhaustively. A format asks ``Repository.resolve`` for what its
+client wants, may replace a document's bytes by its own rendering (``Text``), and hands the answer on.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Protocol
+
+from attrs import frozen
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource
+
+from regproxy.model.fetch import Fetch
+from regproxy.model.head import Head
+from regproxy.model.headers import Headers
+from regproxy.model.settings import RepositorySettings
+from regproxy.model.want import Want
+from regproxy.stream.source import Readable
+
+
+class Origin(Enum):
+    """Where the bytes of an answer come from, as ``X-Regproxy-Cache`` and the access log say it."""
+
+    HIT = "hit"
+    FILL = "fill"
+    JOINED = "joined"
+    STALE = "stale"
+    PASS = "pass"  # noqa: S105 - not a password
+    LOCAL = "local"
+
+
+@frozen
+class Body:
+    """An artifact, stored or still arriving. Whoever is given it sends it, or calls ``readable.release()``, once.
+
+    Attributes:
+        age: seconds since upstream confirmed it, if it comes from the cache.
+        resumable: False after an integrity failure at this path: a Range that does not begin at 0 is then answered in full.
+    """
+
+    head: Head
+    readable: Readable
+    origin: Origin
+    age: int | None = None
+    resumable: bool = True
+
+
+@frozen
+class Described:
+    """The head alone: the answer to a HEAD for which no body is at hand."""
+
+    head: Head
+    origin: Origin
+    age: int | None = None
+
+
+@frozen
+class Text:
+    """Bytes made here: a rendered document, a listing, an answer of an API."""
+
+    body: bytes
+    media_type: str
+    etag: str | None = None
+    last_modified: str | None = None
+    headers: Headers = Headers()
+    status: int = 200
+    origin: Origin = Origin.LOCAL
+    age: int | None = None
+
+
+@frozen
+class Elsewhere:
+    """A redirect to another address of this server: a path below the origin, with the prefix that the client used."""
+
+    location: str
+    status: int = 307
+
+
+@frozen
+class Missing:
+    """Known not to exist. ``kept``: headers of upstream's answer that the format asked to keep."""
+
+    reason: str
+    kept: Headers = Headers()
+
+
+@frozen
+class Refused:
+    """Exists perhaps, but not for this client: 401, 403, 400, 405, 416 or whatever ``status`` says."""
+
+    status: int
+    reason: str
+    kept: Headers = Headers()
+
+
+@frozen
+class Unavailable:
+    """Cannot be had now: 429, 502, 503 or 504."""
+
+    status: int
+    reason: str
+    retry_after: int | None = None
+    kept: Headers = Headers()
+
+
+Answer = Body | Described | Text | Elsewhere | Missing | Refused | Unavailable
+
+
+class Repository(Protocol):
+    """One repository."""
+
+    @property
+    def key(self) -> str:
+        """Its name in addresses."""
+
+    @property
+    def settings(self) -> RepositorySettings:
+        """Its configuration."""
+
+    async def resolve(self, want: Want) -> Answer:
+        """Find what is wanted; returns when the head of the answer is known. A ``Body`` must be sent or released.
+
+        Never raises for what an upstream did: that is an answer. ``RegproxyError`` for bad input only.
+        """
+
+
+class Serving(Protocol):
+    """What a format's routes are given to serve one repository with."""
+
+    @property
+    def repository(self) -> Repository:
+        """The one they serve."""
+
+    async def send(self, request: IRequest, answer: Answer) -> None:
+        """Write an answer: status, headers, conditionals, ranges, body; returns when it is sent or the client has gone."""
+
+    def base_url(self, request: IRequest) -> str:
+        """The external address of this server for this client, with the prefix that it used: no slash at the end."""
+
+    async def read(self, answer: Body, limit: int) -> bytes:
+        """Read a stored document as a whole and release it; ``RegproxyError`` (TOO_LARGE) beyond ``limit`` bytes."""
+
+
+class Find(Protocol):
+    """Finds repositories by what an address says."""
+
+    def __call__(self, key: str) -> Serving | None:
+        """The repository with this key, ``…-cache`` companions included."""
+
+    def for_upstream(self, host: str) -> Serving | None:
+        """The repository that ``[docker.namespaces]`` maps a host to."""
+
+    def default(self) -> Serving | None:
+        """The repository behind bare ``/v2/…``."""
+
+
+class Format(Protocol):
+    """One packaging format: a folder below ``formats/`` whose package exports ``FORMAT``."""
+
+    @property
+    def package_types(self) -> frozenset[str]:
+        """The values of ``packageType`` that it serves."""
+
+    @property
+    def api(self) -> str | None:
+        """The word in ``/api/{word}/{repo}/…``; None if it is served at ``/{repo}/…`` only."""
+
+    @property
+    def auto(self) -> "AutoUrl | None":
+        """How to ask this machine's own client for its registry, for ``url = "auto"``."""
+
+    def resource(self, serving: Serving) -> IResource:
+        """Make the resource that serves one repository, below its address of this format."""
+
+    def mounts(self, find: Find) -> Mapping[bytes, IResource]:
+        """Further top-level addresses (``/v2``)."""
+
+    def plan(self, want: Want, settings: RepositorySettings) -> Fetch:
+        """How to get a want from upstream: ``settings.url`` and the want say it all. Pure."""
+
+    def failure(self, answer: Missing | Refused | Unavailable) -> Text:
+        """Write a refusal in the shape that this format's clients show; status, kept headers and Retry-After included."""
+
+
+@frozen
+class AutoUrl:
+    """Programs to run, in order, until one exits with 0 and ``read`` finds a URL in what it printed."""
+
+    commands: Sequence[Sequence[str]]
+    read: "ReadUrl"
+
+
+class ReadUrl(Protocol):
+    """Finds the registry's URL in a client's own words."""
+
+    def __call__(self, printed: str) -> str | None:
+        """The URL, or None if there is none in it."""

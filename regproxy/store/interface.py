@@ -1,0 +1,53 @@
+"""What a store of blobs is. ``tests/conformance/store.py`` is what it means; every store passes it."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from attrs import frozen
+
+from regproxy.stream.source import BlobReader, BlobWriter
+
+
+@frozen
+class BlobStat:
+    """One stored blob: its name, its size, and when its file was last changed (seconds since the epoch)."""
+
+    sha256: str
+    size: int
+    modified: float
+
+
+@frozen
+class Space:
+    """Bytes of the file system that holds the store."""
+
+    total: int
+    free: int
+
+
+class BlobStore(Protocol):
+    """Blobs by the hexadecimal SHA-256 of their bytes."""
+
+    def open(self, sha256: str) -> BlobReader | None:
+        """Open for reading; None if it is not there. Fast enough for the reactor: one open, one fstat."""
+
+    def create(self, length: int | None) -> BlobWriter:
+        """Begin a blob. Blocks. ``length``, if known, is reserved; ``OSError`` (ENOSPC) if it does not fit."""
+
+    def delete(self, sha256: str) -> bool:
+        """Remove it; readers that have it open go on. Blocks. False if it was not there."""
+
+    def quarantine(self, sha256: str) -> bool:
+        """Take a blob that does not match its name out of sight, but keep its bytes for inspection. Blocks."""
+
+    def sync(self, sha256: str) -> None:
+        """Make a blob that was committed without ``durable`` survive a power loss. Blocks. ``OSError`` if it is gone."""
+
+    def each(self) -> Iterator[BlobStat]:
+        """Every blob, in no order. Blocks between steps; what is added or deleted meanwhile may or may not be seen."""
+
+    def recover(self) -> int:
+        """At the start, before anything else: remove what a crash left behind. Blocks. Returns the bytes reclaimed."""
+
+    def space(self) -> Space:
+        """Look at the file system. Fast."""

@@ -1,0 +1,1 @@
+"""What is recorded: the access log and the metrics."""

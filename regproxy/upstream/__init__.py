@@ -1,0 +1,1 @@
+"""One object per configured remote: connections, credentials, redirects, health."""

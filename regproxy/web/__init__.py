@@ -1,0 +1,1 @@
+"""The HTTP server's kit; it knows no format."""
