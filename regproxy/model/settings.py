@@ -14,7 +14,7 @@ class _Section(msgspec.Struct, rename="camel", forbid_unknown_fields=True, froze
     """A table of the file: camelCase keys, unknown ones refused."""
 
 
-class CustomHeader(_Section):
+class CustomHeader(_Section, frozen=True):
     """One of ``customHttpHeaders``."""
 
     name: str
@@ -22,7 +22,7 @@ class CustomHeader(_Section):
     sensitive: bool = False
 
 
-class RepositorySettings(_Section):
+class RepositorySettings(_Section, frozen=True):
     """One ``[[repository]]``."""
 
     key: str
@@ -114,7 +114,7 @@ class RepositorySettings(_Section):
     py_pi_repository_suffix: str = msgspec.field(default="simple", name="pyPIRepositorySuffix")
 
 
-class Listener(_Section):
+class Listener(_Section, frozen=True):
     """One ``[[server.listener]]``: TLS from PEM files that are read again when they change."""
 
     address: str
@@ -123,7 +123,7 @@ class Listener(_Section):
     client_ca: str = ""
 
 
-class Server(_Section):
+class Server(_Section, frozen=True):
     """``[server]``."""
 
     listen: tuple[str, ...] = ("tcp:8081:interface=127.0.0.1",)
@@ -135,33 +135,33 @@ class Server(_Section):
     sendfile: Literal["auto", "off"] = "auto"
 
 
-class Store(_Section):
+class Store(_Section, frozen=True):
     """``[store]``."""
 
     type: Literal["disk"] = "disk"
     max_bytes: str = ""
 
 
-class IndexSection(_Section):
+class IndexSection(_Section, frozen=True):
     """``[index]``."""
 
     type: Literal["sqlite"] = "sqlite"
 
 
-class Access(_Section):
+class Access(_Section, frozen=True):
     """``[access]``."""
 
     anonymous: bool = True
 
 
-class Docker(_Section):
+class Docker(_Section, frozen=True):
     """``[docker]``: what stands behind addresses that name no repository."""
 
     default_repository: str = ""
     namespaces: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class ClientCertificate(_Section):
+class ClientCertificate(_Section, frozen=True):
     """One ``[[certificate]]``: what ``clientTlsCertificate`` names; PEM files that are read again when they change."""
 
     alias: str
@@ -169,7 +169,7 @@ class ClientCertificate(_Section):
     key: str
 
 
-class Proxy(_Section):
+class Proxy(_Section, frozen=True):
     """One ``[[proxy]]``: what a repository's ``proxy`` names; an HTTP proxy that knows CONNECT."""
 
     key: str
@@ -179,14 +179,14 @@ class Proxy(_Section):
     password_file: str = ""
 
 
-class Log(_Section):
+class Log(_Section, frozen=True):
     """``[log]``."""
 
     access: Literal["json", "off"] = "json"
     access_file: str = ""
 
 
-class Configuration(_Section):
+class Configuration(_Section, frozen=True):
     """The whole file."""
 
     server: Server = Server()
