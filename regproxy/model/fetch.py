@@ -69,6 +69,22 @@ def announced(hops: Sequence[Hop], keep: frozenset[str] = frozenset(), digest: D
 
 
 @frozen
+class Probe:
+    """How to find out by a HEAD whether a stale copy is still what upstream has, where a GET costs more (a registry's tags).
+
+    While a stale copy is held, a HEAD goes to the url of the ``Fetch``; if nothing changed the copy is fresh again, otherwise a
+    GET follows.
+
+    Attributes:
+        headers: of the HEAD, in place of those of the ``Fetch``.
+        unchanged: the head of the stored copy and the hops of the HEAD's 200 → whether they mean the same bytes.
+    """
+
+    headers: Headers
+    unchanged: Callable[[Head, Sequence[Hop]], bool]
+
+
+@frozen
 class Fetch:
     """A plan to get one want from upstream.
 
@@ -80,6 +96,8 @@ class Fetch:
         keep: headers of an *error* answer that the format wants to see again (``X-Error-Code`` and the like).
         sidecar: where else the digest stands.
         accept_html: an HTML body is what is asked for, not a login page in place of it.
+        probe: how a stale copy is revalidated; None: by a conditional GET.
+        scope: for registries: the repository name that a token is asked for.
     """
 
     url: str
@@ -89,3 +107,5 @@ class Fetch:
     keep: frozenset[str] = frozenset()
     sidecar: Sidecar | None = None
     accept_html: bool = False
+    probe: Probe | None = None
+    scope: str = ""
