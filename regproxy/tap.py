@@ -1,0 +1,36 @@
+"""``twist regproxy``: its options, and the way from them to a service.
+
+A configuration with mistakes ends the program with status 3 and one line per mistake on stderr, without a traceback; so
+does a data directory that another process holds. ``twist`` imports this module for its list of commands: nothing heavy up here.
+"""
+
+import sys
+from typing import ClassVar
+
+from twisted.application.service import IService
+from twisted.python.usage import Options as UsageOptions
+
+EXIT_CONFIGURATION = 3
+
+
+class Options(UsageOptions):
+    """The command line of ``twist regproxy``."""
+
+    synopsis = "[--config FILE]"
+    longdesc = "Serves the repositories that FILE declares; SIGHUP reads it again, SIGTERM stops."
+    optParameters: ClassVar[list[list[str]]] = [  # noqa: N815 - the name that Twisted reads
+        ["config", "c", "etc/regproxy.toml", "The configuration file (TOML)."]
+    ]
+
+
+def makeService(options: Options) -> IService:  # noqa: N802 - the name that twist looks for
+    """Build everything that the configuration asks for; ``SystemExit`` with status 3 if it has mistakes."""
+    from regproxy.config import ConfigurationError  # noqa: PLC0415 - twist lists its commands without our imports
+    from regproxy.lock import LockedError  # noqa: PLC0415 - as above
+    from regproxy.service import make_service  # noqa: PLC0415 - as above
+
+    try:
+        return make_service(options["config"])
+    except (ConfigurationError, LockedError) as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(EXIT_CONFIGURATION) from None
