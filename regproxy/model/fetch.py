@@ -98,6 +98,8 @@ class Fetch:
         accept_html: an HTML body is what is asked for, not a login page in place of it.
         probe: how a stale copy is revalidated; None: by a conditional GET.
         scope: for registries: the repository name that a token is asked for.
+        head_stops: whether a redirect's own headers are answer enough for a HEAD (``read`` then sees it as the last hop); other
+            redirects are followed. A GET follows all of them.
     """
 
     url: str
@@ -109,3 +111,4 @@ class Fetch:
     accept_html: bool = False
     probe: Probe | None = None
     scope: str = ""
+    head_stops: Callable[[Hop], bool] | None = None

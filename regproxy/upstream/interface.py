@@ -6,7 +6,7 @@ reached, or assumed so), UPSTREAM_SLOW (no headers within the patience), UPSTREA
 to where it must not).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from attrs import frozen
@@ -24,6 +24,7 @@ class Question:
         url: absolute; credentials of the remote go along only to the origin that its configuration names.
         patience: seconds to wait for the headers, redirects and token requests included.
         scope: for registries: the repository name that a token is asked for.
+        stops: which redirects are answers and not followed; None: none.
     """
 
     url: str
@@ -31,6 +32,7 @@ class Question:
     headers: Headers = Headers()
     patience: float = 120.0
     scope: str = ""
+    stops: Callable[[Hop], bool] | None = None
 
 
 @frozen
