@@ -4,20 +4,24 @@
 client wants, may replace a document's bytes by its own rendering (``Text``), and hands the answer on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 
+from regproxy.model.digest import Digest
 from regproxy.model.fetch import Fetch
 from regproxy.model.head import Head
 from regproxy.model.headers import Headers
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.stream.source import Readable
+
+T = TypeVar("T")
 
 
 class Origin(Enum):
@@ -119,9 +123,16 @@ class Repository(Protocol):
     def settings(self) -> RepositorySettings:
         """Its configuration."""
 
+    def has(self, path: str, digest: Digest | None = None) -> bool:
+        """Whether a node is held at a path, fresh or not, and its blob is the one of ``digest`` if that is given (sha256).
+
+        One look into the index; upstream is not asked.
+        """
+
     async def resolve(self, want: Want) -> Answer:
         """Find what is wanted; returns when the head of the answer is known. A ``Body`` must be sent or released.
 
+        What is held is no hit if ``want.digest`` is a sha256 and another one than the blob's: upstream has replaced it.
         Never raises for what an upstream did: that is an answer. ``RegproxyError`` for bad input only.
         """
 
@@ -141,6 +152,9 @@ class Serving(Protocol):
 
     async def read(self, answer: Body, limit: int) -> bytes:
         """Read a stored document as a whole and release it; ``RegproxyError`` (TOO_LARGE) beyond ``limit`` bytes."""
+
+    def apart(self, work: Callable[[], T]) -> "Deferred[T]":
+        """Call what takes the processor a while (a large document) in a thread; the Deferred fires in the reactor."""
 
 
 class Find(Protocol):
