@@ -31,10 +31,13 @@ class Announced:
     Attributes:
         head: what our own responses will say; its length is overruled by the body's framing where the two disagree.
         digests: what the body must hash to; empty where nobody promised anything.
+        also: further paths of the repository, of immutable nodes: the body, once it is verified and stored, is a node at each of
+            them too, with the same head (a manifest that was got by its tag, at its digest).
     """
 
     head: Head
     digests: tuple[Digest, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @frozen
