@@ -1,8 +1,8 @@
 """What all tests share: markers of tests that need something of the machine, and a regproxy process to talk to.
 
 ``@pytest.mark.client("skopeo", "docker-registry")`` and ``@pytest.mark.network`` skip where something is missing, with a reason
-that says what. With ``REGPROXY_REQUIRE_CLIENTS=1``, as ``.ci/run`` sets it, nothing marked so may be skipped, for whatever reason:
-it fails.
+that says what. With ``REGPROXY_REQUIRE_CLIENTS=1``, as ``.ci/run`` sets it, nothing marked so may be skipped, for whatever
+reason: it fails.
 """
 
 import os

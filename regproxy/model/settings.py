@@ -9,9 +9,17 @@ from typing import Literal
 
 import msgspec
 
+SECRETS = frozenset({"password", "token", "query_params", "value"})
+"""Fields whose values no log, error or answer shows."""
+
 
 class _Section(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A table of the file: camelCase keys, unknown ones refused."""
+    """A table of the file: camelCase keys, unknown ones refused; its repr shows no secret."""
+
+    def __repr__(self) -> str:
+        shown = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        fields = ", ".join(f"{name}={'***' if name in SECRETS and value else repr(value)}" for name, value in shown)
+        return f"{type(self).__name__}({fields})"
 
 
 class CustomHeader(_Section, frozen=True):
