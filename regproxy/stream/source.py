@@ -94,10 +94,10 @@ class Readable(Protocol):
     def fileno(self) -> int:
         """A descriptor for ``pread`` and ``sendfile``."""
 
-    def reach(self, offset: int, stop: int | None) -> int:
-        """How far a follower that wants the bytes up to ``stop`` (None: to the end) may read from ``offset`` now.
+    def reach(self, offset: int, *, early: bool = False) -> int:
+        """How far a follower may read from ``offset`` now; ``offset`` itself if it has to wait.
 
-        Less than what exists while the tail is not verified.
+        Less than what exists while the tail is not verified. ``early`` readers, of small closed ranges, see all that exists.
         """
 
     def watch(self, changed: Callable[[], None]) -> None:

@@ -1,0 +1,117 @@
+"""Flights: one fill of one path, joined by everybody who asks while it lasts.
+
+A flight is launched by the first who asks and belongs to none of them: clients come and go, the launch goes on. It has two
+events: *announced*, once what upstream answers is known, and *landed*, once the launch has ended and whatever it stored can
+be seen. Between the two its blob, if there is one, may be followed from any offset. It is in the table from ``join`` until
+it has landed, so there is no moment in which a second fetch could begin.
+
+The key is (repository, path), never a digest: a fill is joined by those who may see it there.
+"""
+
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Generic, TypeVar
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from regproxy.model.head import Head
+from regproxy.stream.growing import GrowingBlob
+from regproxy.stream.observer import OneShot
+from regproxy.stream.spawn import spawn
+
+R = TypeVar("R")
+
+Key = tuple[str, str]
+
+
+@frozen
+class Airborne:
+    """A body is on its way: what its responses say, and the blob that grows. ``hold`` it before following."""
+
+    head: Head
+    blob: GrowingBlob
+
+
+@define(eq=False)
+class Flight(Generic[R]):
+    """One fill. ``R`` is what a flight without a body ends in."""
+
+    key: Key
+    began: float
+    size: int | None = field(default=None, init=False)
+    body: Airborne | None = field(default=None, init=False)
+    _announced: "OneShot[Airborne | R | None]" = field(factory=OneShot, init=False)
+    _landed: OneShot[None] = field(factory=OneShot, init=False)
+
+    def announce(self, outcome: "Airborne | R | None") -> None:
+        """Say what upstream answered: a body, something else, or None: it is stored, look it up."""
+        if isinstance(outcome, Airborne):
+            self.body = outcome
+        self._announced.fire(outcome)
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether ``announce`` was called."""
+        return self._announced.fired
+
+    def announced(self) -> "Deferred[Airborne | R | None]":
+        """A fresh Deferred of what was announced; fails if the launch failed before."""
+        return self._announced.when()
+
+    def landed(self) -> Deferred[None]:
+        """A fresh Deferred that fires when the flight has left the table, well or not."""
+        return self._landed.when()
+
+    def end(self, failure: Failure | None) -> None:
+        """The launch has ended; only ``Flights`` calls this."""
+        if not self._announced.fired:
+            if failure is None:
+                self._announced.fire(None)
+            else:
+                self._announced.fail(failure)
+        self._landed.fire(None)
+
+
+Launch = Callable[["Flight[R]"], Coroutine[Any, Any, None]]
+
+
+@define(eq=False)
+class Flights(Generic[R]):
+    """The flights that are in the air."""
+
+    _clock: IReactorTime
+    _table: "dict[Key, Flight[R]]" = field(factory=dict, init=False)
+
+    def get(self, key: Key) -> "Flight[R] | None":
+        """The flight for a key, if one is in the air."""
+        return self._table.get(key)
+
+    def join(self, key: Key, launch: "Launch[R]") -> "tuple[Flight[R], bool]":
+        """Join the flight for a key, launching it if there is none; the flag says that it was there already."""
+        flight = self._table.get(key)
+        if flight is not None:
+            return flight, True
+        flight = self._table[key] = Flight(key, self._clock.seconds())
+        spawn(self._fly(flight, launch), f"filling {key[0]}:{key[1]}")
+        return flight, False
+
+    async def _fly(self, flight: "Flight[R]", launch: "Launch[R]") -> None:
+        failure = None
+        try:
+            await launch(flight)
+        except Exception:
+            failure = Failure()
+            # Whoever waits for the announcement gets it; without one it would be lost.
+            if flight.is_announced:
+                raise
+        finally:
+            del self._table[flight.key]
+            flight.end(failure)
+
+    def __iter__(self) -> "Iterator[Flight[R]]":
+        return iter(list(self._table.values()))
+
+    def __len__(self) -> int:
+        return len(self._table)

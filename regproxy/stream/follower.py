@@ -1,0 +1,312 @@
+"""Followers: one client that reads a blob, stored or growing, at its own pace from its own offset.
+
+Rules:
+
+1. A follower owns nothing but a position. It sends what exists up to its ``stop``, waits when there is no more, and never
+   asks anybody else to wait.
+2. On a plain TCP transport the kernel sends from the file (``os.sendfile``), at most ``BURST`` bytes in a reactor turn;
+   everywhere else, and for bodies of unknown length, it is ``pread`` and ``write``. ``can_sendfile`` is the one place that
+   decides.
+3. Pages that are not in memory are fetched in a thread first (``pages``): neither way waits for a disk in the reactor.
+4. When the blob fails the connection is aborted: the client sees a body that is too short, never other bytes. A blob that
+   succeeds is the only way to a body that ends well.
+5. A client that takes no byte for ``STALL`` seconds is dropped; waiting for upstream is not its fault.
+"""
+
+import os
+from typing import Protocol, cast
+
+from attrs import define, field, frozen
+from twisted.internet import tcp
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPullProducer, IPushProducer, IReactorTime, ITCPTransport
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from zope.interface import implementer
+
+from regproxy.model.ranges import Span
+from regproxy.stream import pages
+from regproxy.stream.idle import IdleWatch
+from regproxy.stream.pool import WriterPool
+from regproxy.stream.source import Readable
+
+BURST = 1 << 20
+READ = 256 << 10
+READS_A_TURN = 4
+STALL = 15 * 60.0
+
+
+class ClientGone(Exception):  # noqa: N818 - not an error of anybody here
+    """The client left before it had everything, or was cut off."""
+
+
+class Response(Protocol):
+    """What a follower needs of a request: Twisted's, with the bytes that went past ``write`` counted too."""
+
+    channel: HTTPChannel
+    sentLength: int  # noqa: N815 - Twisted's name
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:  # noqa: FBT001, N802 - Twisted's
+        """Be paused and resumed."""
+
+    def unregisterProducer(self) -> None:  # noqa: N802 - Twisted's
+        """No more of it."""
+
+
+@frozen
+class Sending:
+    """What followers share: the clock, the threads that fetch cold pages, and whether the kernel may send."""
+
+    clock: IReactorTime
+    readers: WriterPool
+    sendfile: bool = True
+
+
+def can_sendfile(request: Response, sending: Sending, span: Span | None) -> bool:
+    """Only a plain TCP transport under HTTP/1.1, with a length that was announced."""
+    channel = request.channel
+    return (
+        sending.sendfile
+        and span is not None
+        and type(channel.transport) is tcp.Server
+        and not channel.transport.TLS
+        and channel._networkProducer is channel.transport  # noqa: SLF001 - pinned by tests/wire/test_sendfile.py
+    )
+
+
+async def follow(request: Response, readable: Readable, span: Span | None, sending: Sending, *, early: bool = False) -> None:
+    """Send a span of a blob, all of it if None; returns when the last byte is with the transport.
+
+    Raises:
+        ClientGone: the connection is lost, or was aborted because the blob failed.
+    """
+    kind = _Kernel if can_sendfile(request, sending, span) else _Copying
+    await kind(request, readable, span or Span(0, 0), sending, early=early, open_ended=span is None).run()
+
+
+@define(eq=False)
+class _Follower:
+    """The position, the waiting and the ending, common to both ways of sending."""
+
+    _request: Response
+    _readable: Readable
+    _span: Span
+    _sending: Sending
+    _early: bool = field(kw_only=True)
+    _open_ended: bool = field(kw_only=True)
+    _position: int = field(init=False)
+    _waiting: bool = field(default=False, init=False)
+    _fetching: bool = field(default=False, init=False)
+    _ended: bool = field(default=False, init=False)
+    _done: Deferred[None] = field(init=False)
+    _stall: IdleWatch = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._position = self._span.start
+        self._done = Deferred(lambda _: self._end())
+        self._stall = IdleWatch(self._sending.clock, STALL, self._stalled)
+
+    async def run(self) -> None:
+        """Send everything."""
+        self._readable.watch(self._grown)
+        self._stall.start()
+        try:
+            self._attach()
+            await self._done
+        finally:
+            self._end()
+
+    def _attach(self) -> None:
+        raise NotImplementedError  # each way registers itself with a different object
+
+    def _detach(self) -> None:
+        raise NotImplementedError
+
+    def _send(self) -> None:
+        raise NotImplementedError
+
+    def _ready(self, most: int) -> int:
+        """How many bytes may be sent now; 0 after it has seen to what happens instead."""
+        stop = self._readable.reach(self._position, early=self._early)
+        if not self._open_ended:
+            stop = min(stop, self._span.stop)
+        count = min(most, stop - self._position)
+        if count > 0:
+            if pages.is_hot(self._readable.fileno(), self._position, count):
+                return count
+            self._fetch(count)
+        elif self._finished():
+            self._finish()
+        elif self._readable.failed is not None or self._readable.complete:
+            self._abort()
+        else:
+            self._waiting = True
+        return 0
+
+    def _finished(self) -> bool:
+        if self._open_ended:
+            return self._readable.complete and self._position == self._readable.size
+        return self._position >= self._span.stop
+
+    def _sent(self, count: int) -> None:
+        self._position += count
+        self._stall.note(count)
+
+    def _grown(self) -> None:
+        if self._waiting:
+            self._waiting = False
+            self._send()
+        elif self._readable.failed is not None:
+            self._abort()
+
+    def _fetch(self, count: int) -> None:
+        self._fetching = True
+        fd, offset = self._readable.fileno(), self._position
+        self._sending.readers.run(lambda: pages.warm(fd, offset, count)).addCallbacks(self._fetched, self._unreadable)
+
+    def _fetched(self, _: None) -> None:
+        self._fetching = False
+        if not self._ended:
+            self._send()
+
+    def _unreadable(self, _: Failure) -> None:
+        self._fetching = False
+        self._abort()
+
+    def _stalled(self) -> None:
+        if self._waiting or self._fetching:
+            self._stall.start()
+        else:
+            self._abort()
+
+    def _finish(self) -> None:
+        if not self._ended:
+            self._end()
+            self._done.callback(None)
+
+    def _abort(self) -> None:
+        """Cut the connection; its loss comes back to us as ``stopProducing``, or has come already."""
+        if not self._ended:
+            self._end()
+            cast(ITCPTransport, self._request.channel.transport).abortConnection()
+            self._done.errback(Failure(ClientGone("cut off")))
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._readable.unwatch(self._grown)
+            self._stall.stop()
+            self._detach()
+
+    def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
+        """The connection is lost."""
+        if not self._ended:
+            self._end()
+            self._done.errback(Failure(ClientGone("connection lost")))
+
+
+@implementer(IPullProducer)
+@define(eq=False)
+class _Kernel(_Follower):
+    """Sends by ``os.sendfile``: it takes the channel's place as the transport's producer while the body lasts."""
+
+    def _attach(self) -> None:
+        self._request.write(b"")  # the headers, which must leave before the kernel sends past Twisted's buffer
+        transport = self._transport()
+        transport.unregisterProducer()
+        # One push flag for each spliced page would double the kernel's work.
+        transport.setTcpNoDelay(False)
+        transport.registerProducer(self, False)  # noqa: FBT003 - Twisted's signature
+
+    def _detach(self) -> None:
+        transport = self._transport()
+        if transport is None or not transport.connected or transport.disconnected:
+            return
+        transport.unregisterProducer()
+        transport.setTcpNoDelay(True)
+        transport.registerProducer(self._request.channel, True)  # noqa: FBT003 - Twisted's signature
+
+    def _transport(self) -> "tcp.Server":
+        return cast(tcp.Server, self._request.channel.transport)
+
+    def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
+        """The transport's own buffer is empty."""
+        transport = self._transport()
+        if transport.dataBuffer or transport._tempDataLen:  # noqa: SLF001 - pinned by tests/wire/test_sendfile.py
+            transport.startWriting()
+        elif not (self._waiting or self._fetching or self._ended):
+            self._send()
+
+    def _send(self) -> None:
+        count = self._ready(BURST)
+        if not count:
+            return
+        transport = self._transport()
+        try:
+            sent = os.sendfile(transport.socket.fileno(), self._readable.fileno(), self._position, count)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._abort()
+            return
+        else:
+            if not sent:  # the file is shorter than it was
+                self._abort()
+                return
+        self._request.sentLength += sent
+        self._sent(sent)
+        if self._finished():
+            self._finish()
+        else:
+            transport.startWriting()
+
+
+@implementer(IPushProducer)
+@define(eq=False)
+class _Copying(_Follower):
+    """Sends by ``pread`` and ``write``: TLS, bodies of unknown length, and whatever is not a TCP socket."""
+
+    _paused: bool = field(default=False, init=False)
+
+    def _attach(self) -> None:
+        self._request.registerProducer(self, True)  # noqa: FBT003 - Twisted's signature
+        self._send()
+
+    def _detach(self) -> None:
+        self._request.unregisterProducer()
+
+    def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
+        """The client is slower than we are."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
+        """It has caught up."""
+        self._paused = False
+        if not (self._waiting or self._fetching or self._ended):
+            self._send()
+
+    def _send(self) -> None:
+        for _ in range(READS_A_TURN):
+            if self._paused or self._ended:
+                return
+            count = self._ready(READ)
+            if not count:
+                return
+            try:
+                data = os.pread(self._readable.fileno(), count, self._position)
+            except OSError:
+                data = b""
+            if not data:
+                self._abort()
+                return
+            self._sent(len(data))
+            self._request.write(data)
+        if not self._paused and not self._ended:
+            self._sending.clock.callLater(0, self._again)
+
+    def _again(self) -> None:
+        if not (self._paused or self._waiting or self._fetching or self._ended):
+            self._send()

@@ -1,0 +1,70 @@
+"""The writer pool: threads for what blocks in the data plane, hashing and disk, and for nothing else.
+
+Not the reactor's pool: that one also resolves names, and slow disks would stop DNS. A plain queue and plain threads, because
+this is crossed a few thousand times for every gigabyte.
+"""
+
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread
+from typing import Generic, TypeVar
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.python.failure import Failure
+
+T = TypeVar("T")
+
+
+@define(eq=False)
+class _Job(Generic[T]):
+    work: Callable[[], T]
+    done: Deferred[T]
+
+    def run(self, reactor: IReactorFromThreads) -> None:
+        try:
+            result = self.work()
+        except BaseException:  # noqa: BLE001 - it belongs to whoever waits for the job
+            reactor.callFromThread(self.done.errback, Failure())
+        else:
+            reactor.callFromThread(self.done.callback, result)
+
+
+@define(eq=False)
+class WriterPool:
+    """A fixed number of threads; jobs of one fill never overlap because a fill has one at a time."""
+
+    _reactor: IReactorFromThreads
+    _size: int
+    _queue: "SimpleQueue[_Job[object] | None]" = field(factory=SimpleQueue, init=False)
+    _threads: list[Thread] = field(factory=list, init=False)
+
+    def start(self) -> None:
+        """Start the threads."""
+        for number in range(self._size):
+            thread = Thread(target=self._serve, name=f"writer-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Let queued jobs finish and join the threads. Blocks; results that arrive later than the reactor's end are lost."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    def run(self, work: Callable[[], T]) -> "Deferred[T]":
+        """Run a callable in a thread; the Deferred fires in the reactor. It cannot be cancelled."""
+        done: Deferred[T] = Deferred(_not_cancellable)
+        self._queue.put(_Job(work, done))  # type: ignore[arg-type] # a queue of jobs of any result
+        return done
+
+    def _serve(self) -> None:
+        while (job := self._queue.get()) is not None:
+            job.run(self._reactor)
+
+
+def _not_cancellable(done: "Deferred[T]") -> None:
+    """Leave a cancelled Deferred to fire with the job's own result: the thread cannot be stopped."""
