@@ -1,0 +1,117 @@
+"""Read an address of the registry API: segments behind the API root → what is asked for. Pure.
+
+The name of an image has any number of components, and a component may itself be called ``blobs`` or ``manifests``: so an
+address is read from the right. What is malformed is refused here, in the words of the specification, and no upstream hears of
+it: a bad digest (DIGEST_INVALID), a bad name (NAME_INVALID). A tag that cannot exist is one that does not exist
+(MANIFEST_UNKNOWN), as the conformance suite has it.
+"""
+
+import re
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.model.digest import Digest
+
+NAME_LIMIT = 255
+
+_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+
+
+class AddressError(RegproxyError):
+    """An address that names nothing; ``code`` is the specification's word for why."""
+
+    def __init__(self, kind: Kind, code: str, text: str) -> None:
+        super().__init__(kind, text)
+        self.code = code
+
+
+@frozen
+class Ping:
+    """``/v2/``: is this a registry."""
+
+
+@frozen
+class Manifest:
+    """A manifest, by its tag or by its digest."""
+
+    name: str
+    reference: str | Digest
+
+
+@frozen
+class Layer:
+    """A blob: layer, configuration or whatever an artifact consists of."""
+
+    name: str
+    digest: Digest
+
+
+@frozen
+class Tags:
+    """The list of an image's tags."""
+
+    name: str
+
+
+@frozen
+class Referrers:
+    """What refers to a manifest: signatures, attestations, bills of materials."""
+
+    name: str
+    digest: Digest
+
+
+Address = Ping | Manifest | Layer | Tags | Referrers
+
+
+def parse_address(segments: Sequence[str]) -> Address:
+    """Read what stands behind ``/v2`` and the repository key, if there is one; ``AddressError`` for anything malformed."""
+    match list(segments):
+        case [] | [""]:
+            return Ping()
+        case [*name, "manifests", reference]:
+            return Manifest(parse_name(name), parse_reference(reference))
+        case [*name, "blobs", digest]:
+            return Layer(parse_name(name), parse_digest(digest))
+        case [*name, "tags", "list"]:
+            return Tags(parse_name(name))
+        case [*name, "referrers", digest]:
+            return Referrers(parse_name(name), parse_digest(digest))
+        case [*_, "blobs", "uploads", _]:
+            raise AddressError(Kind.NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", "no upload is under way here")
+        case ["_catalog"]:
+            raise AddressError(Kind.NOT_FOUND, "UNSUPPORTED", "the catalog of a remote repository cannot be listed")
+        case _:
+            raise AddressError(Kind.NOT_FOUND, "UNSUPPORTED", "no such address in the registry API")
+
+
+def parse_name(components: Sequence[str]) -> str:
+    """Check the name of an image."""
+    name = "/".join(components)
+    if not components or len(name) > NAME_LIMIT or not all(map(_COMPONENT.fullmatch, components)):
+        raise AddressError(Kind.INVALID, "NAME_INVALID", f"not the name of an image: {_shown(name)}")
+    return name
+
+
+def parse_reference(text: str) -> str | Digest:
+    """Check a tag or a digest: only the latter has a colon."""
+    if ":" in text:
+        return parse_digest(text)
+    if not _TAG.fullmatch(text):
+        raise AddressError(Kind.NOT_FOUND, "MANIFEST_UNKNOWN", f"not a tag: {_shown(text)}")
+    return text
+
+
+def parse_digest(text: str) -> Digest:
+    """Check a digest of one of the two algorithms that the specification registers."""
+    if not _DIGEST.fullmatch(text):
+        raise AddressError(Kind.INVALID, "DIGEST_INVALID", f"not a sha256 or sha512 digest: {_shown(text)}")
+    return Digest.parse(text)
+
+
+def _shown(text: str) -> str:
+    return ascii(text[:80])

@@ -1,0 +1,74 @@
+"""Lists as we serve them: tags and referrers, from what upstream sent. Pure.
+
+Upstream's list is stored as it came; what differs for a client (the name that it asked by, its filter, the address of the next
+page) is put in when it is served. A ``ValueError`` says that upstream sent something else than such a list.
+"""
+
+import json
+import re
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from regproxy.formats.oci.names import OURS, canonical
+from regproxy.formats.oci.plan import INDEX
+from regproxy.model.digest import Digest
+from regproxy.model.headers import Headers
+from regproxy.repo.interface import Text
+
+NO_HEADERS = Headers()
+
+_LINK = re.compile(r"<([^<>]*)>([^<]*)")
+_NEXT = re.compile(r';\s*rel="?next"?', re.IGNORECASE)
+
+
+def tags_text(document: bytes, name: str, link: Headers) -> Text:
+    """One page of the tag list under the name that the client asked by."""
+    tags = _read_object(document).get("tags") or []
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise ValueError("its tags are no list of names")
+    return _text({"name": name, "tags": tags}, "application/json", link)
+
+
+def referrers_text(document: bytes | None, artifact_type: str | None, link: Headers = NO_HEADERS) -> Text:
+    """One page of referrers, filtered if that was asked for; None, nothing refers to it, is an empty index."""
+    found = {"manifests": []} if document is None else _read_object(document)
+    manifests = found.get("manifests") or []
+    if not isinstance(manifests, list) or not all(isinstance(each, dict) for each in manifests):
+        raise ValueError("its manifests are no list of descriptors")
+    if artifact_type is not None:
+        manifests = [each for each in manifests if each.get("artifactType") == artifact_type]
+        link = link.plus(("oci-filters-applied", "artifactType"))
+    return _text({**found, "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}, INDEX, link)
+
+
+def link_header(upstream: str | None, path: str, asked: str) -> Headers:
+    """Upstream's link to the next page, pointing to our own path; parameters of ours that the client sent stay in it."""
+    target = _next_of(upstream or "")
+    if target is None:
+        return Headers()
+    from_upstream = canonical(urlsplit(target).query)
+    if not from_upstream:
+        return Headers()
+    kept = urlencode([pair for pair in _pairs(asked) if pair[0] in OURS])
+    query = "&".join(part for part in (from_upstream, kept) if part)
+    return Headers((("link", f'<{path}?{query}>; rel="next"'),))
+
+
+def _next_of(link: str) -> str | None:
+    return next((target for target, parameters in _LINK.findall(link) if _NEXT.search(parameters)), None)
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    return parse_qsl(query)
+
+
+def _read_object(document: bytes) -> dict[str, Any]:
+    found = json.loads(document)
+    if not isinstance(found, dict):
+        raise ValueError("it is no JSON object")  # noqa: TRY004 - a fault of the document, not of the caller
+    return found
+
+
+def _text(content: object, media_type: str, headers: Headers) -> Text:
+    body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+    return Text(body, media_type, etag=f'"{Digest.of(body)}"', headers=headers)
