@@ -1,0 +1,112 @@
+"""Blobs in files of one folder of this machine.
+
+Every file is opened without following links and is used only if it is a regular one. Readers hold descriptors, so that
+neither ``delete`` nor ``quarantine`` cuts them. Processes may share a store, as far as reading, writing and deleting go;
+``recover`` is for the one that starts first.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from attrs import define, field
+
+from regproxy.store.interface import BlobStat, Space
+from regproxy.store.layout import READ_FLAGS, Layout, is_name
+from regproxy.store.reading import OpenBlob
+from regproxy.store.spool import SpoolWriter
+
+
+@define
+class DiskStore:
+    """A ``BlobStore`` below ``root``, whose folders are made when it is made."""
+
+    root: Path
+    _layout: Layout = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._layout = Layout(self.root)
+        self._layout.make()
+
+    def open(self, sha256: str) -> OpenBlob | None:
+        """Open for reading; ``OSError`` for what is no regular file, ``ValueError`` for what is no name."""
+        try:
+            descriptor = os.open(self._layout.blob(sha256), READ_FLAGS)
+        except FileNotFoundError:
+            return None
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "a blob that is no regular file")
+        return OpenBlob(descriptor, found.st_size)
+
+    def create(self, length: int | None) -> SpoolWriter:
+        """Begin a spool file."""
+        return SpoolWriter.create(self._layout, length)
+
+    def delete(self, sha256: str) -> bool:
+        """Remove the file. A power loss may bring it back: an orphan, or what the index says it is."""
+        try:
+            os.unlink(self._layout.blob(sha256))  # noqa: PTH108 - paths are strings here, see Layout
+        except FileNotFoundError:
+            return False
+        return True
+
+    def quarantine(self, sha256: str) -> bool:
+        """Move the file to ``quarantine/``, where the newest of each name is kept."""
+        try:
+            os.replace(self._layout.blob(sha256), f"{self._layout.quarantine}/{sha256}")  # noqa: PTH105 - see delete
+        except FileNotFoundError:
+            return False
+        return True
+
+    def sync(self, sha256: str) -> None:
+        """Make data and name durable; ``FileNotFoundError`` if it is gone."""
+        blob = self.open(sha256)
+        if blob is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        try:
+            os.fdatasync(blob.fileno())
+        finally:
+            blob.close()
+        self._layout.sync_name(sha256)
+
+    def each(self) -> Iterator[BlobStat]:
+        """Every regular file whose name is one, folder by folder: what else lies there is left alone."""
+        for folder in sorted(os.listdir(self._layout.blobs)):  # noqa: PTH208 - see delete
+            yield from _listing(f"{self._layout.blobs}/{folder}")
+
+    def recover(self) -> int:
+        """Remove every spool file: nothing is resumed across restarts."""
+        reclaimed = 0
+        with os.scandir(self._layout.spool) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    continue  # none of ours
+                found = entry.stat(follow_symlinks=False)
+                # A commit that was killed between link and unlink left a second name of a blob, whose bytes stay.
+                reclaimed += found.st_blocks * 512 if found.st_nlink == 1 else 0
+                os.unlink(entry.path)  # noqa: PTH108 - see delete
+        return reclaimed
+
+    def space(self) -> Space:
+        """Ask the file system; ``free`` is what an ordinary user may still take."""
+        found = os.statvfs(self._layout.spool)
+        return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
+
+
+def _listing(folder: str) -> list[BlobStat]:
+    blobs = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not is_name(entry.name):
+                continue
+            try:
+                found = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # deleted since it was listed
+            if stat.S_ISREG(found.st_mode):
+                blobs.append(BlobStat(entry.name, found.st_size, found.st_mtime))
+    return blobs

@@ -1,0 +1,141 @@
+"""Blobs in anonymous memory files: the twin of ``disk`` for tests and for trying things out.
+
+Readers and writers have real descriptors, so that ``pread`` and ``sendfile`` work on them as they do on a disk.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from threading import Lock
+
+from attrs import define, field
+
+from regproxy.store.interface import BlobStat, Space
+from regproxy.store.layout import is_name
+from regproxy.store.reading import OpenBlob
+from regproxy.store.writing import write_all
+
+CAPACITY = 1 << 34
+
+
+@define
+class _Stored:
+    """A committed blob; its descriptor lives as long as it does."""
+
+    descriptor: int
+    size: int
+    modified: float
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+@define
+class MemoryWriter:
+    """A ``BlobWriter`` on an anonymous file."""
+
+    _store: "MemoryStore"
+    _descriptor: int
+    _reserved: int
+
+    def fileno(self) -> int:
+        """A descriptor for reading and writing; -1 once the writer is ended."""
+        return self._descriptor
+
+    def write_at(self, offset: int, buffers: Sequence[bytes]) -> None:
+        """Write all buffers; ENOSPC where they end beyond both what was reserved and what is free."""
+        end = offset + sum(map(len, buffers))
+        if end > max(self._reserved, self._store.space().free + os.fstat(self._descriptor).st_size):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_all(self._descriptor, offset, buffers)
+
+    def commit(self, sha256: str, *, durable: bool) -> None:
+        """Make it visible, by the rule of ``SpoolWriter.commit``."""
+        self._store.accept(sha256, self._descriptor, durable=durable)
+        self._close()
+
+    def abort(self) -> None:
+        """Forget it."""
+        self._close()
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+@define
+class MemoryStore:
+    """A ``BlobStore`` of at most ``capacity`` bytes.
+
+    Attributes:
+        clock: seconds since the epoch, for ``BlobStat.modified``.
+    """
+
+    capacity: int = CAPACITY
+    clock: Callable[[], float] = time.time
+    _blobs: dict[str, _Stored] = field(init=False, factory=dict)
+    _quarantined: dict[str, _Stored] = field(init=False, factory=dict)
+    _lock: Lock = field(init=False, factory=Lock)
+
+    def open(self, sha256: str) -> OpenBlob | None:
+        """Open for reading; ``ValueError`` for what is no name."""
+        _checked(sha256)
+        with self._lock:
+            found = self._blobs.get(sha256)
+            return OpenBlob(os.dup(found.descriptor), found.size) if found else None
+
+    def create(self, length: int | None) -> MemoryWriter:
+        """Begin a blob."""
+        if length is not None and length > self.space().free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return MemoryWriter(self, os.memfd_create("regproxy"), length or 0)
+
+    def accept(self, sha256: str, descriptor: int, *, durable: bool) -> None:
+        """Take over what a writer has written."""
+        size = os.fstat(descriptor).st_size
+        with self._lock:
+            found = self._blobs.get(_checked(sha256))
+            if durable or found is None or found.size != size:
+                self._blobs[sha256] = _Stored(os.dup(descriptor), size, self.clock())
+
+    def delete(self, sha256: str) -> bool:
+        """Remove it."""
+        with self._lock:
+            return self._blobs.pop(_checked(sha256), None) is not None
+
+    def quarantine(self, sha256: str) -> bool:
+        """Put it aside."""
+        with self._lock:
+            found = self._blobs.pop(_checked(sha256), None)
+            if found is not None:
+                self._quarantined[sha256] = found
+            return found is not None
+
+    def sync(self, sha256: str) -> None:
+        """Do nothing but check that it is there: memory is as durable as it gets."""
+        with self._lock:
+            if _checked(sha256) not in self._blobs:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def each(self) -> Iterator[BlobStat]:
+        """Every blob, as they are now."""
+        with self._lock:
+            return iter([BlobStat(name, blob.size, blob.modified) for name, blob in self._blobs.items()])
+
+    def recover(self) -> int:
+        """Reclaim nothing: no crash leaves anything behind."""
+        return 0
+
+    def space(self) -> Space:
+        """Say what is left of the capacity."""
+        with self._lock:
+            used = sum(blob.size for blob in (*self._blobs.values(), *self._quarantined.values()))
+        return Space(self.capacity, max(0, self.capacity - used))
+
+
+def _checked(sha256: str) -> str:
+    if not is_name(sha256):
+        raise ValueError("not a sha256 name")
+    return sha256

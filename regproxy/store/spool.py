@@ -1,0 +1,90 @@
+"""A blob that is being written to disk: a spool file with a random name, until it is given its own or removed.
+
+Nothing is visible before commit, and a commit is one step: the file gets its name whole or not at all, whenever the process
+dies. What the name stands for is on the disk before the name is (``durable``): data first, then the name, then the folder.
+"""
+
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from attrs import define
+
+from regproxy.store.layout import FILE_MODE, SPOOL_FLAGS, Layout, is_same_file
+from regproxy.store.writing import reserve, write_all
+
+
+@define
+class SpoolWriter:
+    """A ``BlobWriter``. Its descriptor is closed by commit and abort: who wants to read on has a ``dup`` of it."""
+
+    _layout: Layout
+    _path: str
+    _descriptor: int
+    _reserved: int
+
+    @classmethod
+    def create(cls, layout: Layout, length: int | None) -> "SpoolWriter":
+        """Begin a spool file; nothing of it is left if the length does not fit."""
+        path = f"{layout.spool}/{secrets.token_hex(16)}"
+        writer = cls(layout, path, os.open(path, SPOOL_FLAGS, FILE_MODE), length or 0)
+        try:
+            reserve(writer.fileno(), length or 0)
+        except OSError:
+            writer.abort()
+            raise
+        return writer
+
+    def fileno(self) -> int:
+        """A descriptor for reading and writing; -1 once the writer is ended."""
+        return self._descriptor
+
+    def write_at(self, offset: int, buffers: Sequence[bytes]) -> None:
+        """Write all buffers, one after the other, at an offset."""
+        write_all(self._descriptor, offset, buffers)
+
+    def commit(self, sha256: str, *, durable: bool) -> None:
+        """Give the file its name.
+
+        A durable blob replaces what has the name: that may be the torn rest of a power loss, this was verified. One that is
+        not durable stays out of the way of a blob that is there, since that one may be durable.
+        """
+        size = os.fstat(self._descriptor).st_size
+        if self._reserved > size:
+            os.ftruncate(self._descriptor, size)  # gives back what was reserved beyond the end
+        target = self._layout.blob(sha256)
+        if durable:
+            os.fdatasync(self._descriptor)
+        try:
+            self._name(target, size, durable=durable)
+        except FileNotFoundError:
+            self._layout.make_folder(sha256)
+            self._name(target, size, durable=durable)
+        if durable:
+            self._layout.sync_name(sha256)
+        self._close()
+
+    def _name(self, target: str, size: int, *, durable: bool) -> None:
+        if durable:
+            Path(self._path).rename(target)
+            return
+        try:
+            os.link(self._path, target)  # unlike rename, this fails if another writer was faster
+        except FileExistsError:
+            if not is_same_file(target, size):
+                Path(self._path).rename(target)
+                return
+        Path(self._path).unlink()
+
+    def abort(self) -> None:
+        """Remove the file. After a commit that failed behind the rename, the blob stays: it is whole, but nobody was told so."""
+        with suppress(FileNotFoundError):
+            Path(self._path).unlink()
+        self._close()
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
