@@ -1,0 +1,273 @@
+"""The launch of a flight: ask upstream, announce what it answers, bring the body in, make it a node.
+
+Runs detached from whoever asked first. What an upstream does wrong ends in an announcement, or, after one, in a blob that
+fails; nothing is raised for it. Documents, and bodies no longer than the tail, are announced when they are stored: a
+mismatch is then a clean error.
+"""
+
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+from attrs import define, evolve, field
+from twisted.internet.defer import CancelledError, Deferred
+from txaio.tx import make_logger
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.model.digest import Digest
+from regproxy.model.fetch import Announced, Fetch
+from regproxy.model.head import Head
+from regproxy.model.headers import Headers
+from regproxy.model.node import Negative, Node
+from regproxy.model.settings import RepositorySettings
+from regproxy.model.want import DOCUMENT_LIMIT, Shape, Want
+from regproxy.repo.fill import Fill
+from regproxy.repo.interface import Missing, Refused, Unavailable
+from regproxy.repo.outcome import GONE, failure, refusal
+from regproxy.repo.parts import Parts
+from regproxy.stream.flight import Airborne, Flight
+from regproxy.stream.growing import TAIL
+from regproxy.stream.spawn import spawn
+from regproxy.upstream.interface import Question, Reply, Upstream
+
+log = make_logger()
+
+Outcome = Missing | Refused | Unavailable
+
+_OK, _NOT_MODIFIED = 200, 304
+_PATIENCE = {Shape.BLOB: 120.0, Shape.FILE: 120.0, Shape.DOCUMENT: 10.0}
+_HTML = ("text/html", "application/xhtml+xml")
+DESERTED_GRACE = 1.0
+NO_HEADERS = Headers()
+
+
+def question_for(fetch: Fetch, want: Want, *, method: str = "GET", headers: Headers = NO_HEADERS) -> Question:
+    """The request that a plan stands for."""
+    stops = fetch.head_stops if method == "HEAD" else None
+    every = Headers((*fetch.headers.without(*(name for name, _ in headers)).fields, *headers.fields))
+    return Question(fetch.url, method, every, _PATIENCE[want.shape], fetch.scope, stops)
+
+
+@define(eq=False)
+class Launch:
+    """One launch.
+
+    Attributes:
+        held: the stale node that an answer of "unchanged" confirms.
+        promised: brings the digests of the sidecar; None without one.
+        distrust: called when the body was not what it had to be.
+    """
+
+    _parts: Parts
+    _settings: RepositorySettings
+    _upstream: Upstream
+    _want: Want
+    _fetch: Fetch
+    _held: Node | None
+    _promised: "Callable[[], Deferred[Sequence[Digest]]] | None"
+    _distrust: Callable[[], None]
+    _fill: Fill | None = field(default=None, init=False)
+
+    async def run(self, flight: Flight[Outcome]) -> None:
+        """Fly."""
+        try:
+            await self._fly(flight)
+        except RegproxyError as error:
+            self._failed(flight, error)
+        except OSError as error:
+            self._failed(flight, RegproxyError(Kind.STORAGE, "it cannot be stored now", detail=str(error)))
+
+    def _failed(self, flight: Flight[Outcome], error: RegproxyError) -> None:
+        log.warning("{key}: {text} {detail}", key=":".join(flight.key), text=error.text, detail=error.detail)
+        if not flight.is_announced:
+            flight.announce(failure(error))
+
+    async def _fly(self, flight: Flight[Outcome]) -> None:
+        if self._held is not None and self._fetch.probe is not None and await self._probe(self._held):
+            return
+        reply = await self._ask(self._conditions())
+        if reply.status == _NOT_MODIFIED and self._held is not None:
+            reply.source.abort()
+            await self._confirm(self._held)
+        elif reply.status == _OK:
+            await self._take(flight, reply)
+        else:
+            reply.source.abort()
+            await self._refuse(flight, reply)
+
+    async def _ask(self, headers: Headers) -> Reply:
+        return await self._upstream.ask(question_for(self._fetch, self._want, headers=headers))
+
+    def _conditions(self) -> Headers:
+        if self._held is None or self._fetch.probe is not None:
+            return Headers()
+        etag, modified = (self._held.validators.first(name) for name in ("etag", "last-modified"))
+        fields = (("if-none-match", etag), ("if-modified-since", modified))
+        return Headers(tuple((name, value) for name, value in fields if value))
+
+    async def _probe(self, held: Node) -> bool:
+        assert self._fetch.probe is not None
+        question = question_for(self._fetch, self._want, method="HEAD")
+        reply = await self._upstream.ask(evolve(question, headers=self._fetch.probe.headers))
+        reply.source.abort()
+        if reply.status != _OK or not self._fetch.probe.unchanged(held.head, reply.hops):
+            return False
+        await self._confirm(held)
+        return True
+
+    async def _confirm(self, held: Node) -> None:
+        await self._parts.index.refresh(evolve(held, checked=self._parts.clock.seconds()))
+
+    async def _refuse(self, flight: Flight[Outcome], reply: Reply) -> None:
+        outcome = refusal(self._upstream.name, reply.status, reply.headers, self._fetch.keep)
+        repository, path = flight.key
+        if reply.status in GONE and self._fetch.freshness.negative > 0:
+            expires = self._parts.clock.seconds() + self._fetch.freshness.negative
+            await self._parts.index.deny(Negative(repository, path, reply.status, expires, outcome.kept))
+        flight.announce(outcome)
+
+    async def _take(self, flight: Flight[Outcome], reply: Reply) -> None:
+        try:
+            announced = self._announced(reply)
+            digests = list(dict.fromkeys((*((self._want.digest,) if self._want.digest else ()), *announced.digests)))
+            fill = self._fill = await Fill.begin(
+                self._parts,
+                reply,
+                announced,
+                digests,
+                self._ask,
+                withheld=self._promised is not None,
+                deserted=self._deserted,
+            )
+        except BaseException:
+            reply.source.abort()
+            raise
+        flight.size = fill.blob.size
+        try:
+            await self._bring_in(flight, fill, reply)
+        except BaseException as error:
+            fill.blob.fail(error)
+            await fill.discard()
+            raise
+        finally:
+            fill.blob.release()
+
+    async def _bring_in(self, flight: Flight[Outcome], fill: Fill, reply: Reply) -> None:
+        self._announce_when_due(flight, fill)
+        promise = self._promised() if self._promised else None
+        try:
+            await fill.receive(reply.source)
+            found = await self._verified(fill, promise)
+        except CancelledError:
+            raise RegproxyError(Kind.UPSTREAM_DOWN, "every client has left") from None
+        finally:
+            if promise is not None:
+                promise.addErrback(lambda _: None)
+        sha256 = found["sha256"].hex
+        fill.blob.succeed()
+        if not self._settings.store_artifacts_locally and flight.is_announced:
+            await fill.discard()
+            return
+        await fill.commit(sha256)
+        await self._register(flight, fill, sha256, found, reply)
+
+    async def _verified(self, fill: Fill, promise: "Deferred[Sequence[Digest]] | None") -> dict[str, Digest]:
+        async def promised() -> Sequence[Digest]:
+            return await promise if promise is not None else ()
+
+        policy = self._settings.remote_repo_checksum_policy_type
+        try:
+            found = await fill.verify(promised)
+        except RegproxyError as error:
+            if error.kind is Kind.INTEGRITY:
+                self._distrust()
+                self._parts.recorder.verification_failed(self._settings.key)
+            raise
+        if policy == "fail" and self._want.shape is not Shape.DOCUMENT and not fill.digests and promise is None:
+            raise RegproxyError(Kind.INTEGRITY, "nobody says what these bytes must be, and the repository demands it")
+        return found
+
+    async def _register(self, flight: Flight[Outcome], fill: Fill, sha256: str, found: dict[str, Digest], reply: Reply) -> None:
+        now = self._parts.clock.seconds()
+        head = fill.announced.head.landed(fill.received, sha256)
+        paths = (flight.key[1], *fill.announced.also)
+        others = [digest for name, digest in found.items() if name != "sha256"]
+        for path in paths:
+            node = Node(
+                repository=flight.key[0],
+                path=path,
+                sha256=sha256,
+                size=fill.received,
+                head=head,
+                validators=reply.headers.only(("etag", "last-modified")),
+                created=now,
+                modified=now,
+                checked=now,
+                origin=_without_secrets(reply.hops[0].url),
+            )
+            await self._parts.index.put(node, synced=False, digests=others)
+        self._parts.recorder.filled(flight.key[0], fill.received)
+        spawn(self._make_durable(sha256), f"syncing {sha256}")
+
+    async def _make_durable(self, sha256: str) -> None:
+        try:
+            await self._parts.readers.run(lambda: self._parts.store.sync(sha256))
+        except FileNotFoundError:
+            return  # evicted meanwhile
+        await self._parts.index.synced(sha256)
+
+    def _announced(self, reply: Reply) -> Announced:
+        headers = reply.headers
+        media_type = (headers.first("content-type") or "").partition(";")[0].strip().lower()
+        if self._settings.block_mismatching_mime_types and media_type in _HTML and self._is_strange_html(media_type):
+            raise RegproxyError(Kind.UPSTREAM_BAD, f"{self._upstream.name} sent a web page in place of the artifact")
+        announced = self._fetch.read(reply.hops)
+        length = reply.source.length
+        if length is not None and announced.head.length is not None and announced.head.length != length:
+            raise RegproxyError(Kind.UPSTREAM_BAD, f"{self._upstream.name} announced one length and sends another")
+        if self._want.shape is Shape.DOCUMENT and length is not None and length > DOCUMENT_LIMIT:
+            raise RegproxyError(Kind.UPSTREAM_BAD, f"{self._upstream.name} sent a document of more than 64 MiB")
+        coding = headers.first("content-encoding")
+        if coding and coding.lower() != "identity":
+            if self._want.shape is Shape.DOCUMENT:
+                raise RegproxyError(Kind.UPSTREAM_BAD, f"{self._upstream.name} encoded a document though it was asked not to")
+            if self._want.shape is Shape.FILE and not announced.digests:
+                # The bytes are kept as they came; whoever is sent them must be told what they are.
+                kept = announced.head.kept.plus(("content-encoding", coding))
+                announced = evolve(announced, head=evolve(announced.head, kept=kept))
+        return evolve(announced, head=evolve(announced.head, length=length))
+
+    def _is_strange_html(self, media_type: str) -> bool:
+        allowed = {name.strip().lower() for name in self._settings.mismatching_mime_types_override_list.split(",")}
+        asked_for = self._want.path.lower().endswith((".html", ".htm", ".xhtml"))
+        return not (self._fetch.accept_html or asked_for or media_type in allowed)
+
+    def _announce_when_due(self, flight: Flight[Outcome], fill: Fill) -> None:
+        """Let clients in: at the headers of a body that is longer than the tail, never before it is stored for the others."""
+        if self._want.shape is Shape.DOCUMENT:
+            return
+        size = fill.blob.size
+        if size is None:
+            fill.blob.wait(TAIL + 1).addCallback(lambda _: self._let_in(flight, fill) if fill.blob.failed is None else None)
+        elif size > TAIL:
+            self._let_in(flight, fill)
+
+    def _let_in(self, flight: Flight[Outcome], fill: Fill) -> None:
+        if not fill.blob.complete:
+            head: Head = fill.announced.head
+            flight.announce(Airborne(head, fill.blob))
+
+    def _deserted(self) -> None:
+        """The last client has left a fill: land it all the same, unless the repository is told to abandon such."""
+        if self._settings.landing != "continue":
+            self._parts.clock.callLater(DESERTED_GRACE, self._stop_if_deserted)
+
+    def _stop_if_deserted(self) -> None:
+        fill = self._fill
+        if fill is not None and fill.blob.readers == 0 and not fill.blob.complete and fill.blob.failed is None:
+            fill.stop()
+
+
+def _without_secrets(url: str) -> str:
+    """A URL as it may be kept: no user, no query, no fragment."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

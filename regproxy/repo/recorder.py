@@ -1,0 +1,13 @@
+"""What a repository tells the metrics. The real one is ``telemetry/metrics.py``."""
+
+from typing import Protocol
+
+
+class Recorder(Protocol):
+    """Counts what happened."""
+
+    def filled(self, repository: str, size: int) -> None:
+        """A fill has landed."""
+
+    def verification_failed(self, repository: str) -> None:
+        """A body was not what it had to be."""

@@ -1,0 +1,232 @@
+"""A remote repository: serves what it holds while that may be believed, and asks its upstream otherwise, once for everybody.
+
+The order of things: patterns, the index, the negative answers, the flights. A copy that is stale stands in whenever upstream is
+slow (the latency budget), rate-limiting or down; only upstream's own 404, 401 or 403 takes it away.
+"""
+
+from collections.abc import Sequence
+
+from attrs import define, evolve, field
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.model.digest import Digest
+from regproxy.model.fetch import Fetch, Hop, Sidecar
+from regproxy.model.freshness import Freshness
+from regproxy.model.headers import Headers
+from regproxy.model.node import Negative, Node
+from regproxy.model.patterns import Patterns
+from regproxy.model.ranges import parse_content_range
+from regproxy.model.settings import RepositorySettings
+from regproxy.model.want import DOCUMENT_LIMIT, Shape, Want
+from regproxy.repo.interface import Answer, Body, Described, Format, Missing, Origin, Refused, Unavailable
+from regproxy.repo.launch import Launch, Outcome, question_for
+from regproxy.repo.outcome import GONE, failure, refusal
+from regproxy.repo.parts import Parts
+from regproxy.repo.shelf import Shelf
+from regproxy.stream.flight import Airborne, Flight, Flights
+from regproxy.upstream.interface import Upstream
+
+BUDGET = 2.0
+DISTRUST_SECONDS = 600.0
+
+
+@define(eq=False)
+class Remote:
+    """One remote repository. ``flights`` is its own table."""
+
+    _settings: RepositorySettings
+    _format: Format
+    upstream: Upstream
+    _parts: Parts
+    _shelf: Shelf
+    flights: Flights[Outcome] = field(init=False)
+    _heads: "Flights[Outcome | Described]" = field(init=False)
+    _patterns: Patterns = field(init=False)
+    _distrusted: dict[str, float] = field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.flights = Flights(self._parts.clock)
+        self._heads = Flights(self._parts.clock)
+        self._patterns = Patterns.of(self._settings.includes_pattern, self._settings.excludes_pattern)
+
+    @property
+    def key(self) -> str:
+        """Its name in addresses."""
+        return self._settings.key
+
+    @property
+    def settings(self) -> RepositorySettings:
+        """Its configuration."""
+        return self._settings
+
+    def has(self, path: str, digest: Digest | None = None) -> bool:
+        """Whether a node is held there."""
+        node = self._parts.index.node(self.key, path)
+        return node is not None and _is(node, digest)
+
+    async def resolve(self, want: Want) -> Answer:
+        """Find what is wanted."""
+        refused = self._admission(want)
+        if refused is not None:
+            return refused
+        fetch = self._plan(want)
+        node = self._parts.index.node(self.key, want.path)
+        if node is not None and not _is(node, want.digest):
+            node = None
+        now = self._parts.clock.seconds()
+        if node is not None and fetch.freshness.is_fresh(node.checked, now):
+            body = await self._held(node, Origin.HIT)
+            if body is not None:
+                return body
+            node = None
+        negative = self._parts.index.negative(self.key, want.path)
+        if negative is not None and now < negative.expires <= now + fetch.freshness.negative:
+            return Missing(f"{self.upstream.name} does not have it", negative.kept)
+        if node is None and not want.body and self._may_describe(want):
+            return await self._describe(want, fetch)
+        return await self._board(want, fetch, node)
+
+    def _admission(self, want: Want) -> Refused | None:
+        if self._settings.blacked_out:
+            return Refused(403, f"repository {self.key} is blacked out")
+        if not want.path.startswith(".") and not self._patterns.admits(want.path):
+            return Refused(403, f"repository {self.key} excludes this path by its patterns")
+        return None
+
+    def _plan(self, want: Want) -> Fetch:
+        fetch = self._format.plan(want, self._settings)
+        period, negative = fetch.freshness.period, fetch.freshness.negative
+        if period is not None and self._settings.retrieval_cache_period_secs is not None:
+            period = float(self._settings.retrieval_cache_period_secs)
+        if self._settings.missed_retrieval_cache_period_secs is not None:
+            negative = float(self._settings.missed_retrieval_cache_period_secs)
+        return evolve(fetch, freshness=Freshness(period, negative))
+
+    async def _held(self, node: Node, origin: Origin) -> Body | None:
+        readable = await self._shelf.open(node)
+        if readable is None:
+            return None
+        now = self._parts.clock.seconds()
+        self._parts.index.used(node.repository, node.path, node.sha256, now)
+        return Body(node.head, readable, origin, max(0, int(now - node.checked)))
+
+    async def _board(self, want: Want, fetch: Fetch, held: Node | None) -> Answer:
+        promised = None
+        if fetch.sidecar is not None:
+            sidecar = fetch.sidecar
+            promised = lambda: Deferred.fromCoroutine(self._promised(sidecar))  # noqa: E731 - a launch may not need it
+        launch = Launch(
+            self._parts, self._settings, self.upstream, want, fetch, held, promised, lambda: self._distrust(want.path)
+        )
+        flight, joined = self.flights.join((self.key, want.path), launch.run)
+        origin = Origin.JOINED if joined else Origin.FILL
+        announced = flight.announced()
+        if held is not None:
+            announced.addTimeout(self._budget(), self._parts.clock)
+        try:
+            outcome = await announced
+        except DeferredTimeout:
+            outcome = Unavailable(504, f"{self.upstream.name} is slow")
+        except RegproxyError as error:
+            outcome = failure(error)
+        return await self._boarded(want, held, outcome, origin)
+
+    async def _boarded(self, want: Want, held: Node | None, outcome: Airborne | Outcome | None, origin: Origin) -> Answer:
+        match outcome:
+            case Airborne(head, blob) if want.body:
+                return Body(head, blob.hold(), origin, resumable=self._is_trusted(want.path))
+            case Airborne(head, _):
+                return Described(head, origin)
+            case Unavailable() if held is not None:
+                return await self._held(held, Origin.STALE) or outcome
+            case None:
+                return await self._landed(want, origin if held is None else None)
+            case _:
+                return outcome
+
+    async def _landed(self, want: Want, origin: Origin | None) -> Answer:
+        """Answer from the index after a flight that stored something or confirmed what was held."""
+        node = self._parts.index.node(self.key, want.path)
+        body = await self._held(node, origin or Origin.HIT) if node is not None else None
+        return body or Unavailable(503, "it was fetched, but cannot be found again")
+
+    def _budget(self) -> float:
+        explicit = self._settings.metadata_retrieval_timeout_secs
+        return BUDGET if explicit is None else explicit
+
+    async def _promised(self, sidecar: Sidecar) -> Sequence[Digest]:
+        answer = await self.resolve(sidecar.want)
+        match answer:
+            case Body():
+                return sidecar.read(await self._shelf.read(answer, DOCUMENT_LIMIT))
+            case Missing():
+                return ()
+        raise RegproxyError(Kind.UPSTREAM_DOWN, "what says which bytes these must be cannot be had now")
+
+    def _distrust(self, path: str) -> None:
+        now = self._parts.clock.seconds()
+        self._distrusted = {known: until for known, until in self._distrusted.items() if until > now}
+        self._distrusted[path] = now + DISTRUST_SECONDS
+
+    def _is_trusted(self, path: str) -> bool:
+        return self._distrusted.get(path, 0.0) <= self._parts.clock.seconds()
+
+    # HEAD of what is not held: upstream's own head, without the body.
+
+    def _may_describe(self, want: Want) -> bool:
+        flying = self.flights.get((self.key, want.path)) is not None
+        return want.shape is not Shape.DOCUMENT and not flying and not self._settings.bypass_head_requests
+
+    async def _describe(self, want: Want, fetch: Fetch) -> Answer:
+        async def launch(flight: "Flight[Outcome | Described]") -> None:
+            try:
+                flight.announce(await self._upstream_head(want, fetch))
+            except RegproxyError as error:
+                flight.announce(failure(error))
+
+        flight, _ = self._heads.join((self.key, want.path), launch)
+        outcome = await flight.announced()
+        assert outcome is not None
+        assert not isinstance(outcome, Airborne)
+        return outcome
+
+    async def _upstream_head(self, want: Want, fetch: Fetch) -> Outcome | Described:
+        reply = await self.upstream.ask(question_for(fetch, want, method="HEAD"))
+        reply.source.abort()
+        stopped = fetch.head_stops is not None and fetch.head_stops(reply.hops[-1])
+        if reply.status == 200 or stopped:  # noqa: PLR2004 - OK
+            return Described(fetch.read(reply.hops).head, Origin.PASS)
+        if reply.status in GONE:
+            return await self._deny(want, fetch, reply.status, reply.headers)
+        return await self._head_by_range(want, fetch)
+
+    async def _head_by_range(self, want: Want, fetch: Fetch) -> Outcome | Described:
+        """Some upstreams refuse HEAD where they allow GET (signed URLs, public ECR): ask for one byte instead."""
+        reply = await self.upstream.ask(question_for(fetch, want, headers=Headers.of(range="bytes=0-0")))
+        reply.source.abort()
+        if reply.status == 206:  # noqa: PLR2004 - Partial Content
+            span = parse_content_range(reply.headers.first("content-range") or "")
+            whole = span[1] if span else None
+            last = reply.hops[-1]
+            fields = last.headers.without("content-range", "content-length")
+            if whole is not None:
+                fields = fields.plus(("content-length", str(whole)))
+            return Described(fetch.read((*reply.hops[:-1], Hop(last.url, 200, fields))).head, Origin.PASS)
+        if reply.status == 200:  # noqa: PLR2004 - OK
+            return Described(fetch.read(reply.hops).head, Origin.PASS)
+        if reply.status in GONE:
+            return await self._deny(want, fetch, reply.status, reply.headers)
+        return refusal(self.upstream.name, reply.status, reply.headers, fetch.keep)
+
+    async def _deny(self, want: Want, fetch: Fetch, status: int, headers: Headers) -> Outcome:
+        outcome = refusal(self.upstream.name, status, headers, fetch.keep)
+        if fetch.freshness.negative > 0:
+            expires = self._parts.clock.seconds() + fetch.freshness.negative
+            await self._parts.index.deny(Negative(self.key, want.path, status, expires, outcome.kept))
+        return outcome
+
+
+def _is(node: Node, digest: Digest | None) -> bool:
+    return digest is None or digest.algorithm != "sha256" or digest.hex == node.sha256
