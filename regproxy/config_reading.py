@@ -9,12 +9,13 @@ import re
 import tomllib
 from collections.abc import Mapping
 from types import UnionType
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from attrs import define, field
 
-from regproxy.model.settings import Configuration
+from regproxy.model.settings import Configuration, Server
 
 _VARIABLE = re.compile(r"\$(\$?)\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _TYPE_ERROR = re.compile(r"Expected `([^`]+)`, got `([^`]+)`(?: - at `\$([^`]*)`)?")
@@ -179,3 +180,13 @@ def _required(kind: object) -> str:
 def read_tables(raw: Mapping[str, Any], mistakes: Mistakes) -> Configuration | None:
     """Read the whole file; None if there is any mistake in its keys and types."""
     return table(Configuration, dict(raw), "", mistakes)
+
+
+def data_dir_of(file: Path) -> Path | None:
+    """The ``dataDir`` of a configuration file, without a look at the rest of it; None if there is no such file."""
+    try:
+        server = tomllib.loads(file.read_text()).get("server", {})
+    except (OSError, ValueError):
+        return None
+    text = server.get("dataDir", Server().data_dir) if isinstance(server, dict) else Server().data_dir
+    return Path(str(text))

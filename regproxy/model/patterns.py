@@ -1,8 +1,8 @@
 """``includesPattern`` and ``excludesPattern``: which paths of a repository exist for its clients.
 
 Comma-separated lists of Ant patterns: ``?`` is one character and ``*`` any number of them within one segment, ``**`` any
-number of segments; a pattern that ends in ``/`` means everything below. An exclusion beats an inclusion; an empty list of inclusions
-admits everything. Matching is by RE2, in time linear in the path, whatever an operator wrote.
+number of segments; a pattern that ends in ``/`` means everything below. An exclusion beats an inclusion; an empty list of
+inclusions admits everything. Matching is by RE2, in time linear in the path, whatever an operator wrote.
 """
 
 import re

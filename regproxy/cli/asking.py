@@ -1,0 +1,45 @@
+"""Asks a running server over ``dataDir/control.sock``; blocking, for the command line."""
+
+import http.client
+import socket
+from pathlib import Path
+
+import msgspec
+
+from regproxy.control import SOCKET, LiveFill
+
+SECONDS = 10.0
+
+
+class NotRunningError(Exception):
+    """Nobody serves this data directory, or not to this user."""
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a UNIX socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(SECONDS)
+        self.sock.connect(str(self._path))
+
+
+def fetches(data_dir: Path) -> list[LiveFill]:
+    """The live fills; ``NotRunningError`` where there is nobody to ask."""
+    connection = _UnixConnection(data_dir / SOCKET)
+    try:
+        connection.request("GET", "/fetches")
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != http.client.OK:
+            raise NotRunningError(f"{data_dir}: the server answered {answer.status}")
+        return msgspec.json.decode(body, type=list[LiveFill])
+    except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
+        reason = getattr(error, "strerror", None) or "no answer"
+        raise NotRunningError(f"{data_dir / SOCKET}: no regproxy to ask ({reason})") from error
+    finally:
+        connection.close()

@@ -1,0 +1,87 @@
+"""The ``regproxy`` command. Imports click and little else; each command imports what it needs.
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 a configuration with mistakes.
+"""
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+FAILED = 1
+CONFIGURATION = 3
+DEFAULT_CONFIG = "etc/regproxy.toml"
+
+
+def _end(status: int, text: str) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(status)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Look at and check a regproxy. The server itself is started by: twist regproxy --config FILE."""
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    from regproxy import __version__  # noqa: PLC0415 - reads the installed metadata
+
+    click.echo(__version__)
+
+
+@main.group("config")
+def config_group() -> None:
+    """Work with configuration files."""
+
+
+@config_group.command("check")
+@click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_CONFIG)
+def config_check(file: Path) -> None:
+    """Check FILE, with the environment and the files that it names; print one line for each mistake."""
+    from regproxy.config import ConfigurationError, load  # noqa: PLC0415 - imports all formats
+
+    try:
+        configuration = load(file)
+    except ConfigurationError as error:
+        _end(CONFIGURATION, str(error))
+    click.echo(f"{file}: good, {len(configuration.repository)} repositories")
+
+
+def _data_dir(config: Path, data_dir: Path | None) -> Path:
+    if data_dir is not None:
+        return data_dir
+    from regproxy.config_reading import data_dir_of  # noqa: PLC0415 - needed without --data-dir only
+
+    found = data_dir_of(config)
+    if found is None:
+        _end(CONFIGURATION, f"{config}: line 1: expected a configuration file; name one by --config, or use --data-dir")
+    return found
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@click.option("--config", "-c", type=click.Path(path_type=Path), default=DEFAULT_CONFIG, help="Where dataDir stands.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="The server's dataDir; then no configuration is read.")
+def fetches(*, as_json: bool, config: Path, data_dir: Path | None) -> None:
+    """Show what a running server is fetching from upstream just now."""
+    import msgspec  # noqa: PLC0415 - the help needs none of these
+
+    from regproxy.cli.asking import NotRunningError  # noqa: PLC0415 - as above
+    from regproxy.cli.asking import fetches as ask_fetches  # noqa: PLC0415 - as above
+    from regproxy.cli.showing import show_fills  # noqa: PLC0415 - as above
+
+    try:
+        fills = ask_fetches(_data_dir(config, data_dir))
+    except NotRunningError as error:
+        _end(FAILED, str(error))
+    if as_json:
+        click.echo(msgspec.json.encode(fills))
+    else:
+        show_fills(fills)
+
+
+if __name__ == "__main__":
+    main()

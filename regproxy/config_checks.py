@@ -1,0 +1,212 @@
+"""What the types of a configuration cannot say: names that fit, references that lead somewhere, values that mean something.
+
+Every check looks at one typed configuration and notes its mistakes; none of them touches a file or the network.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
+from urllib.parse import SplitResult, urlsplit
+
+from twisted.internet.endpoints import serverFromString
+
+from regproxy.config_reading import Mistakes
+from regproxy.model.headers import is_safe
+from regproxy.model.patterns import Patterns
+from regproxy.model.settings import Configuration, RepositorySettings, Server
+from regproxy.model.size import parse_size
+from regproxy.repo.interface import Format
+
+RESERVED = frozenset({"api", "access", "artifactory", "v2", "ui", "metrics", "livez", "readyz", "startupz"})
+CACHE_SUFFIX = "-cache"
+DOCKER = frozenset({"docker", "oci"})
+AUTO = "auto"
+DATA_DIR_BYTES = 90  # the path of a UNIX socket below it has to fit into 108
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_DOCKER_KEY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+_HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+_FRAMING = frozenset({"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "range"})
+_AT_LEAST = {
+    "max_connections": ("maxConnections", 1),
+    "socket_timeout_millis": ("socketTimeoutMillis", 0),
+    "retrieval_cache_period_secs": ("retrievalCachePeriodSecs", 0),
+    "missed_retrieval_cache_period_secs": ("missedRetrievalCachePeriodSecs", 0),
+    "assumed_offline_period_secs": ("assumedOfflinePeriodSecs", 0),
+    "metadata_retrieval_timeout_secs": ("metadataRetrievalTimeoutSecs", 0),
+    "unused_artifacts_cleanup_period_hours": ("unusedArtifactsCleanupPeriodHours", 0),
+    "segments": ("segments", 1),
+}
+
+
+def check(configuration: Configuration, formats: Mapping[str, Format], mistakes: Mistakes) -> None:
+    """Note everything that is wrong."""
+    _server(configuration.server, mistakes)
+    _size(configuration.store.max_bytes, "store.maxBytes", mistakes)
+    if not configuration.access.anonymous:
+        mistakes.add("access.anonymous", "expected true: this version knows no users")
+    _unique((item.alias for item in configuration.certificate), "certificate", "alias", mistakes)
+    _proxies(configuration, mistakes)
+    _unique((item.key for item in configuration.repository), "repository", "key", mistakes)
+    for number, settings in enumerate(configuration.repository):
+        _Repository(settings, f"repository[{number}]", mistakes).check(configuration, formats)
+    _docker(configuration, mistakes)
+
+
+def split_url(text: str) -> SplitResult | None:
+    """An http or https URL with a host, and with neither user nor password nor fragment in it; None if it is not one."""
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    plain = "@" not in parts.netloc and not parts.fragment and text.isascii() and text.isprintable() and " " not in text
+    return parts if sound and plain else None
+
+
+def _unique(names: Iterable[str], table: str, key: str, mistakes: Mistakes) -> None:
+    seen: Counter[str] = Counter()
+    for number, name in enumerate(names):
+        seen[name] += 1
+        if seen[name] == 2:  # noqa: PLR2004 - the second is the first duplicate
+            mistakes.add(f"{table}[{number}].{key}", "expected a name that no other one has", name[:80])
+
+
+def _size(text: str, key: str, mistakes: Mistakes, name: str = "") -> None:
+    if text:
+        try:
+            parse_size(text)
+        except ValueError as error:
+            mistakes.add(key, str(error), name)
+
+
+def _server(server: Server, mistakes: Mistakes) -> None:
+    _listening(server, mistakes)
+    if server.base_url and (split_url(server.base_url) is None or "?" in server.base_url):
+        mistakes.add("server.baseUrl", "expected an http or https URL, or nothing")
+    for number, text in enumerate(server.trusted_proxies):
+        try:
+            ip_network(text, strict=False)
+        except ValueError:
+            mistakes.add(f"server.trustedProxies[{number}]", 'expected an address or a network such as "10.0.0.0/8"')
+    if server.workers != 1:
+        mistakes.add("server.workers", "expected 1: this version serves with one process")
+    if not server.data_dir or len(server.data_dir.encode()) > DATA_DIR_BYTES:
+        mistakes.add("server.dataDir", f"expected a folder, by a path of at most {DATA_DIR_BYTES} bytes")
+
+
+def _listening(server: Server, mistakes: Mistakes) -> None:
+    if not server.listen and not server.listener:
+        mistakes.add("server.listen", "expected at least one endpoint")
+    for number, text in enumerate(server.listen):
+        if not _is_endpoint(text):
+            mistakes.add(f"server.listen[{number}]", 'expected a Twisted endpoint such as "tcp:8081:interface=127.0.0.1"')
+    for number, listener in enumerate(server.listener):
+        if not re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\s]*):\d{1,5}", listener.address):
+            mistakes.add(f"server.listener[{number}].address", 'expected an address and a port, such as "0.0.0.0:8443"')
+
+
+def _is_endpoint(text: str) -> bool:
+    if text.startswith("systemd:"):  # can only be parsed in a process that systemd has given sockets to
+        return bool(re.fullmatch(r"systemd:domain=\w+:(?:index=\d+|name=[\w.-]+)", text))
+    try:
+        serverFromString(None, text)
+    except (ValueError, TypeError, KeyError, IndexError, OSError):
+        return False
+    return True
+
+
+def _proxies(configuration: Configuration, mistakes: Mistakes) -> None:
+    _unique((item.key for item in configuration.proxy), "proxy", "key", mistakes)
+    for number, item in enumerate(configuration.proxy):
+        parts = split_url(item.url)
+        if parts is None or parts.path.strip("/") or parts.query:
+            mistakes.add(f"proxy[{number}].url", 'expected the URL of an HTTP proxy, such as "http://proxy:3128"', item.key)
+
+
+def _docker(configuration: Configuration, mistakes: Mistakes) -> None:
+    keys = {item.key for item in configuration.repository if item.package_type in DOCKER}
+    default = configuration.docker.default_repository
+    if default and default not in keys:
+        mistakes.add("docker.defaultRepository", "expected the key of a docker or oci repository")
+    for host, key in configuration.docker.namespaces.items():
+        if not _HOST.fullmatch(host) or host.startswith("*"):
+            mistakes.add("docker.namespaces", f"expected a host, as in docker.io, in place of {host[:80]!r}")
+        if key not in keys:
+            mistakes.add(f'docker.namespaces."{host[:80]}"', "expected the key of a docker or oci repository")
+
+
+class _Repository:
+    """The checks of one ``[[repository]]``."""
+
+    def __init__(self, settings: RepositorySettings, where: str, mistakes: Mistakes) -> None:
+        self.settings = settings
+        self.where = where
+        self.mistakes = mistakes
+
+    def wrong(self, key: str, expectation: str) -> None:
+        self.mistakes.add(f"{self.where}.{key}", expectation, self.settings.key[:80])
+
+    def check(self, configuration: Configuration, formats: Mapping[str, Format]) -> None:
+        self._key()
+        found = formats.get(self.settings.package_type)
+        if found is None:
+            self.wrong("packageType", f"expected one of {', '.join(sorted(formats))}")
+        self._url(found)
+        self._references(configuration)
+        self._numbers()
+        self._texts()
+
+    def _key(self) -> None:
+        key = self.settings.key
+        if not _KEY.fullmatch(key):
+            self.wrong("key", "expected 1 to 64 letters, digits, '.', '_' and '-', the first a letter or digit")
+        elif key in RESERVED or key.endswith(CACHE_SUFFIX):
+            self.wrong("key", "expected a key that is not reserved (api, v2, ui, …, and all that end in -cache)")
+        elif self.settings.package_type in DOCKER and not _DOCKER_KEY.fullmatch(key):
+            self.wrong("key", "expected lower-case letters and digits joined by '.', '_', '__' or '-': image names begin with it")
+
+    def _url(self, found: Format | None) -> None:
+        url = self.settings.url
+        if url == AUTO:
+            if found is not None and found.auto is None:
+                self.wrong(
+                    "url", f"expected an http or https URL: no client of {self.settings.package_type} can be asked for one"
+                )
+        elif split_url(url) is None:
+            self.wrong("url", "expected an http or https URL with a host, and without a user, a password or a fragment")
+
+    def _references(self, configuration: Configuration) -> None:
+        settings = self.settings
+        if settings.proxy and settings.proxy not in {item.key for item in configuration.proxy}:
+            self.wrong("proxy", "expected the key of a [[proxy]]")
+        if settings.proxy and settings.disable_proxy:
+            self.wrong("disableProxy", "expected false where proxy is set")
+        alias = settings.client_tls_certificate
+        if alias and alias not in {item.alias for item in configuration.certificate}:
+            self.wrong("clientTlsCertificate", "expected the alias of a [[certificate]]")
+
+    def _numbers(self) -> None:
+        for field, (written, least) in _AT_LEAST.items():
+            value = getattr(self.settings, field)
+            if value is not None and value < least:
+                self.wrong(written, f"expected at least {least}")
+        for text, written in ((self.settings.max_bytes, "maxBytes"), (self.settings.segment_threshold, "segmentThreshold")):
+            _size(text, f"{self.where}.{written}", self.mistakes, self.settings.key)
+
+    def _texts(self) -> None:
+        settings = self.settings
+        try:
+            Patterns.of(settings.includes_pattern, settings.excludes_pattern)
+        except ValueError as error:
+            self.wrong("includesPattern", str(error))
+        for number, host in enumerate(settings.allowed_hosts):
+            if not _HOST.fullmatch(host):
+                self.wrong(f"allowedHosts[{number}]", 'expected a host such as "cdn.example.com" or "*.example.com"')
+        query = settings.query_params
+        if not (query.isascii() and query.isprintable()) or any(letter in query for letter in " #?"):
+            self.wrong("queryParams", 'expected what stands behind the question mark of a URL, as in "a=1&b=2"')
+        for number, header in enumerate(settings.custom_http_headers):
+            if not is_safe(header.name, header.value) or header.name.lower() in _FRAMING:
+                self.wrong(f"customHttpHeaders[{number}]", "expected a header that may be sent with every request")

@@ -1,0 +1,79 @@
+"""``dataDir/control.sock``: what the commands of ``regproxy`` ask a running server, as JSON over HTTP on a UNIX socket (0600).
+
+Whoever may open the socket may ask: it lies in a folder that only the server's user enters. A socket that a crash left behind is
+replaced; the lock of the data directory (``lock.py``) is what keeps a second server away, so take that first.
+"""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort, IReactorUNIX
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+SOCKET = "control.sock"
+
+
+class LiveFill(msgspec.Struct, frozen=True, kw_only=True):
+    """One artifact that is arriving from upstream.
+
+    Attributes:
+        received, size: bytes; the size is None where upstream did not say.
+        age: seconds since the fill began.
+        followers: clients that are reading it.
+        rate: bytes per second, of late.
+    """
+
+    repository: str
+    path: str
+    received: int
+    size: int | None
+    age: float
+    followers: int
+    rate: float
+
+
+class _Fetches(Resource):
+    """``GET /fetches``."""
+
+    isLeaf = True  # noqa: N815 - the name that Twisted reads
+
+    def __init__(self, fetches: Callable[[], Sequence[LiveFill]]) -> None:
+        Resource.__init__(self)
+        self._fetches = fetches
+
+    def render_GET(self, request: IRequest) -> bytes:  # noqa: N802 - the name that Twisted calls
+        request.setHeader(b"content-type", b"application/json")
+        return msgspec.json.encode(self._fetches())
+
+
+class Control(Service):
+    """The socket, from ``startService`` to ``stopService``."""
+
+    def __init__(self, reactor: IReactorUNIX, data_dir: Path, fetches: Callable[[], Sequence[LiveFill]]) -> None:
+        self._reactor = reactor
+        self.path = data_dir / SOCKET
+        self._root = Resource()
+        self._root.putChild(b"fetches", _Fetches(fetches))
+        self._port: IListeningPort | None = None
+
+    def startService(self) -> None:  # noqa: N802 - the name that Twisted calls
+        """Listen, in place of a socket that nobody serves any more."""
+        Service.startService(self)
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+        site: Any = Site(self._root)  # the stubs of listenUNIX ask for a factory of one kind of protocol
+        self._port = self._reactor.listenUNIX(str(self.path), site, mode=0o600)
+
+    def stopService(self) -> Deferred[None] | None:  # noqa: N802 - the name that Twisted calls
+        """Stop listening; Twisted removes the socket."""
+        Service.stopService(self)
+        port, self._port = self._port, None
+        stopped: Deferred[None] | None = None if port is None else port.stopListening()
+        return stopped

@@ -1,0 +1,97 @@
+"""Puts what the files of ``passwordFile`` and ``tokenFile`` hold where the rest of the program looks for passwords and tokens.
+
+A mistake names the key and the kind of trouble, never what the file holds. Paths are relative to the configuration file.
+"""
+
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from attrs import define
+
+from regproxy.config_reading import Mistakes
+from regproxy.model.settings import ClientCertificate, Configuration, Listener, Proxy, RepositorySettings
+
+LIMIT = 64 << 10
+
+Owner = TypeVar("Owner", RepositorySettings, Proxy)
+
+_PAIRS = (("password", "password_file", "passwordFile"), ("token", "token_file", "tokenFile"))
+
+
+def read_text(path: Path) -> str | None:
+    """The file without the line ends at its end; None if it is no file of text, empty, or larger than any secret."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LIMIT + 1)
+        text = content.decode().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text if text and len(content) <= LIMIT and "\n" not in text else None
+
+
+def is_readable(path: Path) -> bool:
+    """Whether this process may read it as a file."""
+    return path.is_file() and os.access(path, os.R_OK)
+
+
+def with_secrets(owner: Owner, where: str, folder: Path, mistakes: Mistakes) -> Owner:
+    """Read the secret files of one repository or proxy."""
+    found: dict[str, str] = {}
+    for value, file, written in _PAIRS:
+        path = getattr(owner, file, "")
+        if not path:
+            continue
+        if getattr(owner, value):
+            mistakes.add(f"{where}.{written}", f"expected this or {value}, not both", owner.key)
+            continue
+        text = read_text(folder / path)
+        if text is None:
+            mistakes.add(f"{where}.{written}", "expected a readable file that holds one line of text", owner.key)
+        else:
+            found[value] = text
+    return msgspec.structs.replace(owner, **found)
+
+
+@define
+class _Files:
+    """Makes the paths of other files absolute, and notes those that cannot be read."""
+
+    folder: Path
+    mistakes: Mistakes
+
+    def path(self, text: str, key: str, name: str = "") -> str:
+        full = (self.folder / text).absolute()
+        if not is_readable(full):
+            self.mistakes.add(key, "expected a readable file", name)
+        return str(full)
+
+    def repository(self, item: RepositorySettings, where: str) -> RepositorySettings:
+        filled = with_secrets(item, where, self.folder, self.mistakes)
+        if not filled.ca_file:
+            return filled
+        return msgspec.structs.replace(filled, ca_file=self.path(filled.ca_file, f"{where}.caFile", item.key))
+
+    def certificate(self, item: ClientCertificate, where: str) -> ClientCertificate:
+        certificate, key = self.path(item.certificate, f"{where}.certificate"), self.path(item.key, f"{where}.key")
+        return msgspec.structs.replace(item, certificate=certificate, key=key)
+
+    def listener(self, item: Listener, where: str) -> Listener:
+        certificate, key = self.path(item.certificate, f"{where}.certificate"), self.path(item.key, f"{where}.key")
+        client_ca = self.path(item.client_ca, f"{where}.clientCa") if item.client_ca else ""
+        return msgspec.structs.replace(item, certificate=certificate, key=key, client_ca=client_ca)
+
+
+def resolved(configuration: Configuration, folder: Path, mistakes: Mistakes) -> Configuration:
+    """Read all secret files, and make the paths of certificates and authorities absolute; each must be readable."""
+    files = _Files(folder, mistakes)
+    server = configuration.server
+    listeners = tuple(files.listener(item, f"server.listener[{n}]") for n, item in enumerate(server.listener))
+    return msgspec.structs.replace(
+        configuration,
+        repository=tuple(files.repository(item, f"repository[{n}]") for n, item in enumerate(configuration.repository)),
+        certificate=tuple(files.certificate(item, f"certificate[{n}]") for n, item in enumerate(configuration.certificate)),
+        proxy=tuple(with_secrets(item, f"proxy[{n}]", folder, mistakes) for n, item in enumerate(configuration.proxy)),
+        server=msgspec.structs.replace(server, listener=listeners),
+    )
