@@ -1,7 +1,7 @@
 """``url = "auto"``: asks this machine's own clients which registry they are set to, and remembers what they said.
 
 Each format says which programs to run and how to read them (``AutoUrl``). They run in threads, at the start and at each reload.
-A registry that was remembered stands in for a client that is gone; credentials in a client's URL are used, and are not remembered.
+A registry that was remembered stands in for a client that is gone; credentials in a client's URL are used, but not remembered.
 A repository for which nothing is known keeps ``url = "auto"`` and is listed as "needs url".
 """
 

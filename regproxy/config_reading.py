@@ -8,8 +8,8 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
-from types import UnionType
 from pathlib import Path
+from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
