@@ -1,0 +1,130 @@
+"""An index in dicts: the twin of ``sqlite`` for tests and for trying things out. Every change is done when it is asked for."""
+
+from collections.abc import Iterator, Sequence
+
+from attrs import define, evolve, field
+from twisted.internet.defer import Deferred, succeed
+
+from regproxy.index.interface import BlobRow
+from regproxy.index.rows import kept_form, last_touched
+from regproxy.model.digest import Digest
+from regproxy.model.node import Negative, Node
+
+Key = tuple[str, str]
+
+
+@define(eq=False)
+class MemoryIndex:
+    """An ``Index`` that lasts as long as the object; it may be started again after it was closed."""
+
+    was_clean: bool = field(init=False, default=False)
+    _closed: bool = field(init=False, default=True)
+    _nodes: dict[Key, Node] = field(init=False, factory=dict)
+    _blobs: dict[str, BlobRow] = field(init=False, factory=dict)
+    _aliases: dict[Digest, str] = field(init=False, factory=dict)
+    _negatives: dict[Key, Negative] = field(init=False, factory=dict)
+    _words: dict[str, str] = field(init=False, factory=dict)
+
+    def start(self) -> None:
+        """Note that a run has begun."""
+        self.was_clean, self._closed = self._closed, False
+
+    def close(self) -> Deferred[None]:
+        """Note that it has ended."""
+        self._closed = True
+        return succeed(None)
+
+    def node(self, repository: str, path: str) -> Node | None:
+        """One node."""
+        return self._nodes.get((repository, path))
+
+    def nodes(self, repository: str, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[Node]:
+        """A page of nodes."""
+        paths = sorted(path for owner, path in self._nodes if owner == repository and path.startswith(prefix) and path > after)
+        return [self._nodes[repository, path] for path in paths[:limit]]
+
+    def blob(self, sha256: str) -> BlobRow | None:
+        """One blob."""
+        return self._blobs.get(sha256)
+
+    def blob_of(self, digest: Digest) -> str | None:
+        """The blob's name; for a sha256, whether there is such a blob."""
+        if digest.algorithm == "sha256":
+            return digest.hex if digest.hex in self._blobs else None
+        return self._aliases.get(digest)
+
+    def negative(self, repository: str, path: str) -> Negative | None:
+        """A negative answer."""
+        return self._negatives.get((repository, path))
+
+    def word(self, name: str) -> str | None:
+        """A remembered word."""
+        return self._words.get(name)
+
+    def put(self, node: Node, *, synced: bool, digests: Sequence[Digest] = ()) -> Deferred[None]:
+        """Add or replace a node."""
+        key = (node.repository, node.path)
+        blob, held = self._blobs.get(node.sha256), self._nodes.get(key)
+        last_used = max(last_touched(node), blob.last_used) if blob else last_touched(node)
+        self._blobs[node.sha256] = BlobRow(node.sha256, node.size, synced, last_used)
+        self._nodes[key] = kept_form(evolve(node, created=held.created) if held else node)
+        self._aliases.update({digest: node.sha256 for digest in digests if digest.algorithm != "sha256"})
+        self._negatives.pop(key, None)
+        return succeed(None)
+
+    def refresh(self, node: Node) -> Deferred[None]:
+        """Replace what is known about a node."""
+        key = (node.repository, node.path)
+        held = self._nodes.get(key)
+        if held is not None and held.sha256 == node.sha256:
+            self._nodes[key] = kept_form(evolve(node, size=held.size, created=held.created))
+        return succeed(None)
+
+    def used(self, repository: str, path: str, sha256: str, when: float) -> None:  # noqa: ARG002 - of the interface
+        """Note when the blob was used; nobody asks for the number here."""
+        blob = self._blobs.get(sha256)
+        if blob is not None:
+            self._blobs[sha256] = evolve(blob, last_used=max(blob.last_used, when))
+
+    def remove(self, repository: str, path: str) -> Deferred[bool]:
+        """Remove a node."""
+        return succeed(self._nodes.pop((repository, path), None) is not None)
+
+    def deny(self, negative: Negative) -> Deferred[None]:
+        """Remember a negative answer."""
+        self._negatives[negative.repository, negative.path] = negative
+        return succeed(None)
+
+    def synced(self, sha256: str) -> Deferred[None]:
+        """Note that a blob is durable."""
+        blob = self._blobs.get(sha256)
+        if blob is not None:
+            self._blobs[sha256] = evolve(blob, synced=True)
+        return succeed(None)
+
+    def unsynced(self) -> Sequence[str]:
+        """Blobs that are not known to be durable."""
+        return sorted(blob.sha256 for blob in self._blobs.values() if not blob.synced)
+
+    def unreferenced(self, limit: int = 1000) -> Sequence[BlobRow]:
+        """Blobs that no node names, least recently used first."""
+        named = {node.sha256 for node in self._nodes.values()}
+        unnamed = (blob for blob in self._blobs.values() if blob.sha256 not in named)
+        return sorted(unnamed, key=lambda blob: (blob.last_used, blob.sha256))[:limit]
+
+    def forget(self, sha256: str) -> Deferred[bool]:
+        """Remove a blob's row and aliases; True also if there was no row."""
+        if any(node.sha256 == sha256 for node in self._nodes.values()):
+            return succeed(False)  # noqa: FBT003 - the result
+        self._blobs.pop(sha256, None)
+        self._aliases = {digest: name for digest, name in self._aliases.items() if name != sha256}
+        return succeed(True)  # noqa: FBT003 - the result
+
+    def each_blob(self) -> Iterator[BlobRow]:
+        """Every blob's row, as they are now."""
+        return iter(sorted(self._blobs.values(), key=lambda blob: blob.sha256))
+
+    def remember(self, name: str, word: str) -> Deferred[None]:
+        """Keep a word."""
+        self._words[name] = word
+        return succeed(None)

@@ -1,0 +1,97 @@
+"""Opens SQLite files as the index wants them, and brings their schema up to this program's.
+
+The numbered files of ``schema/`` are applied in order, each with its row in ``schema_version`` as one transaction. A file
+that a newer program has written, or whose history is not ours, is refused untouched.
+"""
+
+import hashlib
+import os
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import apsw
+from attrs import frozen
+
+from regproxy.errors import Kind, RegproxyError
+
+# Older ones may lose commits when two connections checkpoint at once (sqlite.org/wal.html#walresetbug).
+OLDEST_SQLITE = (3, 51, 3)
+
+_NAME = re.compile(r"([0-9]{4})_\w+\.sql")
+_VERSIONS = """
+CREATE TABLE IF NOT EXISTS schema_version (
+    version INTEGER NOT NULL PRIMARY KEY, applied_at REAL NOT NULL, checksum TEXT NOT NULL
+) STRICT
+"""
+
+
+@frozen(order=True)
+class Step:
+    """One numbered file of SQL."""
+
+    version: int
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """Says that a file that was applied is the one that we have."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def steps() -> list[Step]:
+    """Read the files, in order."""
+    found = []
+    for file in resources.files("regproxy.index.schema").iterdir():
+        match = _NAME.fullmatch(file.name)
+        if match:
+            found.append(Step(int(match[1]), file.read_text(encoding="utf-8")))
+    return sorted(found)
+
+
+def connect(path: Path) -> apsw.Connection:
+    """Open a connection with our settings; the file, if there is none, is made for our user alone."""
+    version = apsw.sqlite_lib_version()
+    if tuple(map(int, version.split("."))) < OLDEST_SQLITE:
+        raise RegproxyError(Kind.STORAGE, f"SQLite {version} is too old for the index: {_dotted(OLDEST_SQLITE)} is needed")
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(5000)
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -20000"):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+    connection.execute("PRAGMA mmap_size = 268435456").fetchall()
+    return connection
+
+
+def upgrade(connection: apsw.Connection, now: float) -> None:
+    """Apply what is missing; ``RegproxyError`` for a schema that is newer than this program, or not ours."""
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        connection.execute(_VERSIONS)
+        known = {step.version: step for step in steps()}
+        applied: dict[int, str] = dict(_pairs(connection.execute("SELECT version, checksum FROM schema_version")))
+        newest = max(applied, default=0)
+        if newest > max(known):
+            raise RegproxyError(
+                Kind.STORAGE,
+                f"the index has schema {newest}, which is newer than this program's {max(known)}: run a newer regproxy",
+            )
+        for version, step in known.items():
+            if version not in applied:
+                connection.execute(step.sql)
+                connection.execute("INSERT INTO schema_version VALUES (?, ?, ?)", (version, now, step.checksum))
+            elif applied[version] != step.checksum:
+                raise RegproxyError(Kind.STORAGE, f"the index was made by another schema {version} than this program's")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _pairs(cursor: apsw.Cursor) -> list[Any]:
+    return cursor.fetchall()
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

@@ -1,0 +1,224 @@
+"""An index in one SQLite file on this machine, for one process.
+
+Reads by primary key run where they are called, in the reactor's thread, in microseconds. Reads that scan (``nodes``,
+``unsynced``, ``unreferenced``, ``each_blob``) open a connection of their own and may be called from any thread. Writes go
+through ``writer``.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import apsw
+from attrs import define, field
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+from txaio.tx import make_logger
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.index import queries, statements
+from regproxy.index.hot import HotNodes
+from regproxy.index.interface import BlobRow
+from regproxy.index.migrate import connect, upgrade
+from regproxy.index.rows import behind_prefix, read_blob, read_negative, read_node
+from regproxy.index.usage import Usage
+from regproxy.index.writer import Writer
+from regproxy.model.digest import Digest
+from regproxy.model.node import Negative, Node
+
+log = make_logger()
+
+T = TypeVar("T")
+
+FLUSH_SECONDS = 2.0
+EXPIRED_SECONDS = 3600.0
+
+
+class Reactor(Protocol):
+    """What is needed of Twisted's reactor."""
+
+    def seconds(self) -> float:
+        """Seconds since the epoch."""
+
+    def callLater(self, delay: float, function: Callable[..., object]) -> IDelayedCall:  # noqa: N802 - Twisted's name
+        """Call a function later."""
+
+    def callFromThread(self, function: Callable[..., object], *args: Any) -> object:  # noqa: N802 - Twisted's name
+        """Call a function in the reactor's thread."""
+
+
+def _nothing() -> None:
+    pass
+
+
+@define(eq=False)
+class SqliteIndex:
+    """An ``Index`` in the file ``path``, whose folder is made if it is not there.
+
+    All but the scans belong to the reactor's thread.
+    """
+
+    _path: Path
+    _reactor: Reactor
+    _was_clean: bool = field(init=False, default=False)
+    _hot: HotNodes = field(init=False, factory=HotNodes)
+    _usage: Usage = field(init=False, factory=Usage)
+    _reader: apsw.Connection = field(init=False)
+    _writer: Writer | None = field(init=False, default=None)
+    _flushing: IDelayedCall | None = field(init=False, default=None)
+    _purged: float = field(init=False, default=0.0)
+
+    def start(self) -> None:
+        """Open the file, upgrade it, and note durably that a run has begun. Blocks."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        connection = connect(self._path)
+        try:
+            upgrade(connection, self._reactor.seconds())
+            self._was_clean = bool(connection.execute("SELECT clean FROM run").fetchall()[0][0])
+            statements.mark_run(connection, clean=False)
+            self._reader = connect(self._path)
+        except BaseException:
+            connection.close()
+            raise
+        self._reader.execute("PRAGMA query_only = ON")
+        self._writer = Writer(connection, self._reactor.callFromThread)
+        self._writer.start()
+
+    def close(self) -> Deferred[None]:
+        """Write what was counted and queued, then close; afterwards writes fail and reads raise."""
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return succeed(None)
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        tallies = self._usage.take()
+        writer.write(partial(statements.count, tallies=tallies), _nothing).addErrback(_unheard)
+
+        def ended(outcome: T) -> T:
+            self._reader.close()
+            return outcome
+
+        return writer.stop().addBoth(ended)
+
+    @property
+    def was_clean(self) -> bool:
+        """Whether the previous run closed it; true of a new file."""
+        return self._was_clean
+
+    def node(self, repository: str, path: str) -> Node | None:
+        """One node."""
+        key = (repository, path)
+        node = self._hot.get(key)
+        if node is None:
+            for row in self._reader.execute(queries.NODE, key).fetchall():
+                node = read_node(row)
+                self._hot.add(key, node)
+        return node
+
+    def nodes(self, repository: str, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[Node]:
+        """A page of nodes."""
+        since = prefix if prefix > after else f"{after}\0"  # no text lies between after and after + NUL
+        until = behind_prefix(prefix)
+        if until is None:
+            rows = self._scan(queries.NODES, (repository, since, limit))
+        else:
+            rows = self._scan(queries.NODES_UNTIL, (repository, since, until, limit))
+        return [read_node(row) for row in rows]
+
+    def blob(self, sha256: str) -> BlobRow | None:
+        """One blob."""
+        rows = self._reader.execute(queries.BLOB, (sha256,)).fetchall()
+        return read_blob(rows[0]) if rows else None
+
+    def blob_of(self, digest: Digest) -> str | None:
+        """The blob's name; for a sha256, whether there is such a blob."""
+        if digest.algorithm == "sha256":
+            return digest.hex if self.blob(digest.hex) else None
+        rows = self._reader.execute(queries.ALIAS, (digest.algorithm, digest.hex)).fetchall()
+        return str(rows[0][0]) if rows else None
+
+    def negative(self, repository: str, path: str) -> Negative | None:
+        """A negative answer; those that expired more than an hour ago may have gone."""
+        rows = self._reader.execute(queries.NEGATIVE, (repository, path)).fetchall()
+        return read_negative(rows[0]) if rows else None
+
+    def word(self, name: str) -> str | None:
+        """A remembered word."""
+        rows = self._reader.execute(queries.WORD, (name,)).fetchall()
+        return str(rows[0][0]) if rows else None
+
+    def unsynced(self) -> Sequence[str]:
+        """Blobs that are not known to be durable."""
+        return [row[0] for row in self._scan(queries.UNSYNCED, ())]
+
+    def unreferenced(self, limit: int = 1000) -> Sequence[BlobRow]:
+        """Blobs that no node names, least recently used first."""
+        return [read_blob(row) for row in self._scan(queries.UNREFERENCED, (limit,))]
+
+    def each_blob(self) -> Iterator[BlobRow]:
+        """Every blob's row, read in pages: no transaction stays open between steps."""
+        last = ""
+        while rows := self._scan(queries.BLOBS, (last,)):
+            yield from map(read_blob, rows)
+            last = str(rows[-1][0])
+
+    def _scan(self, sql: str, bindings: tuple[str | int, ...]) -> list[Any]:
+        with closing(connect(self._path)) as connection:
+            return connection.execute(sql, bindings).fetchall()
+
+    def put(self, node: Node, *, synced: bool, digests: Sequence[Digest] = ()) -> Deferred[None]:
+        """Add or replace a node."""
+        return self._change(partial(statements.put, node=node, synced=synced, digests=digests), (node.repository, node.path))
+
+    def refresh(self, node: Node) -> Deferred[None]:
+        """Replace what is known about a node."""
+        return self._change(partial(statements.refresh, node=node), (node.repository, node.path))
+
+    def used(self, repository: str, path: str, sha256: str, when: float) -> None:
+        """Count one download."""
+        self._usage.add(repository, path, sha256, when)
+        if self._flushing is None and self._writer is not None:
+            self._flushing = self._reactor.callLater(FLUSH_SECONDS, self._flush)
+
+    def remove(self, repository: str, path: str) -> Deferred[bool]:
+        """Remove a node."""
+        return self._change(partial(statements.remove, repository=repository, path=path), (repository, path))
+
+    def deny(self, negative: Negative) -> Deferred[None]:
+        """Remember a negative answer; once an hour, those long expired are dropped."""
+        now = self._reactor.seconds()
+        if now - self._purged >= EXPIRED_SECONDS:
+            self._purged = now
+            self._change(partial(statements.drop_expired, before=now - EXPIRED_SECONDS)).addErrback(_unheard)
+        return self._change(partial(statements.deny, negative=negative))
+
+    def synced(self, sha256: str) -> Deferred[None]:
+        """Note that a blob is durable."""
+        return self._change(partial(statements.mark_synced, sha256=sha256))
+
+    def forget(self, sha256: str) -> Deferred[bool]:
+        """Remove a blob's row and aliases; True also if there was no row."""
+        return self._change(partial(statements.forget, sha256=sha256))
+
+    def remember(self, name: str, word: str) -> Deferred[None]:
+        """Keep a word."""
+        return self._change(partial(statements.remember, name=name, word=word))
+
+    def _change(self, apply: Callable[[apsw.Connection], T], key: tuple[str, str] | None = None) -> Deferred[T]:
+        if self._writer is None:
+            return fail(RegproxyError(Kind.STORAGE, "the index is closed"))
+        return self._writer.write(apply, _nothing if key is None else partial(self._hot.drop, key))
+
+    def _flush(self) -> None:
+        self._flushing = None
+        tallies = self._usage.take()
+        self._change(partial(statements.count, tallies=tallies)).addErrback(_unheard)
+
+
+def _unheard(failure: Failure) -> None:
+    """Log what nobody waits for and what harms nobody: a download that is not counted, a row too many."""
+    log.failure("the index could not be tidied: {log_failure.value!r}", failure=failure)

@@ -1,0 +1,168 @@
+"""What only a store on a disk can do wrong: rights, links, leftovers, order of system calls."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from regproxy.store import spool
+from regproxy.store.disk import DiskStore
+from tests.conformance.store import name_of, read, stored
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DiskStore:
+    """An empty store."""
+    return DiskStore(tmp_path / "store")
+
+
+def blob_path(store: DiskStore, name: str) -> Path:
+    """Where a blob lies."""
+    return store.root / "blobs" / "sha256" / name[:2] / name
+
+
+def test_layout_and_rights(store: DiskStore) -> None:
+    """Blobs lie in fan-out folders; nobody else may read or list anything."""
+    name = stored(store, b"private")
+    files = [path for path in store.root.rglob("*") if path.is_file()]
+    assert [blob_path(store, name)] == files
+    assert {0o700} == {stat.S_IMODE(path.stat().st_mode) for path in (store.root, *store.root.rglob("*")) if path.is_dir()}
+    assert stat.S_IMODE(files[0].stat().st_mode) == 0o600
+
+
+def test_links_are_not_followed(store: DiskStore, tmp_path: Path) -> None:
+    """A symbolic link under a blob's name is an error, not a way out."""
+    name = stored(store, b"x")
+    (tmp_path / "secret").write_bytes(b"secret")
+    blob_path(store, name).unlink()
+    blob_path(store, name).symlink_to(tmp_path / "secret")
+    with pytest.raises(OSError, match="symbolic") as caught:
+        store.open(name)
+    assert caught.value.errno == errno.ELOOP
+    assert list(store.each()) == []
+
+
+def test_fifos_do_not_block(store: DiskStore) -> None:
+    """A FIFO under a blob's name is an error at once."""
+    name = stored(store, b"x")
+    blob_path(store, name).unlink()
+    os.mkfifo(blob_path(store, name))
+    with pytest.raises(OSError, match="regular"):
+        store.open(name)
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_commit_replaces_a_link(store: DiskStore, tmp_path: Path, *, durable: bool) -> None:
+    """Whatever else has a blob's name gives way to it, and what a link points to is not touched."""
+    name = stored(store, b"body")
+    (tmp_path / "other").write_bytes(b"four")
+    blob_path(store, name).unlink()
+    blob_path(store, name).symlink_to(tmp_path / "other")
+    stored(store, b"body", durable=durable)
+    assert read(store, name) == b"body"
+    assert (tmp_path / "other").read_bytes() == b"four"
+
+
+def test_a_durable_blob_is_not_replaced_by_another(store: DiskStore) -> None:
+    """A commit that is not durable leaves the file that may be; a durable one brings its own."""
+    name = stored(store, b"same", durable=True)
+    first = blob_path(store, name).stat().st_ino
+    stored(store, b"same", durable=False)
+    assert first == blob_path(store, name).stat().st_ino
+    stored(store, b"same", durable=True)
+    assert first != blob_path(store, name).stat().st_ino
+
+
+def test_reservations_are_given_back(store: DiskStore) -> None:
+    """A blob that ends up shorter than announced does not keep the space of the rest."""
+    writer = store.create(8 << 20)
+    writer.write_at(0, [b"short"])
+    writer.commit(name_of(b"short"), durable=True)
+    found = blob_path(store, name_of(b"short")).stat()
+    assert found.st_size == 5
+    assert found.st_blocks * 512 < 1 << 20
+
+
+def test_recover_empties_the_spool(store: DiskStore) -> None:
+    """Whatever a crash left in the spool goes, and its bytes are counted; other folders there are left alone."""
+    writer = store.create(1 << 20)
+    writer.write_at(0, [b"x" * 1000])
+    (store.root / "spool" / "folder").mkdir()
+    reclaimed = DiskStore(store.root).recover()
+    os.close(writer.fileno())
+    assert reclaimed >= 1 << 20
+    assert [path.name for path in (store.root / "spool").iterdir()] == ["folder"]
+
+
+def test_recover_keeps_a_blob_with_two_names(store: DiskStore) -> None:
+    """A process that dies between the two steps of a commit leaves the blob whole."""
+    name = stored(store, b"linked")
+    (store.root / "spool" / "rest").hardlink_to(blob_path(store, name))
+    assert store.recover() == 0
+    assert read(store, name) == b"linked"
+
+
+def test_strangers_are_not_listed(store: DiskStore) -> None:
+    """Files whose names are no digests are not blobs."""
+    name = stored(store, b"x")
+    blob_path(store, name).with_name("notes.txt").write_text("mine")
+    assert [name] == [blob.sha256 for blob in store.each()]
+
+
+def test_quarantine_keeps_the_bytes(store: DiskStore) -> None:
+    """A quarantined blob can be looked at by an operator."""
+    name = stored(store, b"odd")
+    store.quarantine(name)
+    assert (store.root / "quarantine" / name).read_bytes() == b"odd"
+
+
+def test_data_before_name_before_folder(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A durable commit syncs the data, then renames, then syncs the folder and, once, the one above it."""
+    calls: list[str] = []
+    real_rename = Path.rename
+
+    def rename(path: Path, target: str) -> Path:
+        calls.append("rename")
+        return real_rename(path, target)
+
+    monkeypatch.setattr(os, "fdatasync", lambda _: calls.append("fdatasync"))
+    monkeypatch.setattr(os, "fsync", lambda number: calls.append(f"fsync {Path(f'/proc/self/fd/{number}').readlink()}"))
+    monkeypatch.setattr(Path, "rename", rename)
+    name = stored(store, b"order")
+    folder = blob_path(store, name).parent
+    assert ["fdatasync", "rename", "rename", f"fsync {folder}", f"fsync {folder.parent}"] == calls
+    calls.clear()
+    stored(store, b"order")
+    assert ["fdatasync", "rename", f"fsync {folder}"] == calls
+
+
+def test_a_failed_sync_publishes_nothing(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the disk does not take the data, the blob never gets its name, and abort cleans up."""
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(os, "fdatasync", refuse)
+    writer = store.create(3)
+    writer.write_at(0, [b"abc"])
+    with pytest.raises(OSError, match="broken"):
+        writer.commit(name_of(b"abc"), durable=True)
+    writer.abort()
+    assert store.open(name_of(b"abc")) is None
+    assert list((store.root / "spool").iterdir()) == []
+
+
+def test_a_failed_reservation_leaves_nothing(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither file nor descriptor is left of a blob that could not be begun."""
+
+    def refuse(descriptor: int, length: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(spool, "reserve", refuse)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(OSError, match="full"):
+        store.create(1)
+    assert before == len(list(Path("/proc/self/fd").iterdir()))
+    assert list((store.root / "spool").iterdir()) == []

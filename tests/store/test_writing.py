@@ -1,0 +1,78 @@
+"""Positional writes are complete whatever the kernel takes at once, and reservations say no in time."""
+
+import ctypes
+import errno
+import os
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regproxy.store import writing
+
+real_pwritev = os.pwritev
+
+
+@given(st.lists(st.binary(max_size=20), max_size=12), st.integers(1, 7), st.integers(0, 5))
+def test_short_writes_are_continued(buffers: list[bytes], most: int, offset: int) -> None:
+    """Any split of buffers and any short writes give the same file."""
+
+    def short(descriptor: int, pieces: Sequence[bytes], at: int) -> int:
+        return real_pwritev(descriptor, [b"".join(pieces)[:most]], at)
+
+    descriptor = os.memfd_create("test")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "pwritev", short)
+        writing.write_all(descriptor, offset, buffers)
+    body = b"".join(buffers)
+    found = os.pread(descriptor, 1000, offset)
+    os.close(descriptor)
+    assert body == found
+
+
+def test_a_write_that_takes_nothing_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that takes no byte and raises nothing is an error, not a loop."""
+    monkeypatch.setattr(os, "pwritev", lambda *_: 0)
+    with pytest.raises(OSError, match="no byte") as caught:
+        writing.write_all(0, 0, [b"x"])
+    assert caught.value.errno == errno.EIO
+
+
+@pytest.mark.parametrize(("code", "expected"), [(errno.EOPNOTSUPP, None), (errno.EIO, errno.EIO), (errno.ENOSPC, errno.ENOSPC)])
+def test_where_nothing_can_be_reserved(monkeypatch: pytest.MonkeyPatch, code: int, expected: int | None) -> None:
+    """A file system without reservations is asked for free space only; other errors are raised."""
+
+    def refuse(*_: int) -> int:
+        ctypes.set_errno(code)
+        return -1
+
+    monkeypatch.setattr(writing, "_fallocate", refuse)
+    descriptor = os.open("/", os.O_RDONLY)
+    try:
+        if expected is None:
+            writing.reserve(descriptor, 1)
+        else:
+            with pytest.raises(OSError, match=r".") as caught:
+                writing.reserve(descriptor, 1)
+            assert expected == caught.value.errno
+    finally:
+        os.close(descriptor)
+
+
+def test_a_reserve_is_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without reservations, the last bytes of the disk are not promised to anybody."""
+
+    def refuse(*_: int) -> int:
+        ctypes.set_errno(errno.EOPNOTSUPP)
+        return -1
+
+    monkeypatch.setattr(writing, "_fallocate", refuse)
+    monkeypatch.setattr(writing, "RESERVE", 1 << 62)
+    descriptor = os.memfd_create("test")
+    try:
+        with pytest.raises(OSError, match="space") as caught:
+            writing.reserve(descriptor, 1)
+    finally:
+        os.close(descriptor)
+    assert caught.value.errno == errno.ENOSPC
