@@ -105,7 +105,12 @@ class TokenServer:
 def _answering(server: TokenServer) -> type[BaseHTTPRequestHandler]:
     class Answering(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, content = server.answer(self.headers.get("Authorization", ""), parse_qs(urlsplit(self.path).query))
+            self._reply(*server.answer(self.headers.get("Authorization", ""), parse_qs(urlsplit(self.path).query)))
+
+        def do_POST(self) -> None:
+            self._reply(405, {"details": "ask by GET"})
+
+        def _reply(self, status: int, content: dict[str, object]) -> None:
             body = json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

@@ -59,6 +59,16 @@ def canonical(query: str) -> str:
     return urlencode(kept)
 
 
+def artifact_type(query: str) -> str | None:
+    """The kind of referrers that a client wants to see; None for all."""
+    return next((value for name, value in parse_qsl(query) if name == "artifactType"), None)
+
+
+def mirrored_host(query: str) -> str | None:
+    """The host that a client believes to talk to (containerd's ``?ns=``)."""
+    return next((value for name, value in parse_qsl(query) if name == "ns"), None)
+
+
 def want_for(address: Manifest | Layer | Tags | Referrers, upstream: str, query: str = "") -> Want:
     """What to ask of a repository whose upstream is at this URL; ``query`` counts for lists only.
 
