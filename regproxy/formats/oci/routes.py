@@ -1,0 +1,149 @@
+"""The registry API on the wire: below ``/v2`` for all repositories, and below a repository's own address.
+
+``/v2`` alone finds its repository by the first component, else by containerd's ``?ns=``, else takes the default one: a closed
+world, nothing that a client says is ever dialled. Below ``/{repo}`` the API lies at ``v2``, and the paths of nodes beside it.
+"""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from attrs import define
+from twisted.web.resource import IResource
+
+from regproxy.errors import Kind
+from regproxy.formats.oci.address import Address, AddressError, Ping, parse_address
+from regproxy.formats.oci.failures import bad_address, error_text, failure
+from regproxy.formats.oci.names import mirrored_host, parse_path, want_for
+from regproxy.formats.oci.registry import Asked, Registry, ping
+from regproxy.repo.interface import Find, Refused, Serving, Text
+from regproxy.web.errors import STATUS, register
+from regproxy.web.request import ProxyRequest
+from regproxy.web.respond import send_text
+from regproxy.web.root import new_app
+
+PACKAGE_TYPES = frozenset({"docker", "oci"})
+API = "v2"
+
+_READ = ["GET", "HEAD"]
+_WRITE = ["POST", "PUT", "PATCH", "DELETE"]
+
+
+@define(eq=False, slots=False)
+class RepositoryRoutes:
+    """Serves one repository, at ``/{repo}`` and ``/api/docker/{repo}``."""
+
+    app = new_app()
+    _serving: Serving
+
+    @app.route("/", methods=_READ, endpoint="read")
+    @app.route("/<path:rest>", methods=_READ, endpoint="read below")
+    async def read(self, request: ProxyRequest, rest: str = "") -> None:  # noqa: ARG002 - ``request.rest`` is that, never joined
+        """Answer a GET or HEAD."""
+        try:
+            await _serve(request, self._serving, _below_repository(request.rest))
+        except AddressError as error:
+            send_text(request, bad_address(error, STATUS[error.kind]))
+
+    @app.route("/", methods=_WRITE, endpoint="write")
+    @app.route("/<path:rest>", methods=_WRITE, endpoint="write below")
+    async def write(self, request: ProxyRequest, rest: str = "") -> None:  # noqa: ARG002 - no path can be written
+        """Refuse."""
+        _refuse_writing(request)
+
+
+@define(eq=False, slots=False)
+class RootRoutes:
+    """Serves ``/v2``."""
+
+    app = new_app()
+    _find: Find
+
+    @app.route("/", methods=_READ, endpoint="read")
+    @app.route("/<path:rest>", methods=_READ, endpoint="read below")
+    async def read(self, request: ProxyRequest, rest: str = "") -> None:  # noqa: ARG002 - ``request.rest`` is that, never joined
+        """Answer a GET or HEAD."""
+        try:
+            serving, address = self._choose(request)
+            if serving is None:
+                send_text(request, ping())
+            else:
+                await _serve(request, serving, address)
+        except AddressError as error:
+            send_text(request, bad_address(error, STATUS[error.kind]))
+
+    @app.route("/", methods=_WRITE, endpoint="write")
+    @app.route("/<path:rest>", methods=_WRITE, endpoint="write below")
+    async def write(self, request: ProxyRequest, rest: str = "") -> None:  # noqa: ARG002 - no path can be written
+        """Refuse."""
+        _refuse_writing(request)
+
+    def _choose(self, request: ProxyRequest) -> tuple[Serving | None, Address]:
+        first, *others = request.rest or ("",)
+        named = _registry(self._find(first))
+        if named is not None:
+            return named, parse_address(others)
+        address = parse_address(request.rest)
+        if isinstance(address, Ping):
+            return None, address
+        host = mirrored_host(_query(request))
+        mirror = _registry(self._find.for_upstream(host)) if host else None
+        if mirror is not None and host:
+            _set_header(request, "OCI-Namespace", host)
+        chosen = mirror or _registry(self._find.default())
+        if chosen is None:
+            raise AddressError(Kind.NOT_FOUND, "NAME_UNKNOWN", f"no repository {first}, and none for names without one")
+        return chosen, address
+
+
+def resource_for(serving: Serving) -> IResource:
+    """Make the resource of one repository."""
+    resource: IResource = RepositoryRoutes(serving).app.resource()
+    return resource
+
+
+def root_resource(find: Find) -> IResource:
+    """Make the resource of ``/v2``."""
+    resource: IResource = RootRoutes(find).app.resource()
+    return resource
+
+
+def _refuse_writing(request: ProxyRequest) -> None:
+    _set_header(request, "Allow", ", ".join(_READ))
+    send_text(request, error_text(405, "UNSUPPORTED", "a remote repository is read only"))
+
+
+def _set_header(request: ProxyRequest, name: str, value: str) -> None:
+    request.responseHeaders.setRawHeaders(name, [value])
+
+
+def _shape(status: int, text: str) -> Text:
+    return failure(Refused(status, text))
+
+
+for _routes in (RepositoryRoutes, RootRoutes):
+    register(_routes.app, _shape)
+
+
+def _below_repository(segments: Sequence[str]) -> Address:
+    """Read what stands behind a repository's own address: the API below ``v2``, and the paths of its nodes."""
+    if segments and segments[0] == API:
+        return parse_address(segments[1:])
+    return parse_path(segments)
+
+
+def _registry(serving: Serving | None) -> Serving | None:
+    """Repositories of other formats have nothing to say here."""
+    return serving if serving is not None and serving.repository.settings.package_type in PACKAGE_TYPES else None
+
+
+async def _serve(request: ProxyRequest, serving: Serving, address: Address) -> None:
+    query = _query(request)
+    path = f"{urlsplit(serving.base_url(request)).path.removesuffix(request.prefix)}{request.mount}/{'/'.join(request.rest)}"
+    if not isinstance(address, Ping):
+        request.node = want_for(address, serving.repository.settings.url, query).path
+    asked = Asked(address, path, body=request.method != b"HEAD", query=query)
+    await serving.send(request, await Registry(serving).answer(asked))
+
+
+def _query(request: ProxyRequest) -> str:
+    return request.uri.partition(b"?")[2].decode("latin-1")
