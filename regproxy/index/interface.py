@@ -62,7 +62,11 @@ class Index(Protocol):
         """A remembered word."""
 
     def put(self, node: Node, *, synced: bool, digests: Sequence[Digest] = ()) -> Deferred[None]:
-        """Add or replace a node with its blob's row and aliases, and drop a negative answer for its path, as one step."""
+        """Add or replace a node with its blob's row and aliases, and drop a negative answer for its path, as one step.
+
+        A node that is replaced keeps its ``created``. Its head comes back with the blob's length and digest. ``synced`` holds for
+        the blob as it is now, whatever was known before: it may have been lost and fetched again.
+        """
 
     def refresh(self, node: Node) -> Deferred[None]:
         """Replace what is known about a node that upstream has confirmed; nothing if it has gone or has another blob by now."""
@@ -86,7 +90,7 @@ class Index(Protocol):
         """Blobs that no node names, least recently used first."""
 
     def forget(self, sha256: str) -> Deferred[bool]:
-        """Remove a blob's row and aliases, unless a node names it (then False)."""
+        """Remove a blob's row and aliases, unless a node names it (then False). True also if there was no row."""
 
     def each_blob(self) -> Iterator[BlobRow]:
         """Every blob's row; may be slow."""

@@ -43,10 +43,10 @@ class Reactor(Protocol):
     def seconds(self) -> float:
         """Seconds since the epoch."""
 
-    def callLater(self, delay: float, function: Callable[..., object]) -> IDelayedCall:  # noqa: N802 - Twisted's name
+    def callLater(self, delay: float, function: Callable[..., object], /) -> IDelayedCall:  # noqa: N802 - Twisted's name
         """Call a function later."""
 
-    def callFromThread(self, function: Callable[..., object], *args: Any) -> object:  # noqa: N802 - Twisted's name
+    def callFromThread(self, function: Callable[..., object], /, *args: Any) -> object:  # noqa: N802 - Twisted's name
         """Call a function in the reactor's thread."""
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from regproxy.store.disk import DiskStore
 from tests.conformance.store import name_of, read
-from tests.store.killing import killed
+from tests.fakes.killing import killed
 
 KILLS = 10
 
