@@ -5,6 +5,7 @@ A registry that was remembered stands in for a client that is gone; credentials 
 A repository for which nothing is known keeps ``url = "auto"`` and is listed as "needs url".
 """
 
+import re
 import subprocess
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -14,11 +15,13 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, gatherResults
 
 from regproxy.config_checks import AUTO, split_url
-from regproxy.model.settings import Configuration, RepositorySettings
+from regproxy.model.settings import Configuration, RepositorySettings, Server
 from regproxy.repo.interface import AutoUrl, Format
 
 RUN_SECONDS = 20.0
 PRINTED_LIMIT = 64 << 10
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Run = Callable[[Sequence[str]], Awaitable[str | None]]
 
@@ -68,6 +71,15 @@ def without_credentials(text: str) -> tuple[str, str, str] | None:
     return (plain, unquote(user), unquote(password)) if split_url(plain) else None
 
 
+def is_ourselves(url: str, server: Server) -> bool:
+    """Whether a client of this machine is set to this very server: to fetch from there would go round in circles."""
+    parts = urlsplit(url)
+    if server.base_url and url.startswith(server.base_url.rstrip("/") + "/"):
+        return True
+    ports = {match[1] for text in server.listen if (match := re.match(r"(?:tcp|ssl):(?:port=)?(\d+)", text))}
+    return parts.hostname in _LOOPBACK and str(parts.port) in ports
+
+
 def _with_url(settings: RepositorySettings, url: str, user: str, password: str) -> RepositorySettings:
     if user and not settings.username and not settings.password:
         return msgspec.structs.replace(settings, url=url, username=user, password=password)
@@ -89,7 +101,7 @@ async def resolve(
             return settings
         name = f"auto.{settings.key}"
         said = without_credentials(await ask(auto, run) or "")
-        if said is None:
+        if said is None or is_ourselves(said[0], configuration.server):
             remembered = word(name)
             return msgspec.structs.replace(settings, url=remembered) if remembered else settings
         if word(name) != said[0]:

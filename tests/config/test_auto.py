@@ -74,6 +74,14 @@ async def test_credentials() -> None:
     assert machine.words == {"auto.pypi": "https://mirror.example/simple"}
 
 
+@pytest_twisted.ensureDeferred
+async def test_ourselves() -> None:
+    """A pip that is set to this very server says nothing about the index behind it."""
+    machine = Machine({"first": "http://localhost:8081/api/pypi/pypi/simple/"}, {"auto.pypi": "https://old.example"})
+    assert urls(await machine.resolve(AUTO)) == ["https://old.example"]
+    assert urls(await Machine({"first": "http://localhost:3141/simple"}).resolve(AUTO)) == ["http://localhost:3141/simple"]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
