@@ -76,3 +76,17 @@ def test_a_reserve_is_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         os.close(descriptor)
     assert caught.value.errno == errno.ENOSPC
+
+
+def test_a_full_disk_is_not_filled_to_find_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot fit is refused before the file system starts to allocate it."""
+    asked: list[object] = []
+    monkeypatch.setattr(writing, "_fallocate", lambda *arguments: asked.append(arguments))
+    descriptor = os.memfd_create("test")
+    found = os.fstatvfs(descriptor)
+    try:
+        with pytest.raises(OSError, match="space"):
+            writing.reserve(descriptor, found.f_bavail * found.f_frsize + (1 << 40))
+    finally:
+        os.close(descriptor)
+    assert asked == []
