@@ -33,7 +33,7 @@ def test_twist_lists_the_plugin(tmp_path: Path) -> None:
 def test_plugin_folder_is_no_package(setup_cfg: configparser.ConfigParser) -> None:
     """With an ``__init__.py`` there, Twisted's own plugins would be hidden; without the entry, the wheel would not have ours."""
     assert list((CHECKOUT / "twisted").rglob("__init__.py")) == []
-    assert "twisted.plugins" in setup_cfg["options"]["packages"].split()
+    assert setup_cfg["options.packages.find"]["include"].split() == ["regproxy*", "twisted.plugins"]
 
 
 def test_bad_configuration_ends_with_3(tmp_path: Path) -> None:
