@@ -1,29 +1,29 @@
 """A server that speaks the registry API over a repository of canned answers, on a real socket."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from tempfile import TemporaryFile
 from typing import IO, Any, TypeVar, cast
 
 import treq
 from attrs import define, field, frozen
-from regproxy.web.root import Root
-from regproxy.web.site import ProxySite
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IRequest
-from twisted.web.resource import NoResource
+from twisted.web.resource import Resource
 
 from regproxy.formats.oci import FORMAT
 from regproxy.model.digest import Digest
 from regproxy.model.head import Head
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
-from regproxy.repo.interface import Answer, Body, Described, Missing, Origin, Serving
+from regproxy.repo.interface import Answer, Body, Described, Format, Missing, Origin, Serving
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import Responder
+from regproxy.web.root import Root
+from regproxy.web.site import ProxySite
 
 T = TypeVar("T")
 
@@ -51,9 +51,9 @@ class Bytes:
         """A real one."""
         return self.file.fileno()
 
-    def reach(self, offset: int, stop: int | None) -> int:
+    def reach(self, offset: int, *, early: bool = False) -> int:
         """Everything."""
-        return self.size if stop is None else min(stop, self.size)
+        return self.size
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Nothing changes."""
@@ -105,6 +105,7 @@ class CannedServing:
     """``repo.interface.Serving``."""
 
     repository: Repository
+    format: Format = FORMAT
 
     async def send(self, request: IRequest, answer: Answer) -> None:
         """As the real one, for answers that are at hand."""
@@ -139,6 +140,9 @@ class CannedFind:
         """By key."""
         return self.servings.get(key)
 
+    def __iter__(self) -> Iterator[CannedServing]:
+        return iter(self.servings.values())
+
     def for_upstream(self, host: str) -> Serving | None:
         """By the host that it mirrors."""
         return self(self.namespaces.get(host, ""))
@@ -166,8 +170,8 @@ class Client:
 
     async def ask(self, path: str, method: str = "GET", **headers: str) -> Reply:
         """One request."""
-        fields = {name.replace("_", "-"): value for name, value in headers.items()}
-        answer = await self.http.request(method, self.base + path, headers=fields, allow_redirects=False)
+        fields = {name.replace("_", "-").encode(): [value.encode()] for name, value in headers.items()}
+        answer = await self.http.request(method, self.base + path, headers=cast(Any, fields), allow_redirects=False)
         body = await answer.content()
         found = {name.decode().lower(): values[-1].decode() for name, values in answer.headers.getAllRawHeaders()}
         return Reply(answer.code, found, body)
@@ -176,15 +180,8 @@ class Client:
 @asynccontextmanager
 async def serving(find: CannedFind) -> AsyncIterator[Client]:
     """Listen while the block runs."""
-    resources = {key: FORMAT.resource(each) for key, each in find.servings.items()}
-    root = Root(
-        find,
-        lambda each: resources[each.repository.key],
-        {"docker": "docker", "oci": "docker"},
-        FORMAT.mounts(find),
-        NoResource(),
-        {},
-    )
+    mounts = {name.decode(): resource for name, resource in FORMAT.mounts(find).items()}
+    root = Root(cast(Any, find), {"api": Resource()}, mounts)
     real = cast(Any, reactor)
     port = real.listenTCP(0, ProxySite(root, real, lambda request: None), interface="127.0.0.1")
     pool = HTTPConnectionPool(real, persistent=False)
