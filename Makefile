@@ -25,6 +25,7 @@ unit: $(STAMP)
 	$(BIN)/python -m pytest -q
 
 wheel: $(STAMP)
+	rm -rf build
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 # An editable install of the compat kind: the other kinds hide twisted/plugins from `twist`.
