@@ -26,6 +26,7 @@ from regproxy.web.request import ProxyRequest
 
 INLINE = 64 << 10
 INTERNAL = "x-regproxy-"
+REASON = "x-regproxy-reason"
 
 Failure = Missing | Refused | Unavailable
 _OPEN_ENDED = re.compile(r"-\s*(?:,|$)")
@@ -224,7 +225,7 @@ def send_text(request: ProxyRequest, text: Text) -> None:
 
 def text_phrase(text: Text) -> bytes:
     """The reason phrase of a refusal: the format's ``X-Regproxy-Reason`` if it gave one, else the status's own."""
-    reason = text.headers.first(INTERNAL + "reason")
+    reason = text.headers.first(REASON)
     if reason is None:
         return RESPONSES.get(text.status, b"Unknown")
     return re.sub(rb"[^\x20-\x7e]", b"?", reason.encode("latin-1", "replace"))[:200]

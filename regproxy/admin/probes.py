@@ -1,0 +1,71 @@
+"""Probes and metrics: small resources that need no routing. An upstream that is down never makes a cache unready."""
+
+from collections.abc import Callable, Mapping
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.web.resource import IResource
+from twisted.web.server import NOT_DONE_YET
+from zope.interface import implementer
+
+from regproxy.model.headers import Headers
+from regproxy.repo.interface import Text
+from regproxy.stream.spawn import spawn
+from regproxy.telemetry.metrics import Metrics
+from regproxy.web.request import ProxyRequest
+from regproxy.web.respond import send_text
+
+_NO_STORE = Headers.of(cache_control="no-store")
+
+
+@implementer(IResource)
+@define(eq=False)
+class _Leaf:
+    isLeaf: bool = field(default=True, init=False)  # noqa: N815 - Twisted's name
+
+    def getChildWithDefault(self, name: bytes, request: ProxyRequest) -> IResource:  # noqa: ARG002, N802 - Twisted's
+        return self
+
+    def putChild(self, path: bytes, child: IResource) -> None:  # noqa: N802 - Twisted's name
+        raise NotImplementedError("a leaf")
+
+    def render(self, request: ProxyRequest) -> int:
+        raise NotImplementedError("each leaf has its own")
+
+
+@define(eq=False)
+class Probe(_Leaf):
+    """200 while every check holds, else 503; ``?verbose`` lists them."""
+
+    _checks: Callable[[], Mapping[str, bool]]
+
+    def render(self, request: ProxyRequest) -> int:
+        """Look."""
+        checks = self._checks()
+        good = all(checks.values())
+        lines = [f"{'ok' if held else 'FAILED'} {name}" for name, held in checks.items()] if b"verbose" in request.args else []
+        body = "\n".join([*lines, "ok" if good else "not ready", ""]).encode()
+        send_text(request, Text(body, "text/plain", headers=_NO_STORE, status=200 if good else 503))
+        request.finish()
+        return int(NOT_DONE_YET)
+
+
+@define(eq=False)
+class MetricsPage(_Leaf):
+    """``/metrics``."""
+
+    _metrics: Metrics
+    _apart: "Callable[[Callable[[], tuple[bytes, str]]], Deferred[tuple[bytes, str]]]"
+
+    def render(self, request: ProxyRequest) -> int:
+        """Render in a thread, then send."""
+        gone: list[object] = []
+        request.notifyFinish().addErrback(gone.append)
+        spawn(self._send(request, gone), "rendering metrics")
+        return int(NOT_DONE_YET)
+
+    async def _send(self, request: ProxyRequest, gone: list[object]) -> None:
+        body, media_type = await self._apart(self._metrics.render)
+        if not gone:
+            send_text(request, Text(body, media_type, headers=_NO_STORE))
+            request.finish()

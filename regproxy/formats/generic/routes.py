@@ -1,0 +1,75 @@
+"""The routes: GET and HEAD of any path."""
+
+from collections.abc import Mapping
+
+from attrs import evolve, frozen
+from twisted.web.resource import IResource
+
+from regproxy.formats.generic.names import want_for
+from regproxy.formats.generic.plan import plan
+from regproxy.model.fetch import Fetch
+from regproxy.model.settings import RepositorySettings
+from regproxy.model.want import Want
+from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable
+from regproxy.web.errors import envelope, register
+from regproxy.web.request import ProxyRequest
+from regproxy.web.root import new_app
+
+
+@frozen(eq=False)
+class Routes:
+    """The addresses of one repository."""
+
+    _serving: Serving
+
+    app = new_app()
+    register(app, envelope)
+
+    @app.route("/", methods=["GET", "HEAD"])
+    @app.route("/<path:path>", methods=["GET", "HEAD"])
+    async def file(self, request: ProxyRequest, path: str = "") -> None:  # noqa: ARG002 - the request has it undecoded
+        """Serve a file."""
+        passed = self._serving.repository.settings.propagate_query_params
+        query = request.uri.partition(b"?")[2].decode("latin-1")
+        want = want_for(request.rest, request.rest_slash, body=request.method == b"GET", query=query if passed else "")
+        request.node = want.path
+        await self._serving.send(request, await self._serving.repository.resolve(want))
+
+
+@frozen
+class Generic:
+    """``packageType = "generic"``."""
+
+    package_types = frozenset({"generic"})
+    api = None
+    auto: AutoUrl | None = None
+
+    def resource(self, serving: Serving) -> IResource:
+        """The resource of one repository."""
+        resource: IResource = Routes(serving).app.resource()
+        return resource
+
+    def mounts(self, find: Find) -> Mapping[bytes, IResource]:  # noqa: ARG002 - has none
+        """No address of its own."""
+        return {}
+
+    def plan(self, want: Want, settings: RepositorySettings) -> Fetch:
+        """How to get a file."""
+        return plan(want, settings)
+
+    def failure(self, answer: Missing | Refused | Unavailable) -> Text:
+        """Artifactory's envelope."""
+        match answer:
+            case Missing(reason, kept):
+                text, later = envelope(404, reason), None
+            case Refused(status, reason, kept):
+                text, later = envelope(status, reason), None
+            case Unavailable(status, reason, later, kept):
+                text = envelope(status, reason)
+        headers = (*text.headers.fields, *kept.fields)
+        if later is not None:
+            headers = (*headers, ("retry-after", str(later)))
+        return evolve(text, headers=type(kept)(headers))
+
+
+FORMAT = Generic()

@@ -1,0 +1,110 @@
+"""The HTTP side of the server: the site, what it mounts, and the ports that it listens on."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.posixbase import PosixReactorBase
+from twisted.web.resource import IResource
+
+from regproxy.admin.probes import MetricsPage, Probe
+from regproxy.admin.routes import Api
+from regproxy.listeners import TLSEndpoint
+from regproxy.model.settings import Configuration
+from regproxy.repo.interface import Format
+from regproxy.telemetry.lag import Lag
+from regproxy.telemetry.log import AccessLog, Entry
+from regproxy.telemetry.metrics import Metrics
+from regproxy.web.addresses import BaseUrl
+from regproxy.web.catalog import Catalog
+from regproxy.web.request import ProxyRequest
+from regproxy.web.root import Root
+from regproxy.web.site import ProxySite
+
+T = TypeVar("T")
+Apart = Callable[[Callable[[], tuple[bytes, str]]], "Deferred[tuple[bytes, str]]"]
+
+
+@define(eq=False)
+class Front:
+    """Listens from ``listen`` to ``close``."""
+
+    _reactor: PosixReactorBase
+    _configuration: Configuration
+    _catalog: Catalog
+    _formats: Mapping[str, Format]
+    _metrics: Metrics
+    _apart: Apart
+    _checks: Callable[[], Mapping[str, bool]]
+    _ports: list[IListeningPort] = field(factory=list, init=False)
+    _log: AccessLog | None = field(default=None, init=False)
+
+    async def listen(self) -> None:
+        """Open every port of the configuration, or none: the first that fails closes the others and is raised."""
+        server, logging = self._configuration.server, self._configuration.log
+        if logging.access != "off":
+            self._log = AccessLog(Path(logging.access_file) if logging.access_file else None)
+        lag = Lag(self._reactor)
+        lag.start()
+        self._metrics.watch("regproxy_reactor_lag_seconds", "The event loop's worst lag of the last half minute.", lag.seconds)
+        site = ProxySite(self._root(), self._reactor, self._record)
+        endpoints = [serverFromString(self._reactor, text) for text in server.listen]
+        endpoints += [TLSEndpoint(self._reactor, listener) for listener in server.listener]
+        try:
+            for endpoint in endpoints:
+                self._ports.append(await endpoint.listen(site))
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop listening."""
+        ports, self._ports = self._ports, []
+        for port in ports:
+            stopped = port.stopListening()
+            if stopped is not None:
+                await stopped
+        if self._log is not None:
+            self._log.close()
+
+    def _root(self) -> Root:
+        server = self._configuration.server
+        api = Api(self._catalog, BaseUrl.of(server.base_url, server.trusted_proxies))
+        fixed: dict[str, IResource] = {
+            "api": api.resource(),
+            "livez": Probe(dict),
+            "readyz": Probe(self._checks),
+            "startupz": Probe(self._checks),
+            "metrics": MetricsPage(self._metrics, self._apart),
+        }
+        every = {id(each): each for each in self._formats.values()}.values()
+        mounts = {name.decode(): resource for each in every for name, resource in each.mounts(self._catalog).items()}
+        return Root(self._catalog, fixed, mounts)
+
+    def _record(self, request: ProxyRequest) -> None:
+        ended = self._reactor.seconds()
+        self._metrics.requested(request.method.decode("ascii", "replace"), request.code, ended - request.began)
+        if self._log is None:
+            return
+        address = request.getClientAddress()
+        self._log.write(
+            Entry(
+                ts=ended,
+                request_id=request.request_id,
+                client=str(getattr(address, "host", "")),
+                method=request.method.decode("ascii", "replace"),
+                path=request.path.decode("latin-1"),
+                status=request.code,
+                bytes=request.sentLength,
+                duration=round(ended - request.began, 6),
+                ttfb=round(request.answered - request.began, 6) if request.answered else None,
+                repository=request.repository,
+                node=request.node,
+                cache=request.origin,
+                user_agent=(request.getHeader("user-agent") or "")[:200],
+            )
+        )

@@ -1,0 +1,97 @@
+"""Makes the repositories that a configuration declares, and swaps them at a reload.
+
+A repository that did not change is kept, with its connections, its health and its flights. One that was removed or replaced
+goes on until its flights have landed; then its upstream is closed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from attrs import define, field, frozen
+from twisted.internet.interfaces import IReactorCore
+
+from regproxy.config_checks import AUTO
+from regproxy.model.settings import Configuration, RepositorySettings
+from regproxy.repo.cached import Cached
+from regproxy.repo.interface import Format, Repository
+from regproxy.repo.parts import Parts
+from regproxy.repo.remote import Remote
+from regproxy.repo.shelf import Shelf
+from regproxy.stream.follower import Sending
+from regproxy.stream.spawn import spawn
+from regproxy.telemetry.metrics import Metrics
+from regproxy.upstream.interface import Upstream
+from regproxy.web.addresses import BaseUrl
+from regproxy.web.catalog import Catalog, Table
+from regproxy.web.serving import Served
+
+MakeUpstream = Callable[[IReactorCore, RepositorySettings, Configuration], Upstream]
+
+
+@frozen
+class Shared:
+    """What all repositories are made with."""
+
+    reactor: IReactorCore
+    parts: Parts
+    shelf: Shelf
+    sending: Sending
+    metrics: Metrics
+    formats: Mapping[str, Format]
+    make_upstream: MakeUpstream
+
+
+@define(eq=False)
+class Repositories:
+    """The remotes of the current configuration, and the catalog that finds them."""
+
+    _shared: Shared
+    catalog: Catalog = field(factory=Catalog, init=False)
+    _remotes: dict[str, Remote] = field(factory=dict, init=False)
+
+    def configure(self, configuration: Configuration, keep: frozenset[str]) -> None:
+        """Serve what a configuration declares; the remotes named in ``keep`` did not change and go on."""
+        before = self._remotes
+        declared = [settings for settings in configuration.repository if settings.url != AUTO]
+        self._remotes = {
+            settings.key: before[settings.key]
+            if settings.key in keep and settings.key in before
+            else self._remote(settings, configuration)
+            for settings in declared
+        }
+        self.catalog.swap(self._table(configuration))
+        for remote in before.values():
+            if self._remotes.get(remote.key) is not remote:
+                spawn(_retire(remote), f"closing {remote.key}")
+
+    def __iter__(self) -> Iterator[Remote]:
+        return iter(list(self._remotes.values()))
+
+    async def close(self) -> None:
+        """Close every upstream."""
+        for remote in self:
+            await remote.upstream.close()
+
+    def _remote(self, settings: RepositorySettings, configuration: Configuration) -> Remote:
+        shared = self._shared
+        upstream = shared.make_upstream(shared.reactor, settings, configuration)
+        return Remote(settings, shared.formats[settings.package_type], upstream, shared.parts, shared.shelf)
+
+    def _table(self, configuration: Configuration) -> Table:
+        base_url = BaseUrl.of(configuration.server.base_url, configuration.server.trusted_proxies)
+        companions = [Cached(remote, self._shared.parts, self._shared.shelf) for remote in self]
+        return Table(
+            {remote.key: self._served(remote, base_url) for remote in self},
+            {companion.key: self._served(companion, base_url) for companion in companions},
+            configuration.docker,
+        )
+
+    def _served(self, repository: Repository, base_url: BaseUrl) -> Served:
+        shared = self._shared
+        found = shared.formats[repository.settings.package_type]
+        return Served(repository, found, shared.sending, shared.shelf, shared.parts.readers, base_url, shared.metrics)
+
+
+async def _retire(remote: Remote) -> None:
+    for flight in remote.flights:
+        await flight.landed()
+    await remote.upstream.close()

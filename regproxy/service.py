@@ -1,0 +1,162 @@
+"""Builds regproxy from a configuration: the only place, with ``config`` and ``tap``, that knows concrete classes.
+
+``make_service`` reads the configuration and locks the data directory, so that mistakes end the program before anything
+listens. ``Regproxy`` is the running service: threads, index, ports, repositories; SIGHUP reads the configuration again.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.posixbase import PosixReactorBase
+from txaio.tx import make_logger
+
+from regproxy.auto import resolve, run_program
+from regproxy.config import ConfigurationError, load
+from regproxy.config_changes import Changes, changed
+from regproxy.control import Control
+from regproxy.fetches import Fetches
+from regproxy.formats_found import find_formats
+from regproxy.front import Front
+from regproxy.index.sqlite import SqliteIndex
+from regproxy.lock import DataDirLock
+from regproxy.model.settings import Configuration
+from regproxy.repo.parts import Parts
+from regproxy.repo.shelf import Shelf
+from regproxy.repositories import Repositories, Shared
+from regproxy.store.disk import DiskStore
+from regproxy.stream.follower import Sending
+from regproxy.stream.pool import WriterPool
+from regproxy.stream.spawn import spawn
+from regproxy.telemetry.metrics import Metrics
+from regproxy.upstream.client import make_upstream
+from regproxy.welcome import welcome
+
+log = make_logger()
+
+READERS = 4
+
+
+def make_service(path: str | Path) -> "Regproxy":
+    """Read the configuration and lock its data directory; ``ConfigurationError`` and ``LockedError`` say what is wrong."""
+    from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it
+
+    configuration = load(path)
+    data_dir = Path(configuration.server.data_dir).absolute()
+    lock = DataDirLock.acquire(data_dir)
+    return Regproxy(reactor, Path(path), configuration, data_dir, lock)  # type: ignore[arg-type] # a module to mypy
+
+
+class Regproxy(Service):
+    """The running server."""
+
+    def __init__(
+        self, reactor: PosixReactorBase, path: Path, configuration: Configuration, data_dir: Path, lock: DataDirLock
+    ) -> None:
+        self._reactor, self._path, self._configuration, self._lock = reactor, path, configuration, lock
+        self._metrics = Metrics()
+        self._writers = WriterPool(reactor, os.cpu_count() or 1)
+        self._readers = WriterPool(reactor, READERS)
+        self._index = SqliteIndex(data_dir / "index.sqlite", reactor)
+        self._store = DiskStore(data_dir / "store")
+        self._formats = find_formats()
+        parts = Parts(self._store, self._index, self._writers, self._readers, reactor, self._metrics)
+        self._shelf = Shelf(parts)
+        sending = Sending(reactor, self._readers, sendfile=configuration.server.sendfile == "auto")
+        shared = Shared(reactor, parts, self._shelf, sending, self._metrics, self._formats, make_upstream)
+        self._repositories = Repositories(shared)
+        self._fetches = Fetches(self._repositories, reactor.seconds)
+        self._control = Control(reactor, data_dir, self._fetches)
+        self._front = Front(
+            reactor, configuration, self._repositories.catalog, self._formats, self._metrics, self._readers.run, self._checks
+        )
+        self._is_started = False
+
+    def startService(self) -> None:  # noqa: N802 - Twisted's name
+        """Recover what a crash left, open everything, and listen once the repositories are known."""
+        Service.startService(self)
+        self._store.recover()
+        self._index.start()
+        self._writers.start()
+        self._readers.start()
+        if not self._index.was_clean:
+            self._shelf.suspect()
+        self._metrics.watch("regproxy_inflight_fetches", "Live fills.", self._fetches.count)
+        signal.signal(signal.SIGHUP, self._hang_up)
+        spawn(self._begin(), "starting")
+
+    async def _begin(self) -> None:
+        try:
+            configuration, needs_url = await self._resolved(self._configuration)
+            self._repositories.configure(configuration, frozenset())
+            await self._front.listen()
+        except Exception as error:
+            log.critical("cannot start: {error}", error=error)
+            self._reactor.stop()
+            raise
+        self._control.startService()
+        self._is_started = True
+        sys.stdout.write(welcome(configuration, needs_url) + "\n")
+        sys.stdout.flush()
+
+    async def _resolved(self, configuration: Configuration) -> tuple[Configuration, tuple[str, ...]]:
+        """Fill in ``url = "auto"``."""
+
+        def run(command: object) -> "Deferred[str | None]":
+            return self._readers.run(lambda: run_program(command))  # type: ignore[arg-type] # resolve passes a sequence
+
+        resolved = await resolve(configuration, self._formats, run, self._index.word, self._index.remember)
+        return resolved.configuration, resolved.needs_url
+
+    def _checks(self) -> dict[str, bool]:
+        """What must hold for this process to be of use; upstreams are not among it."""
+        space = self._store.space()
+        return {"started": self._is_started, "running": bool(self.running), "space": space.free > 0}
+
+    def _hang_up(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal's arguments
+        self._reactor.callFromThread(self.reload)
+
+    def reload(self) -> None:
+        """Read the configuration again; the old one stays in force if the new one has mistakes."""
+        spawn(self._reload(), "reloading")
+
+    async def _reload(self) -> None:
+        try:
+            new = await self._readers.run(lambda: load(self._path))
+        except ConfigurationError as error:
+            log.error("the configuration was not reloaded: {error}", error=error)  # noqa: TRY400 - the lines are the message
+            return
+        changes: Changes = changed(self._configuration, new)
+        if changes.refused:
+            log.error("the configuration was not reloaded: {lines}", lines="; ".join(changes.refused))
+            return
+        resolved, _ = await self._resolved(new)
+        same = {settings.key for settings in new.repository} - set(changes.added) - set(changes.replaced)
+        self._repositories.configure(resolved, frozenset(same))
+        self._configuration = new
+        log.info("the configuration was reloaded")
+
+    async def _stop(self) -> None:
+        if self._control.running:
+            await _done(self._control.stopService())
+        await self._front.close()
+        await self._repositories.close()
+        await self._index.close()
+        self._writers.stop()
+        self._readers.stop()
+        self._lock.release()
+
+    def stopService(self) -> "Deferred[object]":  # noqa: N802 - Twisted's name
+        """Stop listening and close everything; what is arriving is dropped, and fetched again by whoever asks next."""
+        Service.stopService(self)
+        self._is_started = False
+        return spawn(self._stop(), "stopping")
+
+
+async def _done(deferred: "Deferred[None] | None") -> None:
+    if deferred is not None:
+        await deferred

@@ -1,0 +1,84 @@
+"""From trouble to HTTP: the one map of kinds to statuses, the Artifactory envelope, and the error routes of a Klein app.
+
+What a client is shown is ``RegproxyError.text`` or a generic sentence; details go to the log. The reason phrase repeats the text
+in short ASCII, because pip, apt and mvn show nothing else of a refusal.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+from klein import Klein
+from twisted.internet.interfaces import ITCPTransport
+from txaio.tx import make_logger
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.model.headers import Headers
+from regproxy.repo.interface import Text
+from regproxy.web.request import ProxyRequest
+from regproxy.web.respond import REASON, send_text
+
+log = make_logger()
+
+Shape = Callable[[int, str], Text]
+"""Writes a status and a line of text in the way that a format's clients show."""
+
+STATUS = {
+    Kind.INVALID: 400,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.DENIED: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.METHOD_NOT_ALLOWED: 405,
+    Kind.CONFLICT: 409,
+    Kind.TOO_LARGE: 413,
+    Kind.UNSATISFIABLE_RANGE: 416,
+    Kind.UPSTREAM_DOWN: 503,
+    Kind.UPSTREAM_SLOW: 504,
+    Kind.UPSTREAM_BAD: 502,
+    Kind.INTEGRITY: 502,
+    Kind.STORAGE: 500,
+}
+
+
+def envelope(status: int, message: str) -> Text:
+    """Write Artifactory's ``{"errors": […]}``."""
+    body = msgspec.json.format(msgspec.json.encode({"errors": [{"status": status, "message": message}]}))
+    return Text(body, "application/json", headers=Headers(((REASON, message),)), status=status)
+
+
+def _answer(request: ProxyRequest, text: Text) -> None:
+    if request.startedWriting:
+        # A short read is the only truth that is left to tell.
+        cast(ITCPTransport, request.channel.transport).abortConnection()
+    else:
+        send_text(request, text)
+
+
+def register(app: Klein, shape: Shape) -> None:
+    """Give an app its error routes: our errors, werkzeug's (404, 405 with Allow), and all others as a bare 500.
+
+    Works for apps that are bound to an instance and for those that are not.
+    """
+
+    def ours(*args: Any) -> None:
+        request, error = args[-2], args[-1].value
+        if error.detail:
+            log.info("{id}: {error!r}: {detail}", id=request.request_id, error=error, detail=error.detail)
+        _answer(request, shape(STATUS[error.kind], error.text))
+
+    def routing(*args: Any) -> None:
+        request, error = args[-2], args[-1].value
+        if isinstance(error, MethodNotAllowed):
+            request.setHeader("allow", ", ".join(sorted(error.valid_methods or ())))
+        _answer(request, shape(error.code or 500, error.name))
+
+    def unforeseen(*args: Any) -> None:
+        request, failure = args[-2:]
+        log.failure("{id}: unforeseen", failure=failure, id=request.request_id)
+        _answer(request, shape(500, "internal error"))
+
+    handle = cast(Callable[[type[Exception]], Callable[[Any], Any]], app.handle_errors)
+    handle(RegproxyError)(ours)
+    handle(HTTPException)(routing)
+    handle(Exception)(unforeseen)

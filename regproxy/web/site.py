@@ -1,0 +1,33 @@
+"""The HTTP server: our request and our channel on Twisted's ``Site``."""
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.http import Request
+from twisted.web.resource import IResource
+from twisted.web.server import Site
+
+from regproxy.web.channel import Edge
+from regproxy.web.request import ProxyRequest
+
+IDLE_SECONDS = 75
+
+
+class ProxySite(Site):
+    """A factory of our connections; ``record`` is told of each request that has ended."""
+
+    protocol = Edge  # type: ignore[assignment] # without Twisted's switch between HTTP/1.1 and HTTP/2
+
+    def __init__(self, root: IResource, reactor: IReactorTime, record: Callable[[ProxyRequest], None]) -> None:
+        Site.__init__(
+            self, root, requestFactory=ProxyRequest, timeout=IDLE_SECONDS, reactor=reactor, parsePOSTFormSubmission=False
+        )
+        self.displayTracebacks = False
+        self.record = record
+
+    def acceptableProtocols(self) -> list[bytes]:  # noqa: N802 - Twisted's name
+        """HTTP/1.1 only: HTTP/2 costs six times the processor time for a body; a proxy in front can speak it."""
+        return [b"http/1.1"]
+
+    def log(self, request: Request) -> None:
+        """Twisted's own access log is off; ``record`` has it."""
