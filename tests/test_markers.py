@@ -32,7 +32,7 @@ def test_unmarked(): pytest.skip("because")
     ("required", "expected"),
     [
         ("", {"missing": "SKIPPED", "here": "PASSED", "skips_itself": "SKIPPED", "network": "SKIPPED", "unmarked": "SKIPPED"}),
-        ("1", {"missing": "FAILED", "here": "PASSED", "skips_itself": "FAILED", "network": "PASSED", "unmarked": "SKIPPED"}),
+        ("1", {"missing": "ERROR", "here": "PASSED", "skips_itself": "FAILED", "network": "PASSED", "unmarked": "SKIPPED"}),
     ],
 )
 def test_outcomes(tmp_path: Path, required: str, expected: dict[str, str]) -> None:
