@@ -1,0 +1,206 @@
+"""The upstream of one remote: connections of its own, credentials that stay at home, redirects that are looked at.
+
+``ask`` goes: health, a connection slot, the request, redirects and challenges, the final answer. One deadline holds over all of it. The
+slot is given back when the body has ended, or when there is none.
+"""
+
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.client import Agent, HTTPConnectionPool
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.model.fetch import Hop
+from regproxy.model.headers import Headers
+from regproxy.model.settings import Configuration, RepositorySettings
+from regproxy.upstream.auth import Credentials
+from regproxy.upstream.exchange import Answer, send
+from regproxy.upstream.health import Health
+from regproxy.upstream.interface import Question, Reply
+from regproxy.upstream.limits import Slot, Slots
+from regproxy.upstream.origin import Origin, clean_url, with_query
+from regproxy.upstream.redirect import discard, leads_on, next_url
+from regproxy.upstream.source import Body
+from regproxy.upstream.targets import Targets
+from regproxy.upstream.tls import policy_for
+from regproxy.upstream.transport import Connector, make_pool
+
+IDLE_SECONDS = 60.0
+UNAUTHORIZED = 401
+PRIVATE_FIELDS = ("authorization", "proxy-authorization", "cookie", "cookie2")
+
+
+@define(eq=False)
+class Asking:
+    """What is known of one question while it is on its way."""
+
+    question: Question
+    since: float
+    answered: bool = False
+    sent: bool = False
+    waits_for: str = ""
+    timed_out: bool = False
+
+
+@define(eq=False)
+class HttpUpstream:
+    """See ``Upstream``. Made by ``make_upstream``."""
+
+    _clock: IReactorTime
+    _settings: RepositorySettings
+    _origin: Origin
+    _targets: Targets
+    _agent: Agent
+    _pool: HTTPConnectionPool
+    _slots: Slots
+    _health: Health
+    _credentials: Credentials = field()
+
+    @property
+    def name(self) -> str:
+        """See ``Upstream``."""
+        return str(self._origin)
+
+    @property
+    def assumed_offline(self) -> bool:
+        """See ``Upstream``."""
+        return self._settings.offline or self._health.closed
+
+    @property
+    def connections(self) -> int:
+        """Connections in use."""
+        return self._slots.used
+
+    async def close(self) -> None:
+        """See ``Upstream``."""
+        await self._pool.closeCachedConnections()
+
+    async def ask(self, question: Question) -> Reply:
+        """See ``Upstream``."""
+        if self._settings.offline:
+            raise RegproxyError(Kind.UPSTREAM_DOWN, f"{self.name} is set offline")
+        if not self._health.enter():
+            raise RegproxyError(
+                Kind.UPSTREAM_DOWN, f"{self.name} could not be reached; it is tried again in {self._health.remaining:.0f} s"
+            )
+        asking = Asking(question, self._clock.seconds())
+        work = Deferred.fromCoroutine(self._ask(asking))
+
+        def too_late() -> None:
+            asking.timed_out = True
+            work.cancel()
+
+        timer = self._clock.callLater(question.patience, too_late)
+        try:
+            return await work
+        except CancelledError:
+            if not asking.timed_out:
+                raise
+            raise RegproxyError(
+                Kind.UPSTREAM_SLOW, f"{asking.waits_for or self.name} sent no answer within {question.patience:g} s"
+            ) from None
+        finally:
+            if timer.active():
+                timer.cancel()
+
+    async def _ask(self, asking: Asking) -> Reply:
+        try:
+            slot = await self._slots.take()
+        except BaseException:
+            self._health.unknown()
+            raise
+        try:
+            hops, answer = await self._follow(asking)
+        except BaseException as error:
+            slot.release()
+            self._judge(asking, error)
+            raise
+        return self._reply(hops, answer, slot)
+
+    def _judge(self, asking: Asking, error: BaseException) -> None:
+        """What a failure says about the configured host; that another one is down says nothing."""
+        if asking.answered:
+            return
+        if isinstance(error, RegproxyError) and error.kind is Kind.UPSTREAM_BAD:
+            self._health.answered()
+        elif asking.sent and (asking.timed_out or isinstance(error, RegproxyError)):
+            self._health.failed(asking.since)
+        else:
+            self._health.unknown()
+
+    async def _follow(self, asking: Asking) -> tuple[list[Hop], Answer]:
+        question = asking.question
+        url = clean_url(question.url)
+        hops: list[Hop] = []
+        seen: list[str] = []
+        while True:
+            seen.append(url)
+            answer = await self._authorized(asking, url)
+            hops.append(answer.hop)
+            if not leads_on(answer.hop) or (question.stops is not None and question.stops(answer.hop)):
+                return hops, answer
+            discard(answer.response, self._clock)
+            url = next_url(answer.hop, seen)
+
+    async def _authorized(self, asking: Asking, url: str) -> Answer:
+        """Send, and once more if the configured host wants another credential and there is one."""
+        scope = asking.question.scope
+        credential = self._credentials.known(scope)
+        answer = await self._send(asking, url, credential)
+        if answer.hop.status != UNAUTHORIZED or Origin.of(url) != self._origin:
+            return answer
+        better = await self._credentials.challenged(answer.hop.headers, scope, credential)
+        if better is None:
+            return answer
+        discard(answer.response, self._clock)
+        return await self._send(asking, url, better)
+
+    async def _send(self, asking: Asking, url: str, credential: str | None) -> Answer:
+        origin = Origin.of(url)
+        self._targets.check(origin)
+        at_home = origin == self._origin
+        headers = asking.question.headers
+        if at_home or self._settings.allow_any_host_auth:
+            custom = tuple((each.name, each.value) for each in self._settings.custom_http_headers)
+            headers = headers.plus(*custom, *([("authorization", credential)] if credential else []))
+        else:
+            headers = headers.without(*PRIVATE_FIELDS)
+        asking.waits_for = str(origin)
+        asking.sent = asking.sent or at_home
+        sent_url = with_query(url, self._settings.query_params) if at_home else url
+        answer = await send(self._agent, asking.question.method, sent_url, headers)
+        if at_home and not asking.answered:
+            asking.answered = True
+            self._health.answered()
+        return answer
+
+    def _reply(self, hops: list[Hop], answer: Answer, slot: Slot) -> Reply:
+        if not self._health_known(hops):
+            self._health.unknown()
+        millis = self._settings.socket_timeout_millis
+        idle = IDLE_SECONDS if not millis else millis / 1000
+        body = Body(
+            hops[-1].url and str(Origin.of(hops[-1].url)), answer.length, answer.response, self._clock, idle, slot.release
+        )
+        return Reply(tuple(hops), body)
+
+    def _health_known(self, hops: list[Hop]) -> bool:
+        return any(Origin.of(hop.url) == self._origin for hop in hops)
+
+
+def make_upstream(reactor: Any, settings: RepositorySettings, configuration: Configuration) -> HttpUpstream:
+    """Make the upstream of one remote. Secrets are in ``settings`` already.
+
+    Raises:
+        RegproxyError: INVALID, for a url that is none and for certificate files that cannot be read.
+    """
+    origin = Origin.of(settings.url)
+    targets = Targets.of(origin, settings.allowed_hosts)
+    connector = Connector(reactor, targets, policy_for(settings, configuration), settings.local_address)
+    pool = make_pool(reactor)
+    agent = Agent.usingEndpointFactory(reactor, connector, pool)
+    health = Health(reactor, settings.assumed_offline_period_secs)
+    credentials = Credentials.of(settings, origin, targets, reactor, agent)
+    return HttpUpstream(reactor, settings, origin, targets, agent, pool, Slots.of(settings.max_connections), health, credentials)

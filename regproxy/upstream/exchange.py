@@ -1,0 +1,63 @@
+"""One request and the head of its answer on the wire; no redirect, no retry, no credential is decided here."""
+
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError
+from twisted.web.client import Agent
+from twisted.web.http_headers import Headers as WireHeaders
+from twisted.web.iweb import IResponse
+
+from regproxy import __version__
+from regproxy.model.fetch import Hop
+from regproxy.model.headers import Headers
+from regproxy.upstream.failures import translate
+from regproxy.upstream.origin import Origin
+from regproxy.upstream.source import length_of
+
+OURS = (("user-agent", f"regproxy/{__version__}"), ("accept-encoding", "identity"))
+NO_BODY = frozenset({204, 304})
+
+
+@frozen
+class Answer:
+    """The head of an answer, and what its body is read from."""
+
+    hop: Hop
+    response: Any
+    length: int | None
+
+
+async def send(agent: Agent, method: str, url: str, headers: Headers) -> Answer:
+    """Send one request.
+
+    Raises:
+        RegproxyError: what kept the answer away.
+    """
+    fields = [*OURS, *headers]
+    wire = WireHeaders()
+    for name, value in fields if headers.first("accept-encoding") is None else [OURS[0], *headers]:
+        wire.addRawHeader(name.encode("ascii"), value.encode("latin-1", "replace"))
+    try:
+        response = await agent.request(method.encode("ascii"), url.encode("ascii"), wire, None)
+    except CancelledError:
+        raise
+    except Exception as error:
+        problem = translate(str(Origin.of(url)), error)
+        raise problem from None if problem is error else error
+    return _answer(response, method, url)
+
+
+def _answer(response: IResponse, method: str, url: str) -> Answer:
+    pairs = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, values in response.headers.getAllRawHeaders()
+        for value in values
+    ]
+    headers = Headers(tuple(pairs))
+    status: int = response.code
+    length = 0 if status in NO_BODY else length_of(response, method)
+    # Twisted takes Content-Length for its own, except for HEAD.
+    if method != "HEAD" and length is not None and status not in NO_BODY:
+        headers = headers.plus(("content-length", str(length)))
+    return Answer(Hop(url, status, headers), response, length)

@@ -1,0 +1,64 @@
+"""The map from Twisted's and OpenSSL's exceptions to what they mean to the one who asked.
+
+The texts name host and port of the upstream, never a path or a query: queries may be signed.
+"""
+
+from collections.abc import Iterator
+
+from OpenSSL import SSL
+from service_identity import VerificationError
+from twisted.internet import error
+from twisted.python.failure import Failure
+from twisted.web.client import PotentialDataLoss
+from twisted.web.http import _DataLoss  # the only name that a cut body has
+
+from regproxy.errors import Kind, RegproxyError
+
+FAILURES: dict[type[BaseException], tuple[Kind, str]] = {
+    error.DNSLookupError: (Kind.UPSTREAM_DOWN, "has a name that cannot be resolved"),
+    error.UnknownHostError: (Kind.UPSTREAM_DOWN, "has a name that cannot be resolved"),
+    error.ConnectionRefusedError: (Kind.UPSTREAM_DOWN, "refuses connections"),
+    error.NoRouteError: (Kind.UPSTREAM_DOWN, "cannot be reached: there is no route to it"),
+    error.TCPTimedOutError: (Kind.UPSTREAM_DOWN, "does not accept a connection in time"),
+    error.TimeoutError: (Kind.UPSTREAM_DOWN, "does not accept a connection in time"),
+    error.SSLError: (Kind.UPSTREAM_DOWN, "could not agree on TLS with us"),
+    SSL.Error: (Kind.UPSTREAM_DOWN, "could not agree on TLS with us, or shows a certificate that is not trusted"),
+    VerificationError: (Kind.UPSTREAM_DOWN, "shows a certificate of another name"),
+    error.ConnectError: (Kind.UPSTREAM_DOWN, "cannot be reached"),
+    error.ConnectionLost: (Kind.UPSTREAM_DOWN, "closed the connection before the answer was complete"),
+    error.ConnectionDone: (Kind.UPSTREAM_DOWN, "closed the connection before the answer was complete"),
+    error.ConnectionAborted: (Kind.UPSTREAM_DOWN, "closed the connection before the answer was complete"),
+    PotentialDataLoss: (Kind.UPSTREAM_BAD, "ended a body without saying whether it is complete"),
+    _DataLoss: (Kind.UPSTREAM_DOWN, "closed the connection before the answer was complete"),
+    OSError: (Kind.UPSTREAM_DOWN, "cannot be reached"),
+}
+UNKNOWN = (Kind.UPSTREAM_BAD, "sent an answer that is not HTTP")
+
+
+def translate(name: str, problem: BaseException) -> RegproxyError:
+    """Say what an exception of Twisted's client means; ``name`` is the upstream's host and port."""
+    causes = list(_unwrapped(problem))
+    own = next((cause for cause in causes if isinstance(cause, RegproxyError)), None)
+    if own is not None:
+        return own
+    kind, phrase = next((found for cause in causes if (found := _look_up(cause))), UNKNOWN)
+    return RegproxyError(kind, f"{name} {phrase}", detail="; ".join(_said(cause) for cause in causes)[:500])
+
+
+def _look_up(cause: BaseException) -> tuple[Kind, str] | None:
+    return next((FAILURES[each] for each in type(cause).__mro__ if each in FAILURES), None)
+
+
+def _unwrapped(problem: BaseException) -> Iterator[BaseException]:
+    """The exceptions inside one of Twisted's, the telling ones first."""
+    reasons = getattr(problem, "reasons", None)
+    if not isinstance(reasons, list):
+        yield problem
+        return
+    found = [inner for reason in reasons if isinstance(reason, Failure) for inner in _unwrapped(reason.value)]
+    # A TLS failure, or our own refusal, comes with a closed connection that explains nothing.
+    yield from sorted(found, key=lambda cause: isinstance(cause, (error.ConnectionDone, error.ConnectionLost)))
+
+
+def _said(cause: BaseException) -> str:
+    return type(cause).__name__ if isinstance(cause, ValueError) else f"{type(cause).__name__}: {cause}"

@@ -1,0 +1,123 @@
+"""Looks at the head of every answer before Twisted's parser does, because that one accepts too much.
+
+Refused: more than 64 KiB or 200 fields, more than 10 interim answers, a status line that is none, folded fields, control
+characters, both Content-Length and Transfer-Encoding, any transfer coding but ``chunked``. A refusal drops the connection and
+reaches whoever asked as ``RegproxyError`` (UPSTREAM_BAD). Bodies pass unseen.
+"""
+
+import re
+
+from twisted.internet.interfaces import IProtocol
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.python.failure import Failure
+
+from regproxy.errors import Kind, RegproxyError
+
+MAX_HEAD = 64 << 10
+MAX_FIELDS = 200
+MAX_INTERIM = 10
+_END = re.compile(rb"\r?\n\r?\n")
+_STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: [^\x00-\x08\x0a-\x1f\x7f]*)?")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+def status_of(block: bytes) -> int:
+    """Check one head, without its final empty line, and return its status.
+
+    Raises:
+        ValueError: with the reason why it is refused.
+    """
+    first, *lines = block.replace(b"\r\n", b"\n").split(b"\n")
+    status = _STATUS.fullmatch(first)
+    if status is None:
+        raise ValueError("sent a status line that is not HTTP")
+    if len(lines) > MAX_FIELDS:
+        raise ValueError("sent too many header fields")
+    matches = [_FIELD.fullmatch(line) for line in lines]
+    names = [match[1].lower() for match in matches if match]
+    if len(names) < len(lines):
+        raise ValueError("sent a header field that is none")
+    codings = [
+        line.partition(b":")[2].strip().lower() for line, name in zip(lines, names, strict=True) if name == b"transfer-encoding"
+    ]
+    if codings and (codings != [b"chunked"] or b"content-length" in names):
+        raise ValueError("sent an answer with an ambiguous length")
+    if int(status[1]) == 101:  # noqa: PLR2004 - switching protocols, which nobody asked for
+        raise ValueError("switched to another protocol")
+    return int(status[1])
+
+
+class Gate(ProtocolWrapper):
+    """Between the connection and Twisted's HTTP client; a request that goes out says that a head will come in."""
+
+    _head: bytes | None = None
+    _interim = 0
+    _refused = False
+
+    def write(self, data: bytes) -> None:
+        """A request, or a part of one."""
+        self._expect()
+        super().write(data)
+
+    def writeSequence(self, data: list[bytes]) -> None:
+        """A request, or a part of one."""
+        self._expect()
+        super().writeSequence(data)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Look, until the head is complete; then pass on."""
+        if self._refused:
+            return
+        if self._head is not None:
+            try:
+                self._look(data)
+            except ValueError as error:
+                self._refuse(str(error))
+                return
+        self.wrappedProtocol.dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Not told twice."""
+        if not self._refused:
+            super().connectionLost(reason)
+
+    def _expect(self) -> None:
+        if self._head is None:
+            self._head, self._interim = b"", 0
+
+    def _look(self, data: bytes) -> None:
+        head = (self._head or b"") + data
+        while end := _END.search(head):
+            if end.start() > MAX_HEAD:
+                break
+            if status_of(head[: end.start()]) >= 200:  # noqa: PLR2004 - no interim answer
+                self._head = None
+                return
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                raise ValueError("sent too many interim answers")
+            head = head[end.end() :]
+        if len(head) > MAX_HEAD:
+            raise ValueError("sent too large a header")
+        self._head = head
+
+    def _refuse(self, phrase: str) -> None:
+        self._refused = True
+        name = getattr(self.factory, "name", "upstream")
+        self.transport.abortConnection()
+        self.wrappedProtocol.connectionLost(Failure(RegproxyError(Kind.UPSTREAM_BAD, f"{name} {phrase}")))
+
+
+class Gates(WrappingFactory):
+    """Makes a gate for each connection to one upstream; ``name`` is its host and port."""
+
+    protocol = Gate
+    noisy = False
+    name = "upstream"
+
+
+def behind(connection: Protocol | IProtocol) -> IProtocol:
+    """The HTTP client that a gate stands before."""
+    wrapped: IProtocol = connection.wrappedProtocol if isinstance(connection, Gate) else connection
+    return wrapped

@@ -1,0 +1,209 @@
+"""A response body as a ``Source``: back-pressure to the socket, the verdict of the framing, and a watch over progress.
+
+Only a body that is complete by its framing ends well. The connection slot that the request took is given back when the body has ended,
+whichever way; leaving a body unread means dropping its connection.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.iweb import IResponse
+from zope.interface import implementer
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.stream.idle import IdleWatch
+from regproxy.stream.source import Consumer
+from regproxy.upstream.failures import translate
+
+SLOW_SECONDS = 60.0
+SLOW_BYTES = 1024 * 60
+
+
+class Bodied(Protocol):
+    """What is needed of a response of Twisted's client."""
+
+    def deliverBody(self, protocol: TwistedProtocol) -> None:
+        """Hand the body to a protocol."""
+
+
+@define(eq=False)
+class Progress:
+    """Ends a body that has stopped, or crawls; time in which we paused it ourselves is not held against it."""
+
+    _clock: IReactorTime
+    _idle: float
+    _expired: Callable[[], None]
+    _watches: list[IdleWatch] = field(factory=list, init=False)
+    _paused: bool = field(default=False, init=False)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._watches = [
+            IdleWatch(self._clock, self._idle, lambda: self._look(0)),
+            IdleWatch(self._clock, SLOW_SECONDS, lambda: self._look(1), SLOW_BYTES),
+        ]
+        for watch in self._watches:
+            watch.start()
+
+    def note(self, units: int) -> None:
+        """So many bytes came."""
+        for watch in self._watches:
+            watch.note(units)
+
+    def pause(self) -> None:
+        """We want no more for now: this period says nothing about upstream."""
+        self._paused = True
+        self.note(SLOW_BYTES)
+
+    def resume(self) -> None:
+        """We want more."""
+        self._paused = False
+        self.note(SLOW_BYTES)
+
+    def stop(self) -> None:
+        """The body has ended."""
+        watches, self._watches = self._watches, []
+        for watch in watches:
+            watch.stop()
+
+    def _look(self, which: int) -> None:
+        if self._paused:
+            self._watches[which].start()
+        else:
+            self._expired()
+
+
+@implementer(IPushProducer)
+class Receiver(TwistedProtocol):
+    """Receives a body from Twisted's client, and is the producer that its consumer pauses."""
+
+    def __init__(self, consumer: Consumer, progress: Progress, ended: Callable[[Failure], None]) -> None:
+        self._consumer = consumer
+        self._progress = progress
+        self._ended: Callable[[Failure], None] | None = ended
+
+    def connectionMade(self) -> None:
+        """The body is about to begin."""
+        self._progress.start()
+        self._consumer.start(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """More of it; what comes after the end that we made is not looked at."""
+        if self._ended is not None:
+            self._progress.note(len(data))
+            self._consumer.write(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """It has ended."""
+        self.leave(reason)
+
+    def leave(self, reason: Failure) -> None:
+        """Tell how it ended, once, and watch no more."""
+        ended, self._ended = self._ended, None
+        self._progress.stop()
+        if ended is not None:
+            ended(reason)
+
+    def pauseProducing(self) -> None:
+        """Stop reading the socket."""
+        if self._ended is not None:
+            self._progress.pause()
+            self._producer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Read on."""
+        if self._ended is not None:
+            self._progress.resume()
+            self._producer.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """Drop the connection; the only way that is immediate, over TLS too."""
+        self._producer.stopProducing()
+
+    @property
+    def _producer(self) -> IPushProducer:
+        transport: IPushProducer = self.transport
+        return transport
+
+
+class Drop(TwistedProtocol):
+    """Takes at most ``limit`` bytes of a body, so that its connection may be used again, and drops the connection otherwise."""
+
+    def __init__(self, limit: int = 0) -> None:
+        self._left = limit
+
+    def connectionMade(self) -> None:
+        """The body is about to begin."""
+        if self._left <= 0:
+            self.stop()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Count."""
+        self._left -= len(data)
+        if self._left < 0:
+            self.stop()
+
+    def stop(self) -> None:
+        """Drop the connection, if the body still has one."""
+        if self.transport is not None:
+            self.transport.stopProducing()
+
+
+@define(eq=False)
+class Body:
+    """The ``Source`` of one response.
+
+    ``length`` is of what comes now: 0 for an answer without a body.
+    """
+
+    name: str
+    length: int | None
+    _response: Bodied
+    _clock: IReactorTime
+    _idle: float
+    _release: Callable[[], None]
+
+    def deliver(self, consumer: Consumer) -> Deferred[None]:
+        """See ``Source``."""
+        done: Deferred[None] = Deferred(lambda _: self._stop(receiver))
+        progress = Progress(self._clock, self._idle, lambda: self._too_slow(receiver))
+        receiver = Receiver(consumer, progress, lambda reason: self._ended(done, reason))
+        self._response.deliverBody(receiver)
+        return done
+
+    def abort(self) -> None:
+        """See ``Source``."""
+        self._release()
+        self._response.deliverBody(Drop())
+
+    def _ended(self, done: Deferred[None], reason: Failure) -> None:
+        self._release()
+        if done.called:
+            return
+        if reason.check(ResponseDone):
+            done.callback(None)
+        else:
+            done.errback(Failure(translate(self.name, reason.value)))
+
+    def _stop(self, receiver: Receiver) -> None:
+        self._release()
+        receiver.stopProducing()
+
+    def _too_slow(self, receiver: Receiver) -> None:
+        receiver.leave(Failure(RegproxyError(Kind.UPSTREAM_SLOW, f"{self.name} stopped sending, or sends too slowly")))
+        receiver.stopProducing()
+
+
+def length_of(response: IResponse, method: str) -> int | None:
+    """Bytes that the framing promises."""
+    if method == "HEAD":
+        return 0
+    length: object = response.length
+    return length if isinstance(length, int) else None
