@@ -25,6 +25,8 @@ version: 0.1
 log: {{level: warn, accesslog: {{disabled: false}}}}
 storage: {{filesystem: {{rootdirectory: {folder}/storage}}, delete: {{enabled: true}}}}
 http: {{addr: "127.0.0.1:{port}", relativeurls: true}}
+"""
+_AUTH = """\
 auth:
   token: {{realm: "{realm}", service: {service}, issuer: {issuer}, rootcertbundle: {folder}/bundle.pem}}
 """
@@ -46,12 +48,14 @@ class Registry:
 
     Attributes:
         port: on 127.0.0.1; the same after a restart.
+        protected: it wants tokens.
         tokens: its token server; goes and comes with it.
     """
 
     folder: Path
     program: Path = Path("/usr/bin/docker-registry")
     port: int = field(factory=free_port)
+    protected: bool = True
     tokens: TokenServer = field(factory=TokenServer)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -73,21 +77,15 @@ class Registry:
         self.tokens.start()
         (self.folder / "bundle.pem").write_bytes(self.tokens.bundle)
         config = self.folder / "config.yml"
-        config.write_text(
-            _CONFIG.format(folder=self.folder, port=self.port, realm=self.tokens.realm, service=SERVICE, issuer=ISSUER)
-        )
+        auth = _AUTH.format(folder=self.folder, realm=self.tokens.realm, service=SERVICE, issuer=ISSUER)
+        config.write_text(_CONFIG.format(folder=self.folder, port=self.port) + (auth if self.protected else ""))
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen([self.program, "serve", config], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            try:
-                urllib.request.urlopen(f"{self.url}/v2/", timeout=2).close()
-            except urllib.error.HTTPError as error:
-                error.close()
-                if error.code == 401:
-                    return
-            except OSError:
-                time.sleep(0.05)
+            if self._answers():
+                return
+            time.sleep(0.05)
         raise AssertionError(f"docker-registry did not start:\n{self._log()[-3000:]}")
 
     def stop(self) -> None:
@@ -156,6 +154,16 @@ class Registry:
         """Where a blob lies, for those who want to damage it."""
         value = digest.removeprefix("sha256:")
         return self.folder / f"storage/docker/registry/v2/blobs/sha256/{value[:2]}/{value}/data"
+
+    def _answers(self) -> bool:
+        try:
+            urllib.request.urlopen(f"{self.url}/v2/", timeout=2).close()
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code == 401
+        except OSError:
+            return False
+        return True
 
     def _ask(self, method: str, url: str, name: str, data: bytes | None = None, media_type: str = "") -> str:
         request = urllib.request.Request(url, method=method, data=data)
