@@ -77,7 +77,7 @@ class Launch:
             self._failed(flight, RegproxyError(Kind.STORAGE, "it cannot be stored now", detail=str(error)))
 
     def _failed(self, flight: Flight[Outcome], error: RegproxyError) -> None:
-        log.warning("{key}: {text} {detail}", key=":".join(flight.key), text=error.text, detail=error.detail)
+        log.warn("{key}: {text} {detail}", key=":".join(flight.key), text=error.text, detail=error.detail)  # noqa: G010 - txaio's name
         if not flight.is_announced:
             flight.announce(failure(error))
 

@@ -1,0 +1,364 @@
+"""What a remote repository answers, seen without sockets."""
+
+import os
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from regproxy.model.fetch import Probe
+from regproxy.model.headers import Headers
+from regproxy.model.want import Shape, Want
+from regproxy.repo.interface import Body as Artifact
+from regproxy.repo.interface import Described, Missing, Origin, Refused, Unavailable
+from regproxy.stream.growing import TAIL
+from tests.fakes.remote import Bench, Body, bench, chunks, digest_of
+
+BIG = bytes(range(256)) * 1024  # 256 KiB
+SMALL = b"small"
+
+
+def blob(data: bytes, path: str = "a/b", **more: Any) -> Want:
+    """An immutable want with its digest."""
+    return Want(path, Shape.BLOB, digest=digest_of(data), **more)
+
+
+def fetched(made: Bench, want: Want, data: bytes, **headers: str) -> Artifact:
+    """Fill once and return the answer to the next request."""
+    got = made.resolve(want)
+    body = made.upstream.answer(200, Body(len(data)), **headers)
+    for chunk in chunks(data):
+        body.send(chunk)
+    body.end()
+    got[0].readable.release()
+    (answer,) = made.resolve(want)
+    assert isinstance(answer, Artifact)
+    return answer
+
+
+def content(answer: Artifact) -> bytes:
+    """All bytes of a complete body, which is released."""
+    assert answer.readable.complete
+    assert answer.readable.size is not None
+    data = os.pread(answer.readable.fileno(), answer.readable.size, 0)
+    answer.readable.release()
+    return data
+
+
+def test_a_long_body_is_answered_at_its_headers() -> None:
+    """Clients are let in before the first byte; the tail waits for the verdict."""
+    made = bench()
+    got = made.resolve(blob(BIG))
+    assert got == []
+    body = made.upstream.answer(200, Body(len(BIG)), content_type="application/x")
+    (answer,) = got
+    assert (answer.origin, answer.head.length, answer.head.media_type) == (Origin.FILL, len(BIG), "application/x")
+    body.send(BIG)
+    assert answer.readable.reach(0) == len(BIG) - TAIL
+    body.end()
+    assert content(answer) == BIG
+    assert made.recorder.fills == [len(BIG)]
+
+
+def test_a_hit_asks_nobody() -> None:
+    """What is immutable and held is never asked for again."""
+    made = bench()
+    answer = fetched(made, blob(BIG), BIG)
+    assert (answer.origin, content(answer), len(made.upstream.questions)) == (Origin.HIT, BIG, 1)
+
+
+def test_joiners_share_the_fill() -> None:
+    """One question, however many ask while it is answered."""
+    made = bench()
+    first, second = made.resolve(blob(BIG)), made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)))
+    body.send(BIG[:100_000])
+    third = made.resolve(blob(BIG))
+    body.send(BIG[100_000:])
+    body.end()
+    answers = [first[0], second[0], third[0]]
+    assert [answer.origin for answer in answers] == [Origin.FILL, Origin.JOINED, Origin.JOINED]
+    assert [content(answer) for answer in answers] == [BIG] * 3
+    assert len(made.upstream.questions) == 1
+
+
+def test_a_wrong_long_body_is_cut_and_not_stored() -> None:
+    """Nobody gets its tail, nothing is stored, the next request asks anew, without ranges for a while."""
+    made = bench()
+    got = made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)))
+    wrong = b"X" + BIG[1:]
+    body.send(wrong)
+    body.end()
+    (answer,) = got
+    assert (answer.readable.complete, type(answer.readable.failed).__name__) == (False, "RegproxyError")
+    assert answer.readable.reach(0) < len(BIG)
+    answer.readable.release()
+    assert (list(made.store.each()), made.recorder.wrong) == ([], 1)
+    again = made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)))
+    assert again[0].resumable is False
+    body.send(BIG)
+    body.end()
+    assert content(again[0]) == BIG
+
+
+def test_a_wrong_short_body_is_a_clean_error() -> None:
+    """A body no longer than the tail holds its headers until it is verified."""
+    made = bench()
+    got = made.resolve(blob(SMALL))
+    body = made.upstream.answer(200, Body(len(SMALL)))
+    body.send(b"smalL")
+    assert got == []
+    body.end()
+    assert [type(answer) for answer in got] == [Unavailable]
+    assert got[0].status == 502
+
+
+def test_an_empty_body_is_stored() -> None:
+    """Nothing is an artifact too."""
+    made = bench()
+    got = made.resolve(blob(b""))
+    made.upstream.answer(200, Body(0)).end()
+    assert (got[0].origin, content(got[0])) == (Origin.FILL, b"")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "ours"),
+    [
+        (404, Missing, 404),
+        (410, Missing, 404),
+        (403, Refused, 403),
+        (401, Refused, 403),
+        (500, Unavailable, 502),
+        (429, Unavailable, 429),
+    ],
+)
+def test_refusals_reach_every_waiter_as_what_they_are(status: int, kind: type, ours: int) -> None:
+    """An outage is never a 404."""
+    made = bench()
+    first, second = made.resolve(blob(BIG)), made.resolve(blob(BIG))
+    made.upstream.answer(status, retry_after="7")
+    assert [type(got[0]) for got in (first, second)] == [kind, kind]
+    assert getattr(first[0], "status", 404) == ours
+    assert getattr(first[0], "retry_after", 7) in (7, None)
+
+
+def test_absence_is_believed_for_a_while() -> None:
+    """A 404 is answered from memory for thirty seconds; an outage never."""
+    made = bench()
+    made.resolve(blob(BIG))
+    made.upstream.answer(404)
+    assert isinstance(made.resolve(blob(BIG))[0], Missing)
+    assert len(made.upstream.questions) == 1
+    made.clock.advance(31)
+    assert made.resolve(blob(BIG)) == []
+    made.upstream.fail()
+    made.resolve(blob(BIG))
+    assert len(made.upstream.questions) == 3
+
+
+def test_a_stale_copy_stands_in_when_upstream_is_slow() -> None:
+    """The latency budget is two seconds; the fetch goes on."""
+    made = bench()
+    want = Want("doc", Shape.DOCUMENT)
+    fetched(made, want, SMALL, etag='"1"').readable.release()
+    made.clock.advance(61)
+    got = made.resolve(want)
+    assert got == []
+    made.clock.advance(2)
+    assert (got[0].origin, content(got[0])) == (Origin.STALE, SMALL)
+    made.upstream.answer(304)
+    assert made.resolve(want)[0].origin is Origin.HIT
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_stale_copy_stands_in_when_upstream_fails(status: int) -> None:
+    """What is cached is served, whatever an upstream's trouble is."""
+    made = bench()
+    want = Want("doc", Shape.FILE)
+    fetched(made, want, SMALL).readable.release()
+    made.clock.advance(61)
+    got = made.resolve(want)
+    made.upstream.answer(status)
+    assert (got[0].origin, content(got[0])) == (Origin.STALE, SMALL)
+
+
+def test_revalidation_is_conditional() -> None:
+    """Upstream's validators are sent, and a 304 makes the copy fresh."""
+    made = bench()
+    want = Want("doc", Shape.FILE)
+    fetched(made, want, SMALL, etag='W/"1"', last_modified="Sat, 01 Jan 2000 00:00:00 GMT").readable.release()
+    made.clock.advance(61)
+    got = made.resolve(want)
+    sent = made.upstream.questions[-1].headers
+    assert (sent.first("if-none-match"), sent.first("if-modified-since")) == ('W/"1"', "Sat, 01 Jan 2000 00:00:00 GMT")
+    made.upstream.answer(304)
+    assert (got[0].origin, content(got[0])) == (Origin.HIT, SMALL)
+
+
+def test_a_probe_asks_by_head() -> None:
+    """Where a GET costs more, a HEAD says whether anything changed."""
+    made = bench()
+    want = Want("tag", Shape.DOCUMENT)
+    fetched(made, want, SMALL).readable.release()
+    made.format.change = lambda fetch: evolve(
+        fetch, probe=Probe(Headers(), lambda head, hops: hops[-1].headers.first("x-id") == "same")
+    )
+    made.clock.advance(61)
+    got = made.resolve(want)
+    assert made.upstream.questions[-1].method == "HEAD"
+    made.upstream.answer(200, x_id="same")
+    assert content(got[0]) == SMALL
+    made.clock.advance(61)
+    got = made.resolve(want)
+    made.upstream.answer(200, x_id="other")
+    assert made.upstream.questions[-1].method == "GET"
+    body = made.upstream.answer(200, Body(3))
+    body.send(b"new")
+    body.end()
+    assert content(got[0]) == b"new"
+
+
+def test_head_of_a_miss_is_upstreams_head() -> None:
+    """No body is fetched for it."""
+    made = bench()
+    got = made.resolve(blob(BIG, body=False))
+    assert made.upstream.questions[-1].method == "HEAD"
+    made.upstream.answer(200, content_length="262144")
+    assert (type(got[0]), got[0].head.length, len(made.remote.flights)) == (Described, 262144, 0)
+
+
+def test_head_falls_back_to_a_range_of_one_byte() -> None:
+    """Some upstreams refuse HEAD where they allow GET."""
+    made = bench()
+    got = made.resolve(blob(BIG, body=False))
+    made.upstream.answer(403)
+    assert made.upstream.questions[-1].headers.first("range") == "bytes=0-0"
+    made.upstream.answer(206, Body(1), content_range="bytes 0-0/262144")
+    assert (type(got[0]), got[0].head.length) == (Described, 262144)
+
+
+def test_a_cut_body_is_continued() -> None:
+    """Range and If-Range from where it broke off; the clients notice nothing."""
+    made = bench()
+    got = made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)), etag='"v1"')
+    body.send(BIG[:100_000])
+    body.cut()
+    made.clock.advance(1)
+    sent = made.upstream.questions[-1].headers
+    assert (sent.first("range"), sent.first("if-range")) == ("bytes=100000-", '"v1"')
+    rest = made.upstream.answer(
+        206, Body(len(BIG) - 100_000), content_range=f"bytes 100000-{len(BIG) - 1}/{len(BIG)}", etag='"v1"'
+    )
+    rest.send(BIG[100_000:])
+    rest.end()
+    assert content(got[0]) == BIG
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (200, {}),
+        (206, {"content_range": "bytes 99999-262143/262144"}),
+        (206, {"content_range": "bytes 100000-262143/262145"}),
+        (206, {"content_range": "bytes 100000-262143/262144", "etag": '"v2"'}),
+        (416, {}),
+    ],
+)
+def test_nothing_is_spliced(status: int, headers: dict[str, str]) -> None:
+    """Another validator, another offset, the whole body: the fill fails."""
+    made = bench()
+    got = made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)), etag='"v1"')
+    body.send(BIG[:100_000])
+    body.cut()
+    made.clock.advance(1)
+    refused = made.upstream.answer(status, Body(1), **headers)
+    assert refused.aborted
+    assert got[0].readable.failed is not None
+    got[0].readable.release()
+    assert list(made.store.each()) == []
+
+
+def test_what_cannot_be_identified_is_not_continued() -> None:
+    """Without a digest and a strong validator a cut is the end."""
+    made = bench()
+    got = made.resolve(Want("f", Shape.FILE))
+    body = made.upstream.answer(200, Body(len(BIG)))
+    body.send(BIG[:100_000])
+    body.cut()
+    assert got[0].readable.failed is not None
+    assert len(made.upstream.questions) == 1
+    got[0].readable.release()
+
+
+def test_more_bytes_than_announced_are_refused() -> None:
+    """An over-long body is no body."""
+    made = bench()
+    got = made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)))
+    body.send(BIG)
+    body.send(b"more")
+    assert body.aborted
+    assert got[0].readable.failed is not None
+    got[0].readable.release()
+
+
+def test_a_web_page_in_place_of_an_artifact_is_refused() -> None:
+    """A captive portal's page is never stored."""
+    made = bench()
+    got = made.resolve(Want("file.bin", Shape.FILE))
+    body = made.upstream.answer(200, Body(len(BIG)), content_type="text/html; charset=utf-8")
+    assert (type(got[0]), got[0].status, body.aborted) == (Unavailable, 502, True)
+
+
+def test_an_abandoned_fill_stops_when_its_last_client_leaves() -> None:
+    """``landing = "abandon"``; with the default it would go on."""
+    made = bench(landing="abandon")
+    got = made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)))
+    got[0].readable.release()
+    made.clock.advance(1)
+    assert body.aborted
+    assert len(made.remote.flights) == 0
+
+
+def test_a_deserted_fill_lands_by_default() -> None:
+    """Clients come and go, the fill goes on."""
+    made = bench()
+    got = made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)))
+    got[0].readable.release()
+    made.clock.advance(10)
+    body.send(BIG)
+    body.end()
+    assert content(made.resolve(blob(BIG))[0]) == BIG
+
+
+def test_patterns_decide_first() -> None:
+    """An excluded path is refused without a question."""
+    made = bench(excludes_pattern="a/**")
+    (answer,) = made.resolve(blob(BIG))
+    assert (type(answer), answer.status, made.upstream.questions) == (Refused, 403, [])
+
+
+def test_a_lost_blob_is_a_miss() -> None:
+    """A row without its blob is fetched again."""
+    made = bench()
+    fetched(made, blob(BIG), BIG).readable.release()
+    made.store.delete(digest_of(BIG).hex)
+    assert made.resolve(blob(BIG)) == []
+    assert len(made.upstream.questions) == 2
+
+
+def test_without_storing_it_streams_through() -> None:
+    """``storeArtifactsLocally = false`` serves, and keeps nothing."""
+    made = bench(store_artifacts_locally=False)
+    got = made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)))
+    body.send(BIG)
+    body.end()
+    assert content(got[0]) == BIG
+    assert list(made.store.each()) == []
