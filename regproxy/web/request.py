@@ -10,8 +10,10 @@ from secrets import token_hex
 from typing import Any
 
 from twisted.python.failure import Failure
+from twisted.web.http import datetimeToString
 from twisted.web.iweb import INonQueuedRequestFactory
-from twisted.web.server import Request
+from twisted.web.resource import IResource
+from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import provider
 
 BODY_LIMIT = 1 << 20
@@ -56,8 +58,19 @@ class ProxyRequest(Request):
         self.began = self.channel.site.reactor.seconds()
         given: bytes = self.requestHeaders.getRawHeaders(b"x-request-id", [b""])[0]
         self.request_id = given.decode("ascii") if _ID.fullmatch(given) else token_hex(8)
-        Request.process(self)
-        self.setHeader(b"server", b"regproxy")
+        self.site = self.channel.site
+        self.responseHeaders.setRawHeaders(b"server", [b"regproxy"])
+        self.responseHeaders.setRawHeaders(b"date", [datetimeToString()])
+        try:
+            self._render(self.site.resource)
+        except Exception:  # noqa: BLE001 - a mistake in a resource must not take the connection's parser down
+            self.processingFailed(Failure())
+
+    def _render(self, resource: IResource) -> None:
+        body = resource.render(self)
+        if body is not NOT_DONE_YET:
+            self.write(body)
+            self.finish()
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Count a body whose length was not announced."""

@@ -16,6 +16,7 @@ IDLE_SECONDS = 75
 class ProxySite(Site):
     """A factory of our connections; ``record`` is told of each request that has ended."""
 
+    noisy = False
     protocol = Edge  # type: ignore[assignment] # without Twisted's switch between HTTP/1.1 and HTTP/2
 
     def __init__(self, root: IResource, reactor: IReactorTime, record: Callable[[ProxyRequest], None]) -> None:
