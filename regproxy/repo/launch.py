@@ -211,9 +211,11 @@ class Launch:
     async def _make_durable(self, sha256: str) -> None:
         try:
             await self._parts.readers.run(lambda: self._parts.store.sync(sha256))
+            await self._parts.index.synced(sha256)
         except FileNotFoundError:
             return  # evicted meanwhile
-        await self._parts.index.synced(sha256)
+        except RegproxyError:
+            return  # the index is closed: the next start finds it unsynced
 
     def _announced(self, reply: Reply) -> Announced:
         headers = reply.headers

@@ -19,6 +19,9 @@ HEADER_SECONDS = 10.0
 HEADERS_LIMIT = 64 << 10
 TARGET_LIMIT = 16 << 10
 LENGTH_LINE = 64
+TLS_HANDSHAKE = b"\x16"
+"""How a client begins that tries TLS first, as docker, podman and skopeo do: it goes on to HTTP when it is told so at once."""
+
 _LOST = Failure(ConnectionDone())
 
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
@@ -32,6 +35,7 @@ class Edge(HTTPChannel):
     _refused = False
     _deadline: IDelayedCall | None = None
     _in_headers = False
+    _is_fresh = True
 
     def connectionLost(self, reason: Failure = _LOST) -> None:  # noqa: N802 - Twisted's name
         """The connection is gone."""
@@ -42,6 +46,10 @@ class Edge(HTTPChannel):
         """Take bytes; the deadline runs from the first byte of a request to the end of its headers."""
         if self._refused:
             return
+        if self._is_fresh and data[:1] == TLS_HANDSHAKE:
+            self.refuse(400, "this is HTTP, not TLS")
+            return
+        self._is_fresh = False
         if not self._handlingRequest and not self._in_headers and self._transferDecoder is None:
             self._in_headers = True
             self._deadline = self.callLater(HEADER_SECONDS, self._too_late)
