@@ -1,7 +1,7 @@
 """The upstream of one remote: connections of its own, credentials that stay at home, redirects that are looked at.
 
-``ask`` goes: health, a connection slot, the request, redirects and challenges, the final answer. One deadline holds over all of it. The
-slot is given back when the body has ended, or when there is none.
+``ask`` goes: health, a connection slot, the request, redirects and challenges, the final answer. One deadline holds over all of
+it. The slot is given back when the body has ended, or when there is none.
 """
 
 from typing import Any
@@ -9,11 +9,11 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.client import Agent, HTTPConnectionPool, ProxyAgent
+from twisted.web.iweb import IAgent
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.fetch import Hop
-from regproxy.model.headers import Headers
 from regproxy.model.settings import Configuration, RepositorySettings
 from regproxy.upstream.auth import Credentials
 from regproxy.upstream.exchange import Answer, send
@@ -26,6 +26,7 @@ from regproxy.upstream.source import Body
 from regproxy.upstream.targets import Targets
 from regproxy.upstream.tls import policy_for
 from regproxy.upstream.transport import Connector, make_pool
+from regproxy.upstream.tunnel import Proxied, Proxies
 
 IDLE_SECONDS = 60.0
 UNAUTHORIZED = 401
@@ -52,7 +53,7 @@ class HttpUpstream:
     _settings: RepositorySettings
     _origin: Origin
     _targets: Targets
-    _agent: Agent
+    _agent: IAgent
     _pool: HTTPConnectionPool
     _slots: Slots
     _health: Health
@@ -147,9 +148,10 @@ class HttpUpstream:
     async def _authorized(self, asking: Asking, url: str) -> Answer:
         """Send, and once more if the configured host wants another credential and there is one."""
         scope = asking.question.scope
-        credential = self._credentials.known(scope)
+        at_home = Origin.of(url) == self._origin
+        credential = await self._credentials.known(scope) if at_home else self._credentials.fixed
         answer = await self._send(asking, url, credential)
-        if answer.hop.status != UNAUTHORIZED or Origin.of(url) != self._origin:
+        if answer.hop.status != UNAUTHORIZED or not at_home:
             return answer
         better = await self._credentials.challenged(answer.hop.headers, scope, credential)
         if better is None:
@@ -196,11 +198,22 @@ def make_upstream(reactor: Any, settings: RepositorySettings, configuration: Con
     Raises:
         RegproxyError: INVALID, for a url that is none and for certificate files that cannot be read.
     """
-    origin = Origin.of(settings.url)
+    try:
+        origin = Origin.of(settings.url)
+    except RegproxyError as error:
+        raise RegproxyError(Kind.INVALID, f"repository {settings.key!r} has a url that is none") from error
     targets = Targets.of(origin, settings.allowed_hosts)
-    connector = Connector(reactor, targets, policy_for(settings, configuration), settings.local_address)
+    policy = policy_for(settings, configuration, origin, targets)
+    proxies = Proxies.of(settings, configuration)
+    connector = Connector(reactor, targets, policy, proxies, settings.local_address)
     pool = make_pool(reactor)
-    agent = Agent.usingEndpointFactory(reactor, connector, pool)
+    # Connections that show the old certificate are not used again.
+    policy.changed = pool.closeCachedConnections
+    agent = Proxied(
+        Agent.usingEndpointFactory(reactor, connector, pool),
+        proxies,
+        lambda via: ProxyAgent(connector.to_proxy(via), reactor, pool),
+    )
     health = Health(reactor, settings.assumed_offline_period_secs)
     credentials = Credentials.of(settings, origin, targets, reactor, agent)
     return HttpUpstream(reactor, settings, origin, targets, agent, pool, Slots.of(settings.max_connections), health, credentials)

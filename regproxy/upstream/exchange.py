@@ -4,9 +4,8 @@ from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import CancelledError
-from twisted.web.client import Agent
 from twisted.web.http_headers import Headers as WireHeaders
-from twisted.web.iweb import IResponse
+from twisted.web.iweb import IAgent, IResponse
 
 from regproxy import __version__
 from regproxy.model.fetch import Hop
@@ -28,7 +27,7 @@ class Answer:
     length: int | None
 
 
-async def send(agent: Agent, method: str, url: str, headers: Headers) -> Answer:
+async def send(agent: IAgent, method: str, url: str, headers: Headers) -> Answer:
     """Send one request.
 
     Raises:
@@ -42,9 +41,8 @@ async def send(agent: Agent, method: str, url: str, headers: Headers) -> Answer:
         response = await agent.request(method.encode("ascii"), url.encode("ascii"), wire, None)
     except CancelledError:
         raise
-    except Exception as error:
-        problem = translate(str(Origin.of(url)), error)
-        raise problem from None if problem is error else error
+    except Exception as error:  # Twisted has no common class for what goes wrong here
+        raise translate(str(Origin.of(url)), error) from error
     return _answer(response, method, url)
 
 

@@ -9,8 +9,10 @@ from OpenSSL import SSL
 from service_identity import VerificationError
 from twisted.internet import error
 from twisted.python.failure import Failure
-from twisted.web.client import PotentialDataLoss
-from twisted.web.http import _DataLoss  # the only name that a cut body has
+from twisted.web.http import (
+    PotentialDataLoss,
+    _DataLoss,  # the only name that a cut body has
+)
 
 from regproxy.errors import Kind, RegproxyError
 
@@ -55,9 +57,14 @@ def _unwrapped(problem: BaseException) -> Iterator[BaseException]:
     if not isinstance(reasons, list):
         yield problem
         return
-    found = [inner for reason in reasons if isinstance(reason, Failure) for inner in _unwrapped(reason.value)]
+    found = [inner for reason in reasons if isinstance(reason, Failure) for inner in _unwrapped(value_of(reason))]
     # A TLS failure, or our own refusal, comes with a closed connection that explains nothing.
     yield from sorted(found, key=lambda cause: isinstance(cause, (error.ConnectionDone, error.ConnectionLost)))
+
+
+def value_of(failure: Failure) -> BaseException:
+    """The exception in a failure, which is never None once it was made from one."""
+    return failure.value or RuntimeError("a failure without an exception")
 
 
 def _said(cause: BaseException) -> str:

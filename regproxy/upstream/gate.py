@@ -6,6 +6,7 @@ reaches whoever asked as ``RegproxyError`` (UPSTREAM_BAD). Bodies pass unseen.
 """
 
 import re
+from typing import Any
 
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Protocol, connectionDone
@@ -60,12 +61,12 @@ class Gate(ProtocolWrapper):
         self._expect()
         super().write(data)
 
-    def writeSequence(self, data: list[bytes]) -> None:
+    def writeSequence(self, data: list[bytes]) -> None:  # noqa: N802 - Twisted's name
         """A request, or a part of one."""
         self._expect()
         super().writeSequence(data)
 
-    def dataReceived(self, data: bytes) -> None:
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Look, until the head is complete; then pass on."""
         if self._refused:
             return
@@ -77,7 +78,7 @@ class Gate(ProtocolWrapper):
                 return
         self.wrappedProtocol.dataReceived(data)
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
         """Not told twice."""
         if not self._refused:
             super().connectionLost(reason)
@@ -105,7 +106,8 @@ class Gate(ProtocolWrapper):
     def _refuse(self, phrase: str) -> None:
         self._refused = True
         name = getattr(self.factory, "name", "upstream")
-        self.transport.abortConnection()
+        transport: Any = self.transport
+        transport.abortConnection()
         self.wrappedProtocol.connectionLost(Failure(RegproxyError(Kind.UPSTREAM_BAD, f"{name} {phrase}")))
 
 

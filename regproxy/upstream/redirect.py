@@ -1,10 +1,10 @@
 """Where a redirect leads. Pure, but for throwing its body away.
 
-Ours and not the library's, because that one neither reads the bodies of redirects, nor shows their headers, nor checks where they lead.
+Ours and not the library's, because that one neither reads the bodies of redirects, nor shows their headers, nor checks where they
+lead.
 """
 
 from collections.abc import Collection
-from typing import Protocol
 from urllib.parse import urljoin
 
 from twisted.internet.interfaces import IReactorTime
@@ -45,24 +45,8 @@ def next_url(hop: Hop, seen: Collection[str]) -> str:
     return url
 
 
-class Cancellable(Protocol):
-    """A timer."""
-
-    def active(self) -> bool:
-        """Whether it will still ring."""
-
-    def cancel(self) -> None:
-        """Don't ring."""
-
-
 def discard(response: Bodied, clock: IReactorTime) -> None:
     """Throw a short body away and keep its connection; drop the connection of a long or slow one."""
     dropping = Drop(DISCARDED)
-    timer: Cancellable = clock.callLater(PATIENCE, dropping.stop)
-
-    def lost(_reason: object = None) -> None:
-        if timer.active():
-            timer.cancel()
-
-    dropping.connectionLost = lost  # type: ignore[method-assign] # the timer exists only now
+    dropping.ends_with(clock.callLater(PATIENCE, dropping.stop))
     response.deliverBody(dropping)

@@ -1,15 +1,15 @@
 """A response body as a ``Source``: back-pressure to the socket, the verdict of the framing, and a watch over progress.
 
-Only a body that is complete by its framing ends well. The connection slot that the request took is given back when the body has ended,
-whichever way; leaving a body unread means dropping its connection.
+Only a body that is complete by its framing ends well. The connection slot that the request took is given back when the body
+has ended, whichever way; leaving a body unread means dropping its connection.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -20,7 +20,7 @@ from zope.interface import implementer
 from regproxy.errors import Kind, RegproxyError
 from regproxy.stream.idle import IdleWatch
 from regproxy.stream.source import Consumer
-from regproxy.upstream.failures import translate
+from regproxy.upstream.failures import translate, value_of
 
 SLOW_SECONDS = 60.0
 SLOW_BYTES = 1024 * 60
@@ -29,7 +29,7 @@ SLOW_BYTES = 1024 * 60
 class Bodied(Protocol):
     """What is needed of a response of Twisted's client."""
 
-    def deliverBody(self, protocol: TwistedProtocol) -> None:
+    def deliverBody(self, protocol: TwistedProtocol) -> None:  # noqa: N802 - Twisted's name
         """Hand the body to a protocol."""
 
 
@@ -89,18 +89,18 @@ class Receiver(TwistedProtocol):
         self._progress = progress
         self._ended: Callable[[Failure], None] | None = ended
 
-    def connectionMade(self) -> None:
+    def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         """The body is about to begin."""
         self._progress.start()
         self._consumer.start(self)
 
-    def dataReceived(self, data: bytes) -> None:
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """More of it; what comes after the end that we made is not looked at."""
         if self._ended is not None:
             self._progress.note(len(data))
             self._consumer.write(data)
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
         """It has ended."""
         self.leave(reason)
 
@@ -111,26 +111,26 @@ class Receiver(TwistedProtocol):
         if ended is not None:
             ended(reason)
 
-    def pauseProducing(self) -> None:
+    def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
         """Stop reading the socket."""
         if self._ended is not None:
             self._progress.pause()
             self._producer.pauseProducing()
 
-    def resumeProducing(self) -> None:
+    def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
         """Read on."""
         if self._ended is not None:
             self._progress.resume()
             self._producer.resumeProducing()
 
-    def stopProducing(self) -> None:
+    def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
         """Drop the connection; the only way that is immediate, over TLS too."""
         self._producer.stopProducing()
 
     @property
     def _producer(self) -> IPushProducer:
-        transport: IPushProducer = self.transport
-        return transport
+        transport: Any = self.transport  # a TransportProxyProducer, which interfaces of Twisted don't name
+        return cast(IPushProducer, transport)
 
 
 class Drop(TwistedProtocol):
@@ -138,22 +138,35 @@ class Drop(TwistedProtocol):
 
     def __init__(self, limit: int = 0) -> None:
         self._left = limit
+        self._timer: IDelayedCall | None = None
+        self.ended: Failure | None = None
 
-    def connectionMade(self) -> None:
+    def ends_with(self, timer: IDelayedCall) -> None:
+        """Cancel a timer when the body has ended."""
+        self._timer = timer
+
+    def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         """The body is about to begin."""
         if self._left <= 0:
             self.stop()
 
-    def dataReceived(self, data: bytes) -> None:
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Count."""
         self._left -= len(data)
         if self._left < 0:
             self.stop()
 
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
+        """It has ended."""
+        self.ended = reason
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
     def stop(self) -> None:
         """Drop the connection, if the body still has one."""
-        if self.transport is not None:
-            self.transport.stopProducing()
+        transport: Any = self.transport  # as in ``Receiver``
+        if transport is not None:
+            transport.stopProducing()
 
 
 @define(eq=False)
@@ -190,7 +203,7 @@ class Body:
         if reason.check(ResponseDone):
             done.callback(None)
         else:
-            done.errback(Failure(translate(self.name, reason.value)))
+            done.errback(Failure(translate(self.name, value_of(reason))))
 
     def _stop(self, receiver: Receiver) -> None:
         self._release()

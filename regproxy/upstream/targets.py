@@ -1,12 +1,13 @@
 """Which hosts a remote may be led to by redirects, token realms and references.
 
-The configured host is always allowed: the operator wrote it. So is what ``allowedHosts`` names: names, ``host:port``, ``*.suffix`` and
-networks. Any other host must have public addresses only. That is decided from our own table, because ``ipaddress.is_global`` believes
-several addresses that carry a private one inside.
+The configured host is always allowed: the operator wrote it. So is what ``allowedHosts`` names: names, ``host:port``,
+``*.suffix`` and networks. Any other host must have public addresses only. That is decided from our own table, because
+``ipaddress.is_global`` believes several addresses that carry a private one inside.
 """
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from socket import inet_aton, inet_ntoa
 from typing import Any, Self
 
 from attrs import define, field, frozen
@@ -44,6 +45,18 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     if address.version == 4:  # noqa: PLR2004 - of IP
         return not any(address in network for network in PRIVATE)
     return address in PUBLIC_V6 and not any(address in network for network in PRIVATE_V6)
+
+
+def literal(host: str) -> str | None:
+    """The address that a host is, in a form that resolvers take (``127.1``, ``0177.0.0.1``, ``2130706433``); None for a name."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        pass
+    try:
+        return inet_ntoa(inet_aton(host))
+    except OSError:
+        return None
 
 
 @frozen
@@ -91,11 +104,10 @@ class Targets:
         Raises:
             RegproxyError: UPSTREAM_BAD.
         """
-        try:
-            ip_address(origin.host)
-        except ValueError:
+        if self.named(origin):
             return
-        if not self.named(origin) and not self.allows(origin.host):
+        address = literal(origin.host)
+        if origin.host.split(".")[-1] == "localhost" or (address is not None and not self.allows(address)):
             raise refused(origin)
 
 
@@ -114,7 +126,7 @@ class CheckingReactor:
         self._reactor = reactor
         self.nameResolver = resolver
 
-    def installNameResolver(self, _resolver: IHostnameResolver) -> IHostnameResolver:
+    def installNameResolver(self, _resolver: IHostnameResolver) -> IHostnameResolver:  # noqa: N802 - Twisted's name
         """Not here."""
         raise NotImplementedError
 
@@ -131,8 +143,12 @@ class CheckingResolver:
     _targets: Targets
     refused: bool = field(default=False, init=False)
 
-    def resolveHostName(
-        self, resolutionReceiver: IResolutionReceiver, hostName: str, portNumber: int = 0, *rest: Any
+    def resolveHostName(  # noqa: N802 - Twisted's name
+        self,
+        resolutionReceiver: IResolutionReceiver,  # noqa: N803 - Twisted's name
+        hostName: str,  # noqa: N803 - Twisted's name
+        portNumber: int = 0,  # noqa: N803 - Twisted's name
+        *rest: Any,
     ) -> IHostResolution:
         """Resolve, and check."""
         checked = CheckedAnswers(resolutionReceiver, self)
@@ -154,15 +170,15 @@ class CheckedAnswers:
     _resolver: CheckingResolver
     _addresses: list[Any] = field(factory=list, init=False)
 
-    def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:
+    def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:  # noqa: N802, N803 - Twisted's name
         """Pass on."""
         self._receiver.resolutionBegan(resolutionInProgress)
 
-    def addressResolved(self, address: IAddress) -> None:
+    def addressResolved(self, address: IAddress) -> None:  # noqa: N802 - Twisted's name
         """Keep."""
         self._addresses.append(address)
 
-    def resolutionComplete(self) -> None:
+    def resolutionComplete(self) -> None:  # noqa: N802 - Twisted's name
         """Judge."""
         if self._resolver.approve([address.host for address in self._addresses]):
             for address in self._addresses:

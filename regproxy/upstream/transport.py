@@ -1,12 +1,13 @@
 """How connections to upstreams are made: names, timeouts, read size, TLS, and the gate before the HTTP client.
 
-A name is resolved once for a connection; where the target must be public, all its addresses are checked, and the connection goes to
-those that were checked. Twisted reads 64 KiB at a time, which makes it the bottleneck of large downloads; these connections read more.
+A name is resolved once for a connection; where the target must be public, all its addresses are checked, and the connection goes
+to those that were checked. Twisted reads 64 KiB at a time, which makes it the bottleneck of large downloads; these connections
+read more.
 """
 
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
@@ -18,11 +19,12 @@ from zope.interface import implementer
 from regproxy.upstream.gate import Gates, behind
 from regproxy.upstream.origin import Origin
 from regproxy.upstream.targets import CheckingReactor, CheckingResolver, Targets, refused
+from regproxy.upstream.tunnel import Proxies, Tunnel, Via
 
 READ_SIZE = 256 << 10
-CONNECT_SECONDS = 15.0
+CONNECT_SECONDS = 15
 IDLE_CONNECTIONS = 16
-IDLE_SECONDS = 60.0
+IDLE_SECONDS = 60
 
 
 @implementer(IStreamClientEndpoint)
@@ -33,7 +35,7 @@ class LargeReads:
     _endpoint: IStreamClientEndpoint
     _size: int = READ_SIZE
 
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803 - Twisted's name
         """Connect."""
         return self._endpoint.connect(protocolFactory).addCallback(self._enlarge)
 
@@ -50,7 +52,7 @@ class Gated:
     _endpoint: IStreamClientEndpoint
     _name: str
 
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803 - Twisted's name
         """Connect."""
         gates = Gates(protocolFactory)
         gates.name = self._name
@@ -66,7 +68,7 @@ class Checked:
     _resolver: CheckingResolver
     _origin: Origin
 
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803 - Twisted's name
         """Connect."""
         return self._endpoint.connect(protocolFactory).addErrback(self._explain)
 
@@ -82,15 +84,17 @@ class Connector:
     _reactor: Any
     _targets: Targets
     _policy: IPolicyForHTTPS
+    _proxies: Proxies
     _local_address: str = ""
-    _timeout: float = CONNECT_SECONDS
-    _read_size: int = field(default=READ_SIZE)
+    _timeout: int = CONNECT_SECONDS
+    _read_size: int = READ_SIZE
 
-    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:  # noqa: N802 - Twisted's name
         """An endpoint that leads to where a URL says."""
         host = uri.host.decode("ascii")
         origin = Origin(uri.scheme.decode("ascii"), host, uri.port)
-        endpoint = self._plain(origin)
+        via = self._proxies.to(origin)
+        endpoint = self._plain(origin) if via is None else self._tunnel(via, origin)
         if origin.scheme == "https":
             endpoint = wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
         return Gated(endpoint, str(origin))
@@ -102,13 +106,20 @@ class Connector:
         endpoint = self._by_name(CheckingReactor(self._reactor, resolver), origin)
         return LargeReads(Checked(endpoint, resolver, origin), self._read_size)
 
+    def to_proxy(self, via: Via) -> IStreamClientEndpoint:
+        """An endpoint that leads to a proxy, for plain http."""
+        return Gated(LargeReads(self._by_name(self._reactor, via.origin), self._read_size), f"proxy {via.origin}")
+
+    def _tunnel(self, via: Via, origin: Origin) -> IStreamClientEndpoint:
+        return LargeReads(Tunnel(self._by_name(self._reactor, via.origin), via, origin), self._read_size)
+
     def _by_name(self, reactor: Any, origin: Origin) -> IStreamClientEndpoint:
         bind = self._local_address or None
         return HostnameEndpoint(reactor, origin.host, origin.port, timeout=self._timeout, bindAddress=bind)
 
 
 def make_pool(reactor: Any) -> HTTPConnectionPool:
-    """Idle connections of one upstream; never shared, because a pool knows nothing of client certificates and addresses checked."""
+    """Idle connections of one upstream; never shared: a pool knows nothing of client certificates and checked addresses."""
     pool = HTTPConnectionPool(reactor, persistent=True)
     pool.maxPersistentPerHost = IDLE_CONNECTIONS
     pool.cachedConnectionTimeout = IDLE_SECONDS
