@@ -1,0 +1,40 @@
+"""Python package indexes, as remotes: ``docs/formats/pypi.md``."""
+
+from collections.abc import Mapping
+
+from attrs import frozen
+from twisted.web.resource import IResource
+
+from regproxy.formats.pypi import auto, failures, plan, routes
+from regproxy.model.fetch import Fetch
+from regproxy.model.settings import RepositorySettings
+from regproxy.model.want import Want
+from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable
+
+
+@frozen
+class PyPi:
+    """The format (``repo.interface.Format``)."""
+
+    package_types: frozenset[str] = frozenset({"pypi"})
+    api: str | None = "pypi"
+    auto: AutoUrl | None = auto.AUTO
+
+    def resource(self, serving: Serving) -> IResource:
+        """Serve one repository below ``/{repo}`` and ``/api/pypi/{repo}``."""
+        return routes.resource_for(serving)
+
+    def mounts(self, find: Find) -> Mapping[bytes, IResource]:  # noqa: ARG002 - nothing lies outside a repository
+        """No further addresses."""
+        return {}
+
+    def plan(self, want: Want, settings: RepositorySettings) -> Fetch:
+        """How an index is asked."""
+        return plan.plan(want, settings)
+
+    def failure(self, answer: Missing | Refused | Unavailable) -> Text:
+        """A refusal as pip and uv show it."""
+        return failures.failure(answer)
+
+
+FORMAT = PyPi()

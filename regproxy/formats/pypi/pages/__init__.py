@@ -1,0 +1,1 @@
+"""A project's page: one model, two forms to read and write it in. Pure."""
