@@ -66,7 +66,8 @@ class Patterns:
     @classmethod
     def of(cls, includes: str = EVERYTHING, excludes: str = "") -> Self:
         """Compile the values of the two keys; ``ValueError`` where they are too much for RE2."""
-        return cls(_compile(includes), _compile(excludes))
+        everything = includes.strip() in ("", EVERYTHING)
+        return cls(None if everything else _compile(includes), _compile(excludes))
 
     def admits(self, path: str) -> bool:
         """Whether a node at this path (no leading slash, decoded) may be served."""

@@ -41,7 +41,8 @@ class AccessLog:
     def write(self, entry: Entry) -> None:
         """Write one line."""
         if self._file is None:
-            self._file = sys.__stdout__ if self._path is None else self._path.open("a", encoding="utf-8", buffering=1)
+            own = sys.__stdout__ or sys.stdout
+            self._file = own if self._path is None else self._path.open("a", encoding="utf-8", buffering=1)
         self._file.write(self._encoder.encode(entry).decode() + "\n")
         if self._path is None:
             self._file.flush()
