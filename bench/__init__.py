@@ -1,0 +1,1 @@
+"""The benchmark suite: regproxy beside its peers on one machine, in one run. ``python -m bench --help``."""
