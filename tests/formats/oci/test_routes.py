@@ -65,7 +65,7 @@ async def test_ping() -> None:
         for path in ("/v2/", "/v2", "/v2/hub", "/v2/hub/", "/hub/v2/", "/hub/v2", "/api/docker/hub/v2/", "/artifactory/v2/"):
             reply = await client.ask(path)
             assert (reply.status, reply.body) == (200, b"{}"), path
-            assert reply.headers["docker-distribution-api-version"] == "registry/2.0"
+            assert (reply.headers["docker-distribution-api-version"], reply.headers["server"]) == ("registry/2.0", "regproxy")
 
 
 @pytest_twisted.ensureDeferred
@@ -192,6 +192,9 @@ async def test_stale_says_so() -> None:
         ("/v2/hub/APP/manifests/1", (400, "NAME_INVALID")),
         ("/v2/hub//app/manifests/1", (400, "NAME_INVALID")),
         ("/hub/v2/APP/manifests/1", (400, "NAME_INVALID")),
+        ("/v2/hub/a%2Fb/manifests/1", (400, "NAME_INVALID")),
+        ("/v2/hub/app/manifests/a%2Fb", (404, "MANIFEST_UNKNOWN")),
+        ("/v2/hub%2Fapp/manifests/1", (400, "NAME_INVALID")),
         ("/v2/nothing/app/manifests/1", (404, "NAME_UNKNOWN")),
         ("/v2/files/app/manifests/1", (404, "NAME_UNKNOWN")),
         ("/v2/app/manifests/1?ns=docker.io", (404, "NAME_UNKNOWN")),
