@@ -34,6 +34,7 @@ log = make_logger()
 Outcome = Missing | Refused | Unavailable
 
 _OK, _NOT_MODIFIED = 200, 304
+_LATER = frozenset({429, 500, 502, 503, 504})
 _PATIENCE = {Shape.BLOB: 120.0, Shape.FILE: 120.0, Shape.DOCUMENT: 10.0}
 _HTML = ("text/html", "application/xhtml+xml")
 DESERTED_GRACE = 1.0
@@ -82,7 +83,7 @@ class Launch:
             flight.announce(failure(error))
 
     async def _fly(self, flight: Flight[Outcome]) -> None:
-        if self._held is not None and self._fetch.probe is not None and await self._probe(self._held):
+        if self._held is not None and self._fetch.probe is not None and await self._probe(flight, self._held):
             return
         reply = await self._ask(self._conditions())
         if reply.status == _NOT_MODIFIED and self._held is not None:
@@ -104,11 +105,15 @@ class Launch:
         fields = (("if-none-match", etag), ("if-modified-since", modified))
         return Headers(tuple((name, value) for name, value in fields if value))
 
-    async def _probe(self, held: Node) -> bool:
+    async def _probe(self, flight: Flight[Outcome], held: Node) -> bool:
+        """Ask by HEAD; True if the flight has its answer, False if a GET has to follow."""
         assert self._fetch.probe is not None
         question = question_for(self._fetch, self._want, method="HEAD")
         reply = await self._upstream.ask(evolve(question, headers=self._fetch.probe.headers))
         reply.source.abort()
+        if reply.status in _LATER:
+            await self._refuse(flight, reply)
+            return True
         if reply.status != _OK or not self._fetch.probe.unchanged(held.head, reply.hops):
             return False
         await self._confirm(held)

@@ -10,6 +10,7 @@ from typing import Any, cast
 import msgspec
 from klein import Klein
 from twisted.internet.interfaces import ITCPTransport
+from twisted.python.failure import Failure
 from txaio.tx import make_logger
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -55,30 +56,27 @@ def _answer(request: ProxyRequest, text: Text) -> None:
         send_text(request, text)
 
 
+def explain(request: ProxyRequest, failure: Failure, shape: Shape) -> None:
+    """Answer a request whose coroutine failed; the request is still to be finished."""
+    error = failure.value
+    match error:
+        case RegproxyError():
+            if error.detail:
+                log.info("{id}: {error!r}: {detail}", id=request.request_id, error=error, detail=error.detail)
+            _answer(request, shape(STATUS[error.kind], error.text))
+        case HTTPException():
+            if isinstance(error, MethodNotAllowed):
+                request.setHeader("allow", ", ".join(sorted(error.valid_methods or ())))
+            _answer(request, shape(error.code or 500, error.name))
+        case _:
+            log.failure("{id}: unforeseen", failure=failure, id=request.request_id)
+            _answer(request, shape(500, "internal error"))
+
+
 def register(app: Klein, shape: Shape) -> None:
-    """Give an app its error routes: our errors, werkzeug's (404, 405 with Allow), and all others as a bare 500.
+    """Give an app its error route: our errors, werkzeug's (404, 405 with Allow), and all others as a bare 500.
 
     Works for apps that are bound to an instance and for those that are not.
     """
-
-    def ours(*args: Any) -> None:
-        request, error = args[-2], args[-1].value
-        if error.detail:
-            log.info("{id}: {error!r}: {detail}", id=request.request_id, error=error, detail=error.detail)
-        _answer(request, shape(STATUS[error.kind], error.text))
-
-    def routing(*args: Any) -> None:
-        request, error = args[-2], args[-1].value
-        if isinstance(error, MethodNotAllowed):
-            request.setHeader("allow", ", ".join(sorted(error.valid_methods or ())))
-        _answer(request, shape(error.code or 500, error.name))
-
-    def unforeseen(*args: Any) -> None:
-        request, failure = args[-2:]
-        log.failure("{id}: unforeseen", failure=failure, id=request.request_id)
-        _answer(request, shape(500, "internal error"))
-
     handle = cast(Callable[[type[Exception]], Callable[[Any], Any]], app.handle_errors)
-    handle(RegproxyError)(ours)
-    handle(HTTPException)(routing)
-    handle(Exception)(unforeseen)
+    handle(Exception)(lambda *args: explain(args[-2], args[-1], shape))

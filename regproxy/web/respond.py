@@ -6,6 +6,7 @@ multi-range answers is in ``docs/design/decisions.md``: one part for each range 
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from secrets import token_hex
 from typing import assert_never
 from urllib.parse import quote
@@ -141,13 +142,15 @@ def _part_head(boundary: str, head: Head, span: Span, size: int) -> bytes:
 
 def _note(request: ProxyRequest, origin: Origin, age: int | None) -> None:
     request.origin = origin.value
-    request.setHeader("x-regproxy-cache", origin.value)
+    headers = request.responseHeaders
+    headers.setRawHeaders(b"x-regproxy-cache", [origin.value.encode("ascii")])
     if age is not None:
-        request.setHeader("age", str(age))
+        headers.setRawHeaders(b"age", [b"%d" % age])
 
 
-def _entity(request: ProxyRequest, head: Head, size: int | None) -> None:
-    """Set the headers that describe the artifact."""
+@lru_cache(maxsize=4096)
+def _fields(head: Head, size: int | None) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers that describe an artifact, ready for the wire; hot artifacts have theirs made once."""
     fields = [
         ("content-type", head.media_type),
         ("etag", head.etag),
@@ -158,12 +161,21 @@ def _entity(request: ProxyRequest, head: Head, size: int | None) -> None:
         ("x-content-type-options", "nosniff"),
         *(pair for pair in head.kept if not pair[0].startswith(INTERNAL)),
     ]
-    for name, value in fields:
-        if value is not None and is_safe(name, value):
-            request.setHeader(name, value)
+    return tuple(
+        (name.encode("ascii"), value.encode("latin-1", "replace"))
+        for name, value in fields
+        if value is not None and is_safe(name, value)
+    )
+
+
+def _entity(request: ProxyRequest, head: Head, size: int | None) -> None:
+    """Set the headers that describe the artifact."""
+    headers = request.responseHeaders
+    for name, value in _fields(head, size):
+        headers.setRawHeaders(name, [value])
     filename = request.segments[-1] if request.segments else ""
     if filename:
-        request.setHeader("x-artifactory-filename", quote(filename))
+        headers.setRawHeaders(b"x-artifactory-filename", [quote(filename).encode("ascii")])
 
 
 _ENTITY = (
@@ -182,15 +194,26 @@ def _not_entity(request: ProxyRequest) -> None:
         request.responseHeaders.removeHeader(name)
 
 
+_CONDITIONALS = tuple(
+    (name, name.encode("ascii")) for name in ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
+)
+_UNCONDITIONAL = Conditions()
+
+
 def _conditions(request: ProxyRequest) -> Conditions:
-    names = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
-    fields = [(name, value) for name in names for value in request.requestHeaders.getRawHeaders(name, [])]
-    return Conditions.of(Headers(tuple(fields))) if fields else Conditions()
+    headers = request.requestHeaders
+    fields = [(name, value) for name, raw in _CONDITIONALS for value in _values(headers.getRawHeaders(raw))]
+    return Conditions.of(Headers(tuple(fields))) if fields else _UNCONDITIONAL
+
+
+def _values(raw: Sequence[bytes] | None) -> list[str]:
+    return [value.decode("latin-1") for value in raw] if raw else []
 
 
 def _decide(request: ProxyRequest, head: Head) -> bool:
     """Evaluate the client's conditionals; True if they are the answer."""
-    status = _conditions(request).failed(head.etag, head.last_modified)
+    conditions = _conditions(request)
+    status = None if conditions is _UNCONDITIONAL else conditions.failed(head.etag, head.last_modified)
     if status is None:
         return False
     request.setResponseCode(status)

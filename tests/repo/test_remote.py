@@ -220,6 +220,18 @@ def test_a_probe_asks_by_head() -> None:
     assert content(got[0]) == b"new"
 
 
+def test_a_probe_that_is_put_off_is_not_followed_by_a_get() -> None:
+    """An upstream that limits our rate is not asked twice; the stale copy stands in."""
+    made = bench()
+    want = Want("tag", Shape.DOCUMENT)
+    fetched(made, want, SMALL).readable.release()
+    made.format.change = lambda fetch: evolve(fetch, probe=Probe(Headers(), lambda _head, _hops: True))
+    made.clock.advance(61)
+    got = made.resolve(want)
+    made.upstream.answer(429)
+    assert (got[0].origin, content(got[0]), len(made.upstream.questions)) == (Origin.STALE, SMALL, 2)
+
+
 def test_head_of_a_miss_is_upstreams_head() -> None:
     """No body is fetched for it."""
     made = bench()

@@ -11,6 +11,7 @@ from regproxy.model.fetch import Fetch
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable
+from regproxy.web.direct import Direct
 from regproxy.web.errors import envelope, register
 from regproxy.web.request import ProxyRequest
 from regproxy.web.root import new_app
@@ -46,8 +47,8 @@ class Generic:
 
     def resource(self, serving: Serving) -> IResource:
         """The resource of one repository."""
-        resource: IResource = Routes(serving).app.resource()
-        return resource
+        routes = Routes(serving)
+        return Direct(routes.file, routes.app.resource(), envelope)
 
     def mounts(self, find: Find) -> Mapping[bytes, IResource]:  # noqa: ARG002 - has none
         """No address of its own."""

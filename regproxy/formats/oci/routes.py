@@ -16,6 +16,7 @@ from regproxy.formats.oci.failures import bad_address, error_text, failure
 from regproxy.formats.oci.names import mirrored_host, parse_path, want_for
 from regproxy.formats.oci.registry import Asked, Registry, ping
 from regproxy.repo.interface import Find, Refused, Serving, Text
+from regproxy.web.direct import Direct
 from regproxy.web.errors import STATUS, register
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
@@ -97,14 +98,14 @@ class RootRoutes:
 
 def resource_for(serving: Serving) -> IResource:
     """Make the resource of one repository."""
-    resource: IResource = RepositoryRoutes(serving).app.resource()
-    return resource
+    routes = RepositoryRoutes(serving)
+    return Direct(routes.read, routes.app.resource(), _shape)
 
 
 def root_resource(find: Find) -> IResource:
     """Make the resource of ``/v2``."""
-    resource: IResource = RootRoutes(find).app.resource()
-    return resource
+    routes = RootRoutes(find)
+    return Direct(routes.read, routes.app.resource(), _shape)
 
 
 def _refuse_writing(request: ProxyRequest) -> None:
