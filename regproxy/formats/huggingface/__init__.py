@@ -1,0 +1,40 @@
+"""The Hugging Face hub, as a remote: ``docs/formats/huggingface.md``."""
+
+from collections.abc import Mapping
+
+from attrs import frozen
+from twisted.web.resource import IResource
+
+from regproxy.formats.huggingface import failures, plan, routes
+from regproxy.model.fetch import Fetch
+from regproxy.model.settings import RepositorySettings
+from regproxy.model.want import Want
+from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable
+
+
+@frozen
+class HuggingFace:
+    """The format (``repo.interface.Format``)."""
+
+    package_types: frozenset[str] = frozenset({"huggingfaceml"})
+    api: str | None = "huggingfaceml"
+    auto: AutoUrl | None = None
+
+    def resource(self, serving: Serving) -> IResource:
+        """Serve one repository below ``/api/huggingfaceml/{repo}``."""
+        return routes.resource_for(serving)
+
+    def mounts(self, find: Find) -> Mapping[bytes, IResource]:  # noqa: ARG002 - has none
+        """No address of its own."""
+        return {}
+
+    def plan(self, want: Want, settings: RepositorySettings) -> Fetch:
+        """How a hub is asked."""
+        return plan.plan(want, settings)
+
+    def failure(self, answer: Missing | Refused | Unavailable) -> Text:
+        """A refusal as the hub's clients show it."""
+        return failures.failure(answer)
+
+
+FORMAT = HuggingFace()

@@ -1,0 +1,173 @@
+"""One repository as a hub: address → answer. Thin: names, plan and documents are pure, the repository does the rest.
+
+A branch or tag is asked about once a minute; everything that is read of it is read of its commit. So a client sees one state of a
+repository, whatever happens upstream meanwhile, and what was fetched stays there when upstream is not.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from attrs import evolve, frozen
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.formats.huggingface.address import Address, AuthCheck, File, Fixed, Info, PathsInfo, Tree, is_commit
+from regproxy.formats.huggingface.documents import asked_paths, entries, next_query, read_commit, without_xet
+from regproxy.formats.huggingface.failures import error_text, explained
+from regproxy.formats.huggingface.names import RECURSIVE, Document, api_path, document_want, file_want
+from regproxy.formats.huggingface.plan import COMMIT
+from regproxy.model.want import DOCUMENT_LIMIT
+from regproxy.repo.interface import Answer, Body, Described, Serving, Text, Unavailable
+
+T = TypeVar("T")
+
+JSON = "application/json; charset=utf-8"
+PAGES = 2000
+_NONSENSE = Unavailable(502, "upstream sent something else than the document that was asked for")
+_READER = {
+    "type": "user",
+    "id": "regproxy",
+    "name": "regproxy",
+    "fullname": "regproxy",
+    "isPro": False,
+    "orgs": [],
+    "auth": {"type": "access_token", "accessToken": {"displayName": "regproxy", "role": "read"}},
+}
+
+
+@frozen
+class Asked:
+    """One request, as far as it matters here.
+
+    Attributes:
+        address: what is asked for.
+        endpoint: the client's ``HF_ENDPOINT``; links lead there.
+        body: False for HEAD.
+        query: as it was sent.
+        authorized: whether the client sent a token; it goes no further.
+        content, media_type: of a POST.
+    """
+
+    address: Address
+    endpoint: str = ""
+    body: bool = True
+    query: str = ""
+    authorized: bool = False
+    content: bytes = b""
+    media_type: str = ""
+
+
+class _Nothing(Exception):  # noqa: N818 - no error, but the answer
+    """Upstream has no such thing, or cannot be asked: the answer is at hand."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+@frozen
+class Hub:
+    """Answers for one repository."""
+
+    _serving: Serving
+
+    async def answer(self, asked: Asked) -> Answer:
+        """Find what was asked for."""
+        match asked.address:
+            case Fixed.WHO_AM_I:
+                return _who_am_i(authorized=asked.authorized)
+            case Fixed.VALIDATE_YAML:
+                return _json({"errors": [], "warnings": []})
+            case AuthCheck():
+                return _json({})
+            case File() | Tree() | PathsInfo() as address:
+                return await self._below_commit(address, asked)
+            case document:
+                try:
+                    return await self._document(document, asked)
+                except _Nothing as nothing:
+                    return explained(nothing.answer, document)
+
+    async def _below_commit(self, address: File | Tree | PathsInfo, asked: Asked) -> Answer:
+        commit = ""
+        try:
+            commit = await self._commit(address)
+            match address:
+                case File():
+                    want = file_want(evolve(address, revision=commit), body=asked.body)
+                    return explained(_of_commit(await self._serving.repository.resolve(want), commit), address, commit)
+                case PathsInfo(repo):
+                    return await self._paths_info(Tree(repo, commit), asked)
+                case Tree():
+                    return await self._document(evolve(address, revision=commit), asked)
+        except _Nothing as nothing:
+            return explained(nothing.answer, address, commit)
+
+    async def _commit(self, address: File | Tree | PathsInfo) -> str:
+        """What a revision means now."""
+        if is_commit(address.revision):
+            return address.revision
+        document, _ = await self._read(Info(address.repo, address.revision), "")
+        return await self._apart(lambda: read_commit(document))
+
+    async def _document(self, address: Document, asked: Asked) -> Answer:
+        document, found = await self._read(address, asked.query)
+        body = await self._apart(lambda: without_xet(document))
+        headers = found.head.kept.only(("x-total-count",)).plus(*self._next(found, address, asked))
+        return Text(body, JSON, headers=headers, origin=found.origin, age=found.age)
+
+    def _next(self, found: Body, address: Document, asked: Asked) -> list[tuple[str, str]]:
+        """The link to the next page: absolute, for clients read no other, and ours, for they would send their token there."""
+        query = next_query(found.head.kept.first("link"))
+        return [("link", f'<{asked.endpoint}/{api_path(address)}?{query}>; rel="next"')] if query else []
+
+    async def _paths_info(self, tree: Tree, asked: Asked) -> Answer:
+        """Look the paths up in the commit's whole tree, which clients ask for anyway, and which does not change."""
+        try:
+            wanted = set(asked_paths(asked.content, asked.media_type))
+        except ValueError as error:
+            raise RegproxyError(Kind.INVALID, "the body names no paths") from error
+        found: list[dict[str, Any]] = []
+        query: str | None = RECURSIVE
+        for _ in range(PAGES):
+            if query is None or not wanted:
+                break
+            document, page = await self._read(tree, query)
+            for entry in await self._apart(lambda document=document: entries(document)):  # type: ignore[misc] # a default is typed
+                if entry.get("path") in wanted:
+                    wanted.discard(entry["path"])
+                    found.append(entry)
+            query = next_query(page.head.kept.first("link"))
+        return _json(found)
+
+    async def _read(self, address: Document, query: str) -> tuple[bytes, Body]:
+        found = await self._serving.repository.resolve(document_want(address, query))
+        if not isinstance(found, Body):
+            raise _Nothing(found)
+        return await self._serving.read(found, DOCUMENT_LIMIT), found
+
+    async def _apart(self, work: Callable[[], T]) -> T:
+        try:
+            return await self._serving.apart(work)
+        except ValueError:
+            raise _Nothing(_NONSENSE) from None
+
+
+def _of_commit(found: Answer, commit: str) -> Answer:
+    """A file with the commit that it is of: the one that was asked for, whatever upstream calls it."""
+    match found:
+        case Body(head) | Described(head):
+            return evolve(found, head=evolve(head, kept=head.kept.plus((COMMIT, commit))))
+        case _:
+            return found
+
+
+def _who_am_i(*, authorized: bool) -> Text:
+    """Nobody in particular; never the owner of the token that upstream is asked with."""
+    if authorized:
+        return _json(_READER)
+    return error_text(401, "Unauthorized", "Invalid credentials in Authorization header")
+
+
+def _json(content: object) -> Text:
+    return Text(msgspec.json.encode(content), JSON)
