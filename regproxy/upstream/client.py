@@ -142,8 +142,10 @@ class HttpUpstream:
             hops.append(answer.hop)
             if not leads_on(answer.hop) or (question.stops is not None and question.stops(answer.hop)):
                 return hops, answer
-            discard(answer.response, self._clock)
+            discarded = discard(answer.response, self._clock)
             url = next_url(answer.hop, seen)
+            if Origin.of(url) == Origin.of(answer.hop.url):
+                await discarded
 
     async def _authorized(self, asking: Asking, url: str) -> Answer:
         """Send, and once more if the configured host wants another credential and there is one."""
@@ -156,7 +158,7 @@ class HttpUpstream:
         better = await self._credentials.challenged(answer.hop.headers, scope, credential)
         if better is None:
             return answer
-        discard(answer.response, self._clock)
+        await discard(answer.response, self._clock)
         return await self._send(asking, url, better)
 
     async def _send(self, asking: Asking, url: str, credential: str | None) -> Answer:

@@ -10,7 +10,7 @@ from twisted.web.iweb import IAgent, IResponse
 from regproxy import __version__
 from regproxy.model.fetch import Hop
 from regproxy.model.headers import Headers
-from regproxy.upstream.failures import translate
+from regproxy.upstream.failures import translate, was_cancelled
 from regproxy.upstream.origin import Origin
 from regproxy.upstream.source import length_of
 
@@ -39,9 +39,9 @@ async def send(agent: IAgent, method: str, url: str, headers: Headers) -> Answer
         wire.addRawHeader(name.encode("ascii"), value.encode("latin-1", "replace"))
     try:
         response = await agent.request(method.encode("ascii"), url.encode("ascii"), wire, None)
-    except CancelledError:
-        raise
     except Exception as error:  # Twisted has no common class for what goes wrong here
+        if was_cancelled(error):
+            raise CancelledError from error
         raise translate(str(Origin.of(url)), error) from error
     return _answer(response, method, url)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from OpenSSL import SSL
 from service_identity import VerificationError
 from twisted.internet import error
+from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 from twisted.web.http import (
     PotentialDataLoss,
@@ -45,6 +46,11 @@ def translate(name: str, problem: BaseException) -> RegproxyError:
         return own
     kind, phrase = next((found for cause in causes if (found := _look_up(cause))), UNKNOWN)
     return RegproxyError(kind, f"{name} {phrase}", detail="; ".join(_said(cause) for cause in causes)[:500])
+
+
+def was_cancelled(problem: BaseException) -> bool:
+    """Whether we gave up ourselves: a cancelled request fails with whatever it was at."""
+    return any(isinstance(cause, CancelledError) for cause in _unwrapped(problem))
 
 
 def _look_up(cause: BaseException) -> tuple[Kind, str] | None:

@@ -7,6 +7,7 @@ lead.
 from collections.abc import Collection
 from urllib.parse import urljoin
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from regproxy.errors import Kind, RegproxyError
@@ -17,7 +18,7 @@ from regproxy.upstream.source import Bodied, Drop
 MAX_REDIRECTS = 10
 STATUSES = frozenset({301, 302, 303, 307, 308})
 DISCARDED = 64 << 10
-PATIENCE = 5.0
+PATIENCE = 0.5
 
 
 def leads_on(hop: Hop) -> bool:
@@ -45,8 +46,13 @@ def next_url(hop: Hop, seen: Collection[str]) -> str:
     return url
 
 
-def discard(response: Bodied, clock: IReactorTime) -> None:
-    """Throw a short body away and keep its connection; drop the connection of a long or slow one."""
+def discard(response: Bodied, clock: IReactorTime) -> Deferred[None]:
+    """Throw a short body away and keep its connection; drop the connection of a long or slow one.
+
+    Returns:
+        Fires when that is done, soon in any case: who waits for it may have the connection again. It may be cancelled.
+    """
     dropping = Drop(DISCARDED)
     dropping.ends_with(clock.callLater(PATIENCE, dropping.stop))
     response.deliverBody(dropping)
+    return dropping.done

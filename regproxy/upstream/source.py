@@ -111,6 +111,11 @@ class Receiver(TwistedProtocol):
         if ended is not None:
             ended(reason)
 
+    def silence(self) -> None:
+        """Nobody listens any more; a read that was on its way goes nowhere."""
+        self._ended = None
+        self._progress.stop()
+
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
         """Stop reading the socket."""
         if self._ended is not None:
@@ -139,7 +144,7 @@ class Drop(TwistedProtocol):
     def __init__(self, limit: int = 0) -> None:
         self._left = limit
         self._timer: IDelayedCall | None = None
-        self.ended: Failure | None = None
+        self.done: Deferred[None] = Deferred()
 
     def ends_with(self, timer: IDelayedCall) -> None:
         """Cancel a timer when the body has ended."""
@@ -158,9 +163,11 @@ class Drop(TwistedProtocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
         """It has ended."""
-        self.ended = reason
+        del reason  # nothing hangs on how it ended
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
+        if not self.done.called:
+            self.done.callback(None)
 
     def stop(self) -> None:
         """Drop the connection, if the body still has one."""
@@ -207,6 +214,7 @@ class Body:
 
     def _stop(self, receiver: Receiver) -> None:
         self._release()
+        receiver.silence()
         receiver.stopProducing()
 
     def _too_slow(self, receiver: Receiver) -> None:

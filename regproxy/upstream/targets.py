@@ -107,7 +107,9 @@ class Targets:
         if self.named(origin):
             return
         address = literal(origin.host)
-        if origin.host.split(".")[-1] == "localhost" or (address is not None and not self.allows(address)):
+        if address is None and origin.host.split(".")[-1] == "localhost":
+            address = "127.0.0.1"  # said here because a proxy would resolve it to its own
+        if address is not None and not self.allows(address):
             raise refused(origin)
 
 

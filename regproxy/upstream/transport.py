@@ -54,6 +54,7 @@ class Gated:
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:  # noqa: N803 - Twisted's name
         """Connect."""
+        protocolFactory.noisy = False  # type: ignore[attr-defined] # of Twisted's own factory: no line in the log for each connection
         gates = Gates(protocolFactory)
         gates.name = self._name
         return self._endpoint.connect(gates).addCallback(behind)
