@@ -131,6 +131,10 @@ class Remote:
             outcome = Unavailable(504, f"{self.upstream.name} is slow")
         except RegproxyError as error:
             outcome = failure(error)
+        if isinstance(outcome, Airborne) and outcome.blob.failed is not None:
+            # It has failed and is about to leave the table: whoever comes now is not to be cut for that.
+            await flight.landed()
+            return await self.resolve(want)
         return await self._boarded(want, held, outcome, origin)
 
     async def _boarded(self, want: Want, held: Node | None, outcome: Airborne | Outcome | None, origin: Origin) -> Answer:
