@@ -6,6 +6,7 @@ that talk to a fake upstream of the same test must not block that reactor: ``run
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -26,10 +27,15 @@ SIGNS_OF_TROUBLE = ("Traceback (most recent call last)", "Unhandled error in Def
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback interface that nobody listened on a moment ago.
+
+    Below the range that the kernel gives to outgoing connections, one of which could otherwise take it before the server does.
+    """
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @frozen
