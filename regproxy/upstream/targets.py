@@ -1,11 +1,12 @@
 """Which hosts a remote may be led to by redirects, token realms and references.
 
 The configured host is always allowed: the operator wrote it. So is what ``allowedHosts`` names: names, ``host:port``,
-``*.suffix`` and networks. Any other host must have public addresses only. That is decided from our own table, because
+``*.suffix`` and networks. Any other host must have public addresses only, or such as the configured host has too: behind a
+company's gateway the index and the host of its files are one machine. What is public is decided from our own table, because
 ``ipaddress.is_global`` believes several addresses that carry a private one inside.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from socket import inet_aton, inet_ntoa
 from typing import Any, Self
@@ -90,6 +91,11 @@ class Targets:
             or origin.host.endswith(self._suffixes)
         )
 
+    @property
+    def configured(self) -> str:
+        """The host of the repository's ``url``."""
+        return self._configured
+
     def allows(self, address: str) -> bool:
         """Whether a host that nobody named may have this address."""
         try:
@@ -157,10 +163,38 @@ class CheckingResolver:
         found: IHostResolution = self._reactor.nameResolver.resolveHostName(checked, hostName, portNumber, *rest)
         return found
 
-    def approve(self, addresses: Sequence[str]) -> bool:
-        """Judge all addresses of a name."""
-        self.refused = not all(self._targets.allows(address) for address in addresses)
-        return not self.refused
+    def judge(self, addresses: Sequence[str], verdict: Callable[[bool], None]) -> None:
+        """Decide about all addresses of a name; asks for those of the configured host where the others don't suffice."""
+        strange = [address for address in addresses if not self._targets.allows(address)]
+
+        def decide(known: Sequence[str]) -> None:
+            self.refused = not set(strange) <= set(known)
+            verdict(not self.refused)
+
+        if strange:
+            self._reactor.nameResolver.resolveHostName(Collected(decide), self._targets.configured)
+        else:
+            decide(())
+
+
+@implementer(IResolutionReceiver)
+@define(eq=False)
+class Collected:
+    """Hands over the addresses of a name once all are known."""
+
+    _ready: Callable[[Sequence[str]], None]
+    _addresses: list[str] = field(factory=list, init=False)
+
+    def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:  # noqa: N802, N803 - Twisted's name
+        """It has."""
+
+    def addressResolved(self, address: Any) -> None:  # noqa: N802 - Twisted's name
+        """Keep."""
+        self._addresses.append(address.host)
+
+    def resolutionComplete(self) -> None:  # noqa: N802 - Twisted's name
+        """Hand over."""
+        self._ready(self._addresses)
 
 
 @implementer(IResolutionReceiver)
@@ -182,7 +216,9 @@ class CheckedAnswers:
 
     def resolutionComplete(self) -> None:  # noqa: N802 - Twisted's name
         """Judge."""
-        if self._resolver.approve([address.host for address in self._addresses]):
-            for address in self._addresses:
-                self._receiver.addressResolved(address)
+        self._resolver.judge([address.host for address in self._addresses], self._judged)
+
+    def _judged(self, good: bool) -> None:  # noqa: FBT001 - a verdict
+        for address in self._addresses if good else ():
+            self._receiver.addressResolved(address)
         self._receiver.resolutionComplete()
