@@ -47,9 +47,12 @@ class Origin:
         return f"{host}:{self.port}"
 
 
-def clean_url(url: str) -> str:
-    """Encode what a request line may not have, and drop the fragment; what is encoded already stays as it is."""
-    return quote(url.partition("#")[0].strip(), safe=_SAFE)
+def clean_url(url: str, encoding: str = "utf-8") -> str:
+    """Encode what a request line may not have, and drop the fragment; what is encoded already stays as it is.
+
+    Text of a header is bytes that were decoded as latin-1: ``encoding`` makes them bytes again.
+    """
+    return quote(url.partition("#")[0].strip(), safe=_SAFE, encoding=encoding, errors="replace")
 
 
 def with_query(url: str, query: str) -> str:
@@ -57,6 +60,6 @@ def with_query(url: str, query: str) -> str:
     if not query:
         return url
     path, mark, present = url.partition("?")
-    if query in present:
+    if f"&{query}&" in f"&{present}&":
         return url
     return f"{path}?{present}&{query}" if mark and present else f"{path}?{query}"

@@ -36,7 +36,8 @@ def next_url(hop: Hop, seen: Collection[str]) -> str:
     if len(seen) > MAX_REDIRECTS:
         raise RegproxyError(Kind.UPSTREAM_BAD, f"{here} redirects too often")
     try:
-        url = clean_url(urljoin(hop.url, hop.headers.first("location") or ""))
+        location = clean_url(hop.headers.first("location") or "", "latin-1")
+        url = clean_url(urljoin(hop.url, location))
     except ValueError as error:
         raise RegproxyError(Kind.UPSTREAM_BAD, f"{here} redirects to an address that is none") from error
     if here.scheme == "https" and Origin.of(url).scheme != "https":
