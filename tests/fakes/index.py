@@ -62,9 +62,10 @@ class Index:
 
     Attributes:
         html_only: whatever a client accepts.
-        relative: links are relative to the page, and files are on the port of the pages.
+        relative: links are relative to the page that is read in the end, and files are on the port of the pages.
         flipped: names of files that are sent with one bit wrong.
         moved: pages redirect to this folder first.
+        files_name: what pages call the host of the files.
         frozen: swallows every request.
         lists_versions: the page lists versions and sizes (API 1.1).
     """
@@ -73,6 +74,7 @@ class Index:
     relative: bool = False
     flipped: set[str] = field(factory=set)
     moved: str = ""
+    files_name: str = "127.0.0.1"
     frozen: threading.Event = field(factory=threading.Event)
     status: Mapping[str, str] = field(factory=dict)
     seen: list[Seen] = field(factory=list, init=False)
@@ -95,7 +97,7 @@ class Index:
     @property
     def files_host(self) -> str:
         """Host and port of the files."""
-        return f"127.0.0.1:{self._ports[1]}"
+        return f"{self.files_name}:{self._ports[1]}"
 
     def start(self) -> None:
         """Listen, on the ports that it had before if it was stopped."""
@@ -158,19 +160,22 @@ class Index:
         self.seen.append(Seen(method, path, dict(headers), at_files))
         while self.frozen.is_set():
             threading.Event().wait(0.05)
-        segments = path.strip("/").split("/")
+        return self._found(path.strip("/").split("/"), headers, at_files=at_files) or Reply(404, b"no such thing")
+
+    def _found(self, segments: list[str], headers: "Message[str, str]", *, at_files: bool) -> Reply | None:
+        found = None
         match segments:
-            case ["packages", _, _, filename] if at_files or self.relative:
-                return self._file(filename, headers)
+            case [*folder, "packages", _, _, filename] if at_files or (self.relative and "/".join(folder) == self.moved):
+                found = self._file(filename, headers)
             case ["simple", name] if self.moved and name in self._offers:
-                return Reply(302, fields=(("location", f"/{self.moved}/simple/{name}/"),))
+                found = Reply(302, fields=(("location", f"/{self.moved}/simple/{name}/"),))
             case ["simple", name] | [_, "simple", name] if name in self._offers:
-                return self._page(name, headers)
+                found = self._page(name, headers)
             case ["simple"]:
-                return self._list(headers)
+                found = self._list(headers)
             case ["pypi", name, "json"] if name in self._offers:
-                return self._release(name)
-        return Reply(404, b"no such thing")
+                found = self._release(name)
+        return found
 
     def _page(self, name: str, headers: "Message[str, str]") -> Reply:
         page = self.page(name)

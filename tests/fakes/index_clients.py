@@ -1,79 +1,87 @@
-"""pip and uv as clients of a package index, each in a process that knows nothing of this machine's configuration.
-
-They block: whatever they talk to runs in threads or processes of its own.
-"""
+"""pip and uv as programs, told nothing by this machine's configuration but where its certificates are."""
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.fakes.clients import find_program, find_python
-from tests.fakes.process import Finished
+from attrs import frozen
 
-PIP = "pip"
-UV = "uv"
-SECONDS = 100.0
+from tests.fakes import clients
+from tests.fakes.process import Regproxy
 
-_OWN_PREFIXES = ("PIP_", "UV_")
-
-
-def install(client: str, index: str, target: Path, *requirements: str) -> Finished:
-    """Install into a folder; everything is asked for anew: the client keeps no cache."""
-    return _run([*_COMMANDS[client](index, target), *requirements])
+SECONDS = 50.0
+_FORGOTTEN = ("PIP_", "UV_", "PYTHON", "VIRTUAL_ENV")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
-def installed(client: str, index: str, target: Path, *requirements: str) -> str:
-    """Install, fail with what the client printed if it fails, and return that."""
-    done = install(client, index, target, *requirements)
-    assert done.code == 0, f"{client} {' '.join(requirements)}: {done.output[-3000:]}"
-    return done.output
+def environment() -> dict[str, str]:
+    """Of a client: no index, no proxy, no cache of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FORGOTTEN) and name.lower() not in _PROXIES}
+    return kept | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "UV_NO_CONFIG": "1", "NO_COLOR": "1"}
 
 
-def downloaded(index: str, target: Path, *requirements: str) -> str:
-    """Let pip download without installing, fail with what it printed if it fails, and return that."""
-    done = _run([*_pip("download", index), "--no-deps", "--dest", target, *requirements])
-    assert done.code == 0, f"pip download {' '.join(requirements)}: {done.output[-3000:]}"
-    return done.output
+@frozen
+class Ran:
+    """How it went."""
+
+    code: int
+    output: str
 
 
-def _pip(word: str, index: str) -> Sequence[str | Path]:
-    python = find_python(PIP)
-    assert python is not None, "mark the test with client('pip')"
-    options = ("--isolated", "--no-cache-dir", "--disable-pip-version-check", "--no-input", "--retries", "0")
-    return [python, "-m", "pip", *options, word, "--index-url", index]
+@frozen
+class Installer:
+    """One client.
+
+    Attributes:
+        command: the program and what every call of it has.
+        index: the option that names the index.
+        no_cache: the option that lets it forget.
+    """
+
+    command: Sequence[str]
+    index: str
+    no_cache: str
+
+    def install(self, index: str, target: Path, *words: str, env: Mapping[str, str] | None = None) -> Ran:
+        """``install`` into a folder."""
+        return self.run("install", self.no_cache, self.index, index, "--target", str(target), *words, env=env)
+
+    def run(self, *words: str, env: Mapping[str, str] | None = None) -> Ran:
+        """Run it, whatever comes of it."""
+        done = subprocess.run(
+            [*self.command, *words],
+            env={**environment(), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        return Ran(done.returncode, done.stdout)
 
 
-def _pip_install(index: str, target: Path) -> Sequence[str | Path]:
-    return [*_pip("install", index), "--target", target]
+def pip(python: Path | None = None) -> Installer:
+    """The pip of an interpreter; that of the tests if none is given."""
+    return Installer([str(python or sys.executable), "-m", "pip", "--isolated", "--no-input"], "--index-url", "--no-cache-dir")
 
 
-def _uv_install(index: str, target: Path) -> Sequence[str | Path]:
-    program, python = find_program(UV), find_python(UV)
+def uv() -> Installer:
+    """The installed uv, working for the interpreter of the tests."""
+    program = clients.find_program("uv")
     assert program is not None, "mark the test with client('uv')"
-    options = ("--no-config", "--no-cache", "--no-progress", *(("--python", str(python)) if python is not None else ()))
-    return [program, "pip", "install", *options, "--default-index", index, "--target", target]
+    return Installer([str(program), "pip"], "--default-index", "--no-cache")
 
 
-_COMMANDS = {PIP: _pip_install, UV: _uv_install}
+def index_of(proxy: Regproxy, key: str = "pypi") -> str:
+    """What a client is told."""
+    return f"{proxy.base_url}/api/pypi/{key}/simple/"
 
 
-def _environment() -> Mapping[str, str]:
-    """This process's own without what configures the two; the certificates that it trusts stay."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_PREFIXES)}
-    return {**kept, "PIP_CONFIG_FILE": os.devnull, "UV_HTTP_RETRIES": "0", "NO_PROXY": "127.0.0.1"}
-
-
-def _run(command: Sequence[str | Path]) -> Finished:
-    done = subprocess.run(
-        [str(word) for word in command],
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        timeout=SECONDS,
-        check=False,
-    )
-    return Finished(done.returncode, done.stdout)
+def installed(target: Path, module: str) -> dict[str, object]:
+    """What an installed module of ours says about itself."""
+    said: dict[str, object] = {}
+    exec((target / f"{module}.py").read_text(), said)
+    return said
