@@ -146,8 +146,8 @@ def parse_address(segments: Sequence[str]) -> Address:
             return File(_node_id(_TYPES[word], namespace, name), commit, _parse_path(path))
         case ["datasets" | "spaces" as word, *rest]:
             return _parse_file(_TYPES[word], rest)
-        case [first, *_] if first != "api":
-            return _parse_file(Type.MODELS, segments)
+        case [first, *rest] if first != "api":
+            return _parse_file(Type.MODELS, [first, *rest])
     raise unknown()
 
 
@@ -158,13 +158,13 @@ def unknown() -> AddressError:
 
 def _parse_file(kind: Type, segments: Sequence[str]) -> File:
     for at in (1, 2):
-        if segments[at : at + 1] == ["resolve"] and len(segments) > at + 2:
+        if len(segments) > at + 2 and segments[at] == "resolve":
             return File(_parse_id(kind, segments[:at]), _parse_revision(segments[at + 1]), _parse_path(segments[at + 2 :]))
     raise unknown()
 
 
 def _parse_call(kind: Type, segments: Sequence[str]) -> Address:
-    at = next((at for at in (1, 2) if segments[at : at + 1] and segments[at] in _VERBS), None)
+    at = next((at for at in (1, 2) if len(segments) > at and segments[at] in _VERBS), None)
     if at is None:
         return Info(_parse_id(kind, segments))
     repo = _parse_id(kind, segments[:at])
