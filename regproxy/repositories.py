@@ -69,7 +69,7 @@ class Repositories:
     async def close(self) -> None:
         """Close every upstream."""
         for remote in self:
-            await remote.upstream.close()
+            await remote.close()
 
     def _remote(self, settings: RepositorySettings, configuration: Configuration) -> Remote:
         shared = self._shared
@@ -94,4 +94,4 @@ class Repositories:
 async def _retire(remote: Remote) -> None:
     for flight in remote.flights:
         await flight.landed()
-    await remote.upstream.close()
+    await remote.close()

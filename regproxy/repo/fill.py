@@ -111,8 +111,17 @@ class Fill:
             raise RegproxyError(Kind.UPSTREAM_DOWN, "upstream sent fewer bytes than it announced")
 
     def _resumable(self, error: RegproxyError) -> bool:
-        cut = error.kind in (Kind.UPSTREAM_DOWN, Kind.UPSTREAM_SLOW)
-        return cut and not self._stopped and self.blob.size is not None and bool(self.digests or self._validator)
+        return error.kind in (Kind.UPSTREAM_DOWN, Kind.UPSTREAM_SLOW) and not self._stopped and self.can_continue
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether the rest could be asked for: a known length, and something that says that it is the same body."""
+        return self.blob.size is not None and bool(self.digests or self._validator)
+
+    async def go_on(self) -> Source:
+        """After ``stop``: ask for the rest. ``RegproxyError`` if upstream does not continue the body."""
+        self._stopped = False
+        return await self._continued(RegproxyError(Kind.UPSTREAM_DOWN, "it was left for a while"))
 
     async def _continued(self, cause: RegproxyError) -> Source:
         position = self.received
@@ -167,6 +176,14 @@ class Fill:
     async def discard(self) -> None:
         """Remove what was received."""
         await self._parts.writers.run(self._writer.abort)
+
+    async def give_up(self, reason: BaseException) -> None:
+        """Fail its readers, remove what was received, and let the blob go."""
+        self.blob.fail(reason)
+        try:
+            await self.discard()
+        finally:
+            self.blob.release()
 
 
 @define(eq=False)

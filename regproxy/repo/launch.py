@@ -23,9 +23,12 @@ from regproxy.model.want import DOCUMENT_LIMIT, Shape, Want
 from regproxy.repo.fill import Fill
 from regproxy.repo.interface import Missing, Refused, Unavailable
 from regproxy.repo.outcome import GONE, failure, refusal
+from regproxy.repo.parking import Parked, Parking
 from regproxy.repo.parts import Parts
 from regproxy.stream.flight import Airborne, Flight
 from regproxy.stream.growing import TAIL
+from regproxy.stream.observer import OneShot
+from regproxy.stream.source import Source
 from regproxy.stream.spawn import spawn
 from regproxy.upstream.interface import Question, Reply, Upstream
 
@@ -66,7 +69,9 @@ class Launch:
     _held: Node | None
     _promised: "Callable[[], Deferred[Sequence[Digest]]] | None"
     _distrust: Callable[[], None]
+    _parking: Parking
     _fill: Fill | None = field(default=None, init=False)
+    _sidecar: OneShot[Sequence[Digest]] | None = field(default=None, init=False)
 
     async def run(self, flight: Flight[Outcome]) -> None:
         """Fly."""
@@ -85,6 +90,8 @@ class Launch:
     async def _fly(self, flight: Flight[Outcome]) -> None:
         if self._held is not None and self._fetch.probe is not None and await self._probe(flight, self._held):
             return
+        if await self._goes_on(flight):
+            return
         reply = await self._ask(self._conditions())
         if reply.status == _NOT_MODIFIED and self._held is not None:
             reply.source.abort()
@@ -94,6 +101,26 @@ class Launch:
         else:
             reply.source.abort()
             await self._refuse(flight, reply)
+
+    async def _goes_on(self, flight: Flight[Outcome]) -> bool:
+        """Continue what was parked; False if there is nothing, or upstream does not."""
+        parked = self._parking.take(flight.key[1])
+        if parked is None:
+            return False
+        try:
+            source = await parked.fill.go_on()
+        except RegproxyError as error:
+            await parked.fill.give_up(error)
+            return False
+        await self._land(flight, parked.fill, parked.reply, source)
+        return True
+
+    def _ask_sidecar(self) -> None:
+        """Ask for what says the digest while the body is flowing; its failure concerns only who awaits it."""
+        if self._promised is not None and self._sidecar is None:
+            sidecar: OneShot[Sequence[Digest]] = OneShot()
+            self._sidecar = sidecar
+            self._promised().addCallbacks(sidecar.fire, sidecar.fail)
 
     async def _ask(self, headers: Headers) -> Reply:
         return await self._upstream.ask(question_for(self._fetch, self._want, headers=headers))
@@ -134,7 +161,7 @@ class Launch:
         try:
             announced = self._announced(reply)
             digests = list(dict.fromkeys((*((self._want.digest,) if self._want.digest else ()), *announced.digests)))
-            fill = self._fill = await Fill.begin(
+            fill = await Fill.begin(
                 self._parts,
                 reply,
                 announced,
@@ -146,27 +173,38 @@ class Launch:
         except BaseException:
             reply.source.abort()
             raise
-        flight.size = fill.blob.size
-        try:
-            await self._bring_in(flight, fill, reply)
-        except BaseException as error:
-            fill.blob.fail(error)
-            await fill.discard()
-            raise
-        finally:
-            fill.blob.release()
+        await self._land(flight, fill, reply, reply.source)
 
-    async def _bring_in(self, flight: Flight[Outcome], fill: Fill, reply: Reply) -> None:
-        self._announce_when_due(flight, fill)
-        promise = self._promised() if self._promised else None
+    async def _land(self, flight: Flight[Outcome], fill: Fill, reply: Reply, source: Source) -> None:
+        """Bring a body in, from wherever it is; what all clients have left may be parked for the next."""
+        self._fill = fill
+        flight.size = fill.blob.size
+        self._ask_sidecar()
         try:
-            await fill.receive(reply.source)
-            found = await self._verified(fill, promise)
+            while not await self._received(flight, fill, source):
+                if not fill.blob.readers:
+                    if self._settings.landing == "park" and fill.can_continue:
+                        self._parking.put(flight.key[1], Parked(fill, reply))
+                        return
+                    raise RegproxyError(Kind.UPSTREAM_DOWN, "every client has left")
+                source = await fill.go_on()
+            await self._store(flight, fill, reply)
+        except BaseException as error:
+            await fill.give_up(error)
+            raise
+        fill.blob.release()
+
+    async def _received(self, flight: Flight[Outcome], fill: Fill, source: Source) -> bool:
+        """Take the body to its end; False if that was stopped because nobody was there any more."""
+        self._announce_when_due(flight, fill)
+        try:
+            await fill.receive(source)
         except CancelledError:
-            raise RegproxyError(Kind.UPSTREAM_DOWN, "every client has left") from None
-        finally:
-            if promise is not None:
-                promise.addErrback(lambda _: None)
+            return False
+        return True
+
+    async def _store(self, flight: Flight[Outcome], fill: Fill, reply: Reply) -> None:
+        found = await self._verified(fill)
         sha256 = found["sha256"].hex
         fill.blob.succeed()
         if not self._settings.store_artifacts_locally and flight.is_announced:
@@ -175,19 +213,16 @@ class Launch:
         await fill.commit(sha256)
         await self._register(flight, fill, sha256, found, reply)
 
-    async def _verified(self, fill: Fill, promise: "Deferred[Sequence[Digest]] | None") -> dict[str, Digest]:
-        async def promised() -> Sequence[Digest]:
-            return await promise if promise is not None else ()
-
+    async def _verified(self, fill: Fill) -> dict[str, Digest]:
         policy = self._settings.remote_repo_checksum_policy_type
         try:
-            found = await fill.verify(promised)
+            found = await fill.verify(self._sidecar.when if self._sidecar else None)
         except RegproxyError as error:
             if error.kind is Kind.INTEGRITY:
                 self._distrust()
                 self._parts.recorder.verification_failed(self._settings.key)
             raise
-        if policy == "fail" and self._want.shape is not Shape.DOCUMENT and not fill.digests and promise is None:
+        if policy == "fail" and self._want.shape is not Shape.DOCUMENT and not fill.digests and self._sidecar is None:
             raise RegproxyError(Kind.INTEGRITY, "nobody says what these bytes must be, and the repository demands it")
         return found
 
@@ -250,7 +285,7 @@ class Launch:
 
     def _announce_when_due(self, flight: Flight[Outcome], fill: Fill) -> None:
         """Let clients in: at the headers of a body that is longer than the tail, never before it is stored for the others."""
-        if self._want.shape is Shape.DOCUMENT:
+        if self._want.shape is Shape.DOCUMENT or flight.is_announced:
             return
         size = fill.blob.size
         if size is None:

@@ -23,6 +23,7 @@ from regproxy.model.want import DOCUMENT_LIMIT, Shape, Want
 from regproxy.repo.interface import Answer, Body, Described, Format, Missing, Origin, Refused, Unavailable
 from regproxy.repo.launch import Launch, Outcome, question_for
 from regproxy.repo.outcome import GONE, failure, refusal
+from regproxy.repo.parking import Parking
 from regproxy.repo.parts import Parts
 from regproxy.repo.shelf import Shelf
 from regproxy.stream.flight import Airborne, Flight, Flights
@@ -44,11 +45,13 @@ class Remote:
     flights: Flights[Outcome] = field(init=False)
     _heads: "Flights[Outcome | Described]" = field(init=False)
     _patterns: Patterns = field(init=False)
+    _parking: Parking = field(init=False)
     _distrusted: dict[str, float] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.flights = Flights(self._parts.clock)
         self._heads = Flights(self._parts.clock)
+        self._parking = Parking(self._parts.clock)
         self._patterns = Patterns.of(self._settings.includes_pattern, self._settings.excludes_pattern)
 
     @property
@@ -88,6 +91,11 @@ class Remote:
             return await self._describe(want, fetch)
         return await self._board(want, fetch, node)
 
+    async def close(self) -> None:
+        """Give up what is parked, and close the upstream."""
+        self._parking.clear()
+        await self.upstream.close()
+
     def _admission(self, want: Want) -> Refused | None:
         if self._settings.blacked_out:
             return Refused(403, f"repository {self.key} is blacked out")
@@ -118,7 +126,15 @@ class Remote:
             sidecar = fetch.sidecar
             promised = lambda: Deferred.fromCoroutine(self._promised(sidecar))  # noqa: E731 - a launch may not need it
         launch = Launch(
-            self._parts, self._settings, self.upstream, want, fetch, held, promised, lambda: self._distrust(want.path)
+            self._parts,
+            self._settings,
+            self.upstream,
+            want,
+            fetch,
+            held,
+            promised,
+            lambda: self._distrust(want.path),
+            self._parking,
         )
         flight, joined = self.flights.join((self.key, want.path), launch.run)
         origin = Origin.JOINED if joined else Origin.FILL

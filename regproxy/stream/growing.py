@@ -90,9 +90,10 @@ class GrowingBlob:
         self._changed()
 
     def fail(self, reason: BaseException) -> None:
-        """It will not be completed, or is wrong."""
-        self._failed = reason
-        self._changed()
+        """It will not be completed, or is wrong. What is complete stays so: its readers finish."""
+        if not self._complete:
+            self._failed = reason
+            self._changed()
 
     def wait(self, stop: int) -> Deferred[None]:
         """Fires when the first ``stop`` bytes exist, or when it has ended either way."""

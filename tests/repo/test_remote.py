@@ -337,6 +337,52 @@ def test_an_abandoned_fill_stops_when_its_last_client_leaves() -> None:
     assert len(made.remote.flights) == 0
 
 
+def parked() -> Bench:
+    """A remote whose last client has left at 100 000 bytes."""
+    made = bench(landing="park")
+    got = made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)), etag='"v1"')
+    body.send(BIG[:100_000])
+    got[0].readable.release()
+    made.clock.advance(1)
+    assert body.aborted
+    assert len(made.remote.flights) == 0
+    return made
+
+
+def test_a_parked_fill_goes_on_with_the_next_client() -> None:
+    """``landing = "park"``: what was received is not asked for again."""
+    made = parked()
+    got = made.resolve(blob(BIG))
+    assert made.upstream.questions[-1].headers.first("range") == "bytes=100000-"
+    rest = made.upstream.answer(
+        206, Body(len(BIG) - 100_000), content_range=f"bytes 100000-{len(BIG) - 1}/{len(BIG)}", etag='"v1"'
+    )
+    assert got[0].readable.reach(0) == 100_000
+    rest.send(BIG[100_000:])
+    rest.end()
+    assert content(got[0]) == BIG
+
+
+def test_a_parked_fill_that_does_not_continue_begins_anew() -> None:
+    """Upstream has another body by now: nothing of the old one is used."""
+    made = parked()
+    got = made.resolve(blob(BIG))
+    made.upstream.answer(200, Body(5), etag='"v2"')
+    body = made.upstream.answer(200, Body(len(BIG)), etag='"v2"')
+    body.send(BIG)
+    body.end()
+    assert content(got[0]) == BIG
+
+
+def test_a_parked_fill_is_given_up_in_time() -> None:
+    """After a quarter of an hour nothing of it is left."""
+    made = parked()
+    made.clock.advance(901)
+    made.resolve(blob(BIG))
+    assert made.upstream.questions[-1].headers.first("range") is None
+
+
 def test_a_deserted_fill_lands_by_default() -> None:
     """Clients come and go, the fill goes on."""
     made = bench()
