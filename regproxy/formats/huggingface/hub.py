@@ -16,7 +16,7 @@ from regproxy.formats.huggingface.documents import asked_paths, entries, next_qu
 from regproxy.formats.huggingface.failures import error_text, explained
 from regproxy.formats.huggingface.names import RECURSIVE, Document, api_path, document_want, file_want
 from regproxy.formats.huggingface.plan import COMMIT
-from regproxy.model.want import DOCUMENT_LIMIT
+from regproxy.model.want import DOCUMENT_LIMIT, Want
 from regproxy.repo.interface import Answer, Body, Described, Serving, Text, Unavailable
 
 T = TypeVar("T")
@@ -94,14 +94,21 @@ class Hub:
             commit = await self._commit(address)
             match address:
                 case File():
-                    want = file_want(evolve(address, revision=commit), body=asked.body)
-                    return explained(_of_commit(await self._serving.repository.resolve(want), commit), address, commit)
+                    found = await self._file(file_want(evolve(address, revision=commit), body=asked.body))
+                    return explained(_of_commit(found, commit), address, commit)
                 case PathsInfo(repo):
                     return await self._paths_info(Tree(repo, commit), asked)
                 case Tree():
                     return await self._document(evolve(address, revision=commit), asked)
         except _Nothing as nothing:
             return explained(nothing.answer, address, commit)
+
+    async def _file(self, want: Want) -> Answer:
+        """A file; of an empty one no client asks for the body, so a HEAD has to do for it to be kept."""
+        found = await self._serving.repository.resolve(want)
+        if isinstance(found, Described) and found.head.length == 0:
+            return await self._serving.repository.resolve(evolve(want, body=True))
+        return found
 
     async def _commit(self, address: File | Tree | PathsInfo) -> str:
         """What a revision means now."""
