@@ -3,11 +3,14 @@
 Refused with 400: no Host or several, a Host with other characters than a name, an address and a port have, folded headers,
 any target but an absolute path, CONNECT, Transfer-Encoding under HTTP/1.0. 413: a body beyond the limit, before it is read.
 414 and 431: too long a target, too many headers. 408: headers that take longer than ``HEADER_SECONDS``, however steadily
-they drip. A connection that was refused is never used again.
+they drip. A connection that was refused is never used again: it is closed for writing, and what the client is still sending
+is thrown away for a moment, since a reset would take the answer from it.
 """
 
 import re
+from typing import cast
 
+from twisted.internet import tcp
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
@@ -19,6 +22,8 @@ HEADER_SECONDS = 10.0
 HEADERS_LIMIT = 64 << 10
 TARGET_LIMIT = 16 << 10
 LENGTH_LINE = 64
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 1 << 20
 TLS_HANDSHAKE = b"\x16"
 """How a client begins that tries TLS first, as docker, podman and skopeo do: it goes on to HTTP when it is told so at once."""
 
@@ -36,6 +41,7 @@ class Edge(HTTPChannel):
     _deadline: IDelayedCall | None = None
     _in_headers = False
     _is_fresh = True
+    _discarded = 0
 
     def connectionLost(self, reason: Failure = _LOST) -> None:  # noqa: N802 - Twisted's name
         """The connection is gone."""
@@ -45,6 +51,7 @@ class Edge(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Take bytes; the deadline runs from the first byte of a request to the end of its headers."""
         if self._refused:
+            self._discard(len(data))
             return
         if self._is_fresh and data[:1] == TLS_HANDSHAKE:
             self.refuse(400, "this is HTTP, not TLS")
@@ -65,13 +72,19 @@ class Edge(HTTPChannel):
         if line[:1] in (b" ", b"\t"):
             self.refuse(400, "folded or indented header line")
         elif self._receivedHeaderSize + len(line) > self.totalHeadersSize:
-            self.refuse(431, "the headers are too large")
+            self._too_long()
         else:
             HTTPChannel.lineReceived(self, line)
 
     def lineLengthExceeded(self, line: bytes) -> None:  # noqa: ARG002, N802 - Twisted's
         """Refuse a line that does not end."""
-        self.refuse(431, "a line is too long")
+        self._too_long()
+
+    def _too_long(self) -> None:
+        if self._receivedHeaderSize:
+            self.refuse(431, "the headers are too large")
+        else:
+            self.refuse(414, "the target is too long")
 
     def allHeadersReceived(self) -> None:  # noqa: N802 - Twisted's name
         """Look at the head as a whole."""
@@ -135,7 +148,27 @@ class Edge(HTTPChannel):
         head = b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
         assert self.transport is not None
         self.transport.write(head % (status, phrase, len(body)) + body)
-        self.loseConnection()
+        if type(self.transport) is tcp.Server and not self.transport.TLS:
+            self.setTimeout(None)
+            self.transport.unregisterProducer()
+            self.transport.loseWriteConnection()
+            self._deadline = self.callLater(LINGER_SECONDS, self._drop)
+        else:
+            self.loseConnection()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802 - Twisted's name, pinned by tests/wire
+        self.refuse(400, "not HTTP as it is spoken here")
+
+    def _discard(self, count: int) -> None:
+        self._discarded += count
+        if self._discarded > LINGER_BYTES:
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        self._deadline = None
+        cast(tcp.Server, self.transport).abortConnection()
 
     def _too_late(self) -> None:
         self._deadline = None
