@@ -46,6 +46,8 @@ def test_killed_in_a_fill(twist_regproxy: Callable[..., Regproxy]) -> None:
                 regproxy.restart(kill=True)
             assert list(spool.iterdir()) == []
         assert get(regproxy, "/files/big") == (200, DATA)
+        # Clients have the last byte before the row is written.
+        wait_until(lambda: get(regproxy, "/files-cache/big")[0] == 200)
         regproxy.restart(kill=True)
         asked = upstream.asked["GET", "/big"]
         assert get(regproxy, "/files/big") == (200, DATA)
