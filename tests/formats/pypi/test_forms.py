@@ -103,7 +103,8 @@ def test_html_with_a_base() -> None:
 
 def test_html_does_not_promise_what_it_has_not() -> None:
     """JSON made of an HTML page has neither sizes nor times nor versions, and says API 1.0."""
-    written = json.loads(write_json("demo", read_html(f'<a href="{WHEEL}">x</a>'.encode(), URL)))
+    said = f'<meta name="pypi:repository-version" content="1.4"><a href="{WHEEL}">x</a>'
+    written = json.loads(write_json("demo", read_html(said.encode(), URL)))
     assert written == {
         "meta": {"api-version": "1.0"},
         "name": "demo",

@@ -117,7 +117,8 @@ def _read_file(file: Any, base: str) -> File | None:
 def write_json(name: str, project: Project) -> bytes:
     """Write the page of a project whose address is ``simple/{name}/``."""
     page: dict[str, object] = dict(project.extra)
-    page["meta"] = {"api-version": "1.0", **project.meta}
+    # What later versions promise, sizes and versions, an HTML page does not have.
+    page["meta"] = {"api-version": "1.0", **(project.meta if project.from_json else NOTHING)}
     page["name"] = project.name or name
     if project.versions is not None:
         page["versions"] = project.versions
