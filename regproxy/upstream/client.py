@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import TimeoutError as TwistedTimeout
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.client import Agent, HTTPConnectionPool, ProxyAgent
 from twisted.web.iweb import IAgent
@@ -25,10 +26,11 @@ from regproxy.upstream.redirect import discard, leads_on, next_url
 from regproxy.upstream.source import Body
 from regproxy.upstream.targets import Targets
 from regproxy.upstream.tls import policy_for
-from regproxy.upstream.transport import Connector, make_pool
+from regproxy.upstream.transport import CONNECT_SECONDS, Connector, make_pool
 from regproxy.upstream.tunnel import Proxied, Proxies
 
 IDLE_SECONDS = 60.0
+CLOSING_SECONDS = 2.0
 UNAUTHORIZED = 401
 PRIVATE_FIELDS = ("authorization", "proxy-authorization", "cookie", "cookie2")
 
@@ -76,7 +78,11 @@ class HttpUpstream:
 
     async def close(self) -> None:
         """See ``Upstream``."""
-        await self._pool.closeCachedConnections()
+        closing = self._pool.closeCachedConnections()
+        closing.addTimeout(CLOSING_SECONDS, self._clock)
+        # Over TLS the other side is asked to agree, and may not.
+        closing.addErrback(lambda failure: failure.trap(TwistedTimeout))
+        await closing
 
     async def ask(self, question: Question) -> Reply:
         """See ``Upstream``."""
@@ -96,7 +102,7 @@ class HttpUpstream:
         timer = self._clock.callLater(question.patience, too_late)
         try:
             return await work
-        except CancelledError:
+        except (CancelledError, RegproxyError):
             if not asking.timed_out:
                 raise
             raise RegproxyError(
@@ -207,7 +213,7 @@ def make_upstream(reactor: Any, settings: RepositorySettings, configuration: Con
     targets = Targets.of(origin, settings.allowed_hosts)
     policy = policy_for(settings, configuration, origin, targets)
     proxies = Proxies.of(settings, configuration)
-    connector = Connector(reactor, targets, policy, proxies, settings.local_address)
+    connector = Connector(reactor, targets, policy, proxies, settings.local_address, CONNECT_SECONDS)
     pool = make_pool(reactor)
     # Connections that show the old certificate are not used again.
     policy.changed = pool.closeCachedConnections

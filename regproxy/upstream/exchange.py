@@ -33,9 +33,9 @@ async def send(agent: IAgent, method: str, url: str, headers: Headers) -> Answer
     Raises:
         RegproxyError: what kept the answer away.
     """
-    fields = [*OURS, *headers]
     wire = WireHeaders()
-    for name, value in fields if headers.first("accept-encoding") is None else [OURS[0], *headers]:
+    ours = [(name, value) for name, value in OURS if headers.first(name) is None]
+    for name, value in (*ours, *headers):
         wire.addRawHeader(name.encode("ascii"), value.encode("latin-1", "replace"))
     try:
         response = await agent.request(method.encode("ascii"), url.encode("ascii"), wire, None)

@@ -50,7 +50,7 @@ def translate(name: str, problem: BaseException) -> RegproxyError:
 
 def was_cancelled(problem: BaseException) -> bool:
     """Whether we gave up ourselves: a cancelled request fails with whatever it was at."""
-    return any(isinstance(cause, CancelledError) for cause in _unwrapped(problem))
+    return any(isinstance(cause, (CancelledError, error.ConnectingCancelledError)) for cause in _unwrapped(problem))
 
 
 def _look_up(cause: BaseException) -> tuple[Kind, str] | None:

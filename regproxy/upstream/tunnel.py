@@ -26,7 +26,7 @@ from zope.interface import implementer
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.settings import Configuration, RepositorySettings
-from regproxy.upstream.failures import translate
+from regproxy.upstream.failures import translate, was_cancelled
 from regproxy.upstream.origin import Origin
 
 MAX_HEAD = 16 << 10
@@ -182,9 +182,9 @@ class Tunnel:
         opening = Opening(self._via, self._target, factory, opened)
         try:
             await self._proxy.connect(Once(opening))
-        except CancelledError:
-            raise
         except Exception as error:
+            if was_cancelled(error):
+                raise CancelledError from error
             raise translate(f"proxy {self._via.origin}", error) from error
         return await opened
 

@@ -215,6 +215,7 @@ class FakeUpstream:
     answers: dict[str, Answers | list[Answers]] = field(factory=dict)
     tls: Any = None
     host: str = "127.0.0.1"
+    interface: str = "127.0.0.1"
     requests: list[Seen] = field(factory=list, init=False)
     connections: int = field(default=0, init=False)
     written: int = field(default=0, init=False)
@@ -227,9 +228,9 @@ class FakeUpstream:
         factory = Factory.forProtocol(lambda: Line(self))
         factory.noisy = False
         if self.tls is None:
-            self._port = self.reactor.listenTCP(0, factory, interface="127.0.0.1")
+            self._port = self.reactor.listenTCP(0, factory, interface=self.interface)
         else:
-            self._port = self.reactor.listenSSL(0, factory, self.tls, interface="127.0.0.1")
+            self._port = self.reactor.listenSSL(0, factory, self.tls, interface=self.interface)
         return self
 
     async def stop(self) -> None:
