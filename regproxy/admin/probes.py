@@ -43,7 +43,8 @@ class Probe(_Leaf):
         """Look."""
         checks = self._checks()
         good = all(checks.values())
-        lines = [f"{'ok' if held else 'FAILED'} {name}" for name, held in checks.items()] if b"verbose" in request.args else []
+        verbose = b"verbose" in request.uri.partition(b"?")[2]  # ``args`` leaves out what has no value
+        lines = [f"{'ok' if held else 'FAILED'} {name}" for name, held in checks.items()] if verbose else []
         body = "\n".join([*lines, "ok" if good else "not ready", ""]).encode()
         send_text(request, Text(body, "text/plain", headers=_NO_STORE, status=200 if good else 503))
         request.finish()

@@ -6,7 +6,7 @@ import msgspec
 
 from regproxy.model.settings import RepositorySettings
 
-SECRET = ("password", "token", "passwordFile", "tokenFile")
+SECRET = frozenset({"password", "token", "passwordFile", "tokenFile", "queryParams"})
 
 
 def summary(settings: RepositorySettings, base_url: str) -> dict[str, str]:
@@ -30,9 +30,9 @@ def listing(every: Iterable[RepositorySettings], base_url: str, rclass: str, pac
 
 
 def configuration(settings: RepositorySettings) -> dict[str, object]:
-    """The Repository Configuration JSON: every key, no secret."""
+    """The Repository Configuration JSON: every key, no secret; any header's value may be one."""
     plain: dict[str, object] = msgspec.to_builtins(settings)
-    headers = [{**header, "value": ""} if header.get("sensitive") else header for header in _headers(plain)]
+    headers = [{**header, "value": ""} for header in _headers(plain)]
     return {name: value for name, value in plain.items() if name not in SECRET and value is not None} | {
         "customHttpHeaders": headers
     }

@@ -1,0 +1,123 @@
+"""The REST API and the probes over a socket."""
+
+import json
+from typing import Any, cast
+
+import pytest_twisted
+from attrs import frozen
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from twisted.internet.defer import succeed
+
+from regproxy import __version__
+from regproxy.admin.probes import MetricsPage, Probe
+from regproxy.admin.routes import Api
+from regproxy.model.settings import Docker, RepositorySettings
+from regproxy.telemetry.metrics import Metrics
+from regproxy.web.addresses import BaseUrl
+from regproxy.web.catalog import Catalog, Table
+from regproxy.web.root import Root
+from tests.fakes.site import Client, Reply, Stage
+
+
+@frozen(eq=False)
+class Held:
+    """As much of a repository as the API looks at."""
+
+    settings: RepositorySettings
+
+
+@frozen(eq=False)
+class Served:
+    """As much of what is served."""
+
+    repository: Held
+    format: Any = None
+
+
+class NoApi:
+    """A format without a word of its own."""
+
+    api = None
+
+
+def root(*, ready: bool = True) -> Root:
+    """The API over one repository."""
+    settings = RepositorySettings(key="r", rclass="remote", url="https://up.example", password="5ecret")
+    catalog = Catalog()
+    catalog.swap(Table({"r": cast(Any, Served(Held(settings), NoApi()))}, {}, Docker()))
+    fixed: Any = {
+        "api": Api(catalog, BaseUrl.of("", ())).resource(),
+        "livez": Probe(dict),
+        "readyz": Probe(lambda: {"index": True, "store": ready}),
+        "metrics": MetricsPage(Metrics(), lambda render: succeed(render())),
+    }
+    return Root(catalog, fixed, {})
+
+
+async def ask(target: str, method: str = "GET", *, ready: bool = True) -> Reply:
+    """One request."""
+
+    def work(client: Client) -> Reply:
+        client.send(f"{method} {target} HTTP/1.1\r\nHost: here:1\r\n\r\n".encode())
+        return client.reply(head=method == "HEAD")
+
+    async with Stage(root(ready=ready)) as stage:
+        return cast(Reply, await stage.ask(work))
+
+
+@pytest_twisted.ensureDeferred
+async def test_ping() -> None:
+    """With the prefix and without."""
+    for target in ("/api/system/ping", "/artifactory/api/system/ping"):
+        reply = await ask(target)
+        assert (reply.status, reply.body) == (200, b"OK")
+
+
+@pytest_twisted.ensureDeferred
+async def test_version() -> None:
+    """Ours."""
+    assert json.loads((await ask("/api/system/version")).body)["version"] == __version__
+
+
+@pytest_twisted.ensureDeferred
+async def test_repositories() -> None:
+    """URLs lead back the way that the client came."""
+    listed = json.loads((await ask("/artifactory/api/repositories?type=remote")).body)
+    assert [(entry["key"], entry["url"]) for entry in listed] == [("r", "http://here:1/artifactory/r")]
+    assert json.loads((await ask("/api/repositories?packageType=pypi")).body) == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_repository() -> None:
+    """Its configuration, without secrets; one that does not exist is a bad request."""
+    reply = await ask("/api/repositories/r")
+    assert (reply.status, json.loads(reply.body)["key"]) == (200, "r")
+    assert b"5ecret" not in reply.body
+    missing = await ask("/api/repositories/x")
+    assert (missing.status, json.loads(missing.body)["errors"][0]["status"]) == (400, 400)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_not_served() -> None:
+    """404 and 405 are envelopes too."""
+    reply = await ask("/api/nothing")
+    assert (reply.status, json.loads(reply.body)["errors"][0]["status"]) == (404, 404)
+    refused = await ask("/api/system/ping", "DELETE")
+    assert (refused.status, "GET" in refused.headers["allow"]) == (405, True)
+
+
+@pytest_twisted.ensureDeferred
+async def test_probes() -> None:
+    """Only a failed check makes 503; ``verbose`` says which."""
+    assert (await ask("/livez")).status == 200
+    assert (await ask("/readyz")).status == 200
+    failed = await ask("/readyz?verbose", ready=False)
+    assert (failed.status, failed.body) == (503, b"ok index\nFAILED store\nnot ready\n")
+
+
+@pytest_twisted.ensureDeferred
+async def test_metrics() -> None:
+    """A scraper can read the page."""
+    reply = await ask("/metrics")
+    assert reply.status == 200
+    assert any(family.name == "regproxy_http_requests" for family in text_string_to_metric_families(reply.body.decode()))
