@@ -63,9 +63,10 @@ class Installer:
         return Ran(done.returncode, done.stdout)
 
 
-def pip(python: Path | None = None) -> Installer:
-    """The pip of an interpreter; that of the tests if none is given."""
-    return Installer([str(python or sys.executable), "-m", "pip", "--isolated", "--no-input"], "--index-url", "--no-cache-dir")
+def pip() -> Installer:
+    """The installed pip, or that of the interpreter of the tests."""
+    python = clients.find_python("pip") or Path(sys.executable)
+    return Installer([str(python), "-m", "pip", "--isolated", "--no-input"], "--index-url", "--no-cache-dir")
 
 
 def uv() -> Installer:
