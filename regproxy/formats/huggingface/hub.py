@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 JSON = "application/json; charset=utf-8"
 PAGES = 2000
+DEFAULT_BRANCH = "main"
 _NONSENSE = Unavailable(502, "upstream sent something else than the document that was asked for")
 _READER = {
     "type": "user",
@@ -118,7 +119,7 @@ class Hub:
         return await self._apart(lambda: read_commit(document))
 
     async def _document(self, address: Document, asked: Asked) -> Answer:
-        document, found = await self._read(address, asked.query)
+        document, found = await self._read_or_same(address, asked.query)
         body = await self._apart(lambda: without_xet(document))
         headers = found.head.kept.only(("x-total-count",)).plus(*self._next(found, address, asked))
         return Text(body, JSON, headers=headers, origin=found.origin, age=found.age)
@@ -146,6 +147,22 @@ class Hub:
                     found.append(entry)
             query = next_query(page.head.kept.first("link"))
         return _json(found)
+
+    async def _read_or_same(self, address: Document, query: str) -> tuple[bytes, Body]:
+        """A document; in an outage that of a commit is, if it is the default branch's, the one that is held of the branch."""
+        try:
+            return await self._read(address, query)
+        except _Nothing as nothing:
+            outage = isinstance(nothing.answer, Unavailable)
+            if not outage or query or not isinstance(address, Info) or not is_commit(address.revision):
+                raise
+            branch = Info(address.repo, DEFAULT_BRANCH)
+            if not self._serving.repository.has(document_want(branch).path):
+                raise
+            document, found = await self._read(branch, query)
+            if await self._apart(lambda: read_commit(document)) != address.revision:
+                raise
+            return document, found
 
     async def _read(self, address: Document, query: str) -> tuple[bytes, Body]:
         found = await self._serving.repository.resolve(document_want(address, query))
