@@ -4,8 +4,10 @@ It runs in threads of its own. What it was asked is in ``seen``. It can be HTML 
 be gone.
 """
 
+import contextlib
 import hashlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from email.message import Message
@@ -54,6 +56,33 @@ class Offer:
     fields: Mapping[str, Any]
     has_metadata: bool
     hashed: bool
+
+
+class Server(ThreadingHTTPServer):
+    """A listener whose connections end with it."""
+
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+
+    def __init__(self, address: tuple[str, int], answering: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, answering)
+        self._connections: list[socket.socket] = []
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer on a connection, in a thread."""
+        self._connections.append(request)
+        super().process_request(request, client_address)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that left is no news."""
+
+    def server_close(self) -> None:
+        """Close what is open, connections that are kept alive too."""
+        super().server_close()
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 @define(eq=False)
@@ -258,14 +287,6 @@ def _serve(port: int, answer: Answering, at_files: bool) -> ThreadingHTTPServer:
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
             """Say nothing."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False
-        allow_reuse_address = True
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """A client that left is no news."""
 
     server = Server(("127.0.0.1", port), Asked)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

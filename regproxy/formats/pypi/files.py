@@ -13,7 +13,7 @@ from regproxy.errors import RegproxyError
 from regproxy.formats.pypi import address
 from regproxy.formats.pypi.documents import Documents
 from regproxy.formats.pypi.names import Part, version_of
-from regproxy.formats.pypi.pages.project import File, Project, best_digest
+from regproxy.formats.pypi.pages.project import File, best_digest
 from regproxy.model.digest import Digest
 from regproxy.model.want import Shape, Want
 from regproxy.repo.interface import Answer, Body, Described, Missing, Repository, Unavailable
@@ -53,14 +53,13 @@ class Files:
 
     async def _locate(self, wanted: address.File) -> Located | Answer:
         try:
-            project = await self._documents.project(wanted.name)
+            file = await self._documents.find(wanted.name, wanted.file)
         except RegproxyError as error:
             return Unavailable(STATUS[error.kind], error.text)
-        if not isinstance(project, Project):
-            return project
-        file = project.find(wanted.file)
         if file is None:
             return Missing(f"the index of {wanted.name} does not name this file")
+        if not isinstance(file, File):
+            return file
         digest = file.digest
         if wanted.digest and digest and digest.algorithm == wanted.digest.algorithm and digest != wanted.digest:
             return Missing(f"the index of {wanted.name} names other bytes for this file now")

@@ -43,18 +43,18 @@ def test_a_page_is_rendered_once() -> None:
     made, repository, serving = documents(many)
     first, second = result(made.page("demo", JSON)), result(made.page("demo", JSON))
     assert first.body is second.body
-    assert len(serving.apart_calls) == 2  # parsed, rendered
+    assert len(serving.apart_calls) == 1
     repository.upstream[PAGE_PATH] = page()
     assert result(made.page("demo", JSON)).body != first.body
     assert [body.released for body in repository.bodies] == [1, 1, 1]
 
 
-def test_a_project_is_parsed_once() -> None:
-    """For its page and for its files."""
+def test_a_file_is_found() -> None:
+    """In the page; None if it is not there; bodies are released."""
     made, repository, _ = documents(page(entry()))
-    result(made.page("demo", JSON))
-    assert result(made.project("demo")) is result(made.project("demo"))
-    assert [body.released for body in repository.bodies] == [1, 1, 1]
+    assert result(made.find("demo", WHEEL)).url == f"https://files.example/{WHEEL}"
+    assert result(made.find("demo", "demo-2.0.zip")) is None
+    assert [body.released for body in repository.bodies] == [1, 1]
 
 
 def test_an_html_page_stays_html_for_pip() -> None:

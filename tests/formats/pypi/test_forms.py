@@ -81,7 +81,7 @@ def test_html_is_read() -> None:
     <a href="demo-1.2.zip.asc">signature</a> <a href="../">up</a> <a>0</a> <a href="ftp://x.example/demo-9.zip">no</a>
     </body></html>"""
     project = read_html(text.encode(), "https://mirror.example/deep/simple/demo/")
-    assert project.files == (
+    assert tuple(project.files) == (
         File(
             WHEEL,
             f"https://mirror.example/deep/packages/x/{WHEEL}",
@@ -98,7 +98,7 @@ def test_html_is_read() -> None:
 def test_html_with_a_base() -> None:
     """``<base>`` counts, relative to the address of the page itself."""
     text = f'<html><head><base href="/files/"></head><body><a href="{WHEEL}">{WHEEL}</a></body></html>'
-    assert read_html(text.encode(), URL).files[0].url == f"https://index.example/files/{WHEEL}"
+    assert next(iter(read_html(text.encode(), URL).files)).url == f"https://index.example/files/{WHEEL}"
 
 
 def test_html_does_not_promise_what_it_has_not() -> None:
@@ -175,6 +175,17 @@ def test_the_first_of_two_files_with_one_name_counts() -> None:
     assert found.url == f"https://files.example/a/{WHEEL}"
 
 
+@pytest.mark.parametrize("name", [WHEEL, "d\u00e9mo-1.0.zip", 'de"mo-1.0.zip'])
+def test_one_file_of_many(name: str) -> None:
+    """It is found without reading the others, however its name is spelled in JSON."""
+    sent = page(entry(filename="demo-0.9.zip"), entry(filename=name), entry(filename=name, url="https://evil.example/x"))
+    for data in (sent, json.dumps(json.loads(sent), ensure_ascii=False).encode()):
+        found = read_json(data, URL, name).find(name)
+        assert found is not None
+        assert found.url == f"https://files.example/a/{WHEEL}"
+    assert read_json(sent, URL, "demo-2.0.zip").find("demo-2.0.zip") is None
+
+
 @pytest.mark.parametrize(
     ("hashes", "digest"),
     [
@@ -209,5 +220,5 @@ def test_both_forms_say_the_same(files: list[File]) -> None:
     base = "https://regproxy.example/simple/demo/"
     from_json = read_json(write_json("demo", project), base)
     from_html = read_html(write_html("demo", project), base)
-    assert from_json.files == from_html.files
+    assert list(from_json.files) == list(from_html.files)
     assert [file.filename for file in from_json.files] == [file.filename for file in files]

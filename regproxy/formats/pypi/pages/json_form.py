@@ -1,14 +1,17 @@
 """The JSON form (PEP 691 and 700), read and written.
 
-Files are decoded one by one, in Python: a page of 30 MB then keeps no other thread waiting for more than a moment. A file that
-is not described as one is left out, and a page that is not one is a ``ValueError``.
+Files are decoded one by one, when they are looked at: a page of 30 MB then fills no memory with objects, and keeps no other
+thread waiting for more than a moment. A file that is not described as one is left out; a page that is not one is a
+``ValueError``.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import msgspec
+from attrs import frozen
 
 from regproxy.formats.pypi.address import advertise
 from regproxy.formats.pypi.names import Part, is_file
@@ -32,27 +35,49 @@ _KNOWN = frozenset(
 )
 _KNOWN_OF_PROJECT = frozenset({"name", "meta", "files", "versions", "project-status"})
 
+_NO_PAGE = "not the JSON of a project's page"
+# Characters that JSON has no other spelling for in practice; other names are found by reading every file.
+_WRITTEN_AS_IT_IS = re.compile(r"[A-Za-z0-9._-]+")
+
 _files = msgspec.json.Decoder(list[msgspec.Raw])
 _page = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _any = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
 
 
-def read_json(data: bytes, url: str) -> Project:
-    """Read a page that came from ``url``."""
+@frozen
+class _Files:
+    """The files of a page that came from ``url``."""
+
+    raw: Sequence[msgspec.Raw]
+    url: str
+
+    def __iter__(self) -> Iterator[File]:
+        for each in self.raw:
+            try:
+                file = _read_file(_any.decode(each), self.url)
+            except msgspec.DecodeError as error:
+                raise ValueError(_NO_PAGE) from error
+            if file is not None:
+                yield file
+
+
+def read_json(data: bytes, url: str, only: str = "") -> Project:
+    """Read a page that came from ``url``; with ``only``, no files but those that may have that name."""
     try:
         page = _page.decode(data)
         raw = _files.decode(page.get("files", b"[]"))
         rest = {key: _any.decode(value) for key, value in page.items() if key != "files"}
-        files = tuple(file for each in raw if (file := _read_file(_any.decode(each), url)) is not None)
     except msgspec.DecodeError as error:
-        raise ValueError("not the JSON of a project's page") from error
+        raise ValueError(_NO_PAGE) from error
     meta, versions = rest.get("meta"), rest.get("versions")
     if not isinstance(meta, dict) or str(meta.get("api-version", "1.0")).partition(".")[0] != "1":
         raise ValueError("a page of an API that is not known")
+    if only and _WRITTEN_AS_IT_IS.fullmatch(only):
+        raw = [each for each in raw if only.encode() in bytes(each)]
     return Project(
         name=str(rest.get("name", "")),
-        files=files,
+        files=_Files(raw, url),
         meta=meta,
         versions=tuple(each for each in versions if isinstance(each, str)) if isinstance(versions, list) else None,
         status=_texts(rest.get("project-status")),

@@ -3,10 +3,10 @@
 Keys that we don't know stay in ``extra`` and are written again: an index may say more than its readers expect.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from attrs import field, frozen
+from attrs import frozen
 
 from regproxy.model.digest import Digest
 
@@ -52,6 +52,7 @@ class Project:
     """One project.
 
     Attributes:
+        files: in upstream's order; may be read anew, and refused with ``ValueError``, each time they are walked through.
         meta: ``api-version`` and whatever else stands beside it.
         versions: as listed; None if the index does not list them.
         status: ``status`` and ``reason`` of PEP 792.
@@ -59,21 +60,16 @@ class Project:
     """
 
     name: str
-    files: tuple[File, ...]
+    files: Iterable[File]
     meta: Mapping[str, object] = NOTHING
     versions: tuple[str, ...] | None = None
     status: Mapping[str, str] = NO_HASHES
     extra: Mapping[str, object] = NOTHING
     from_json: bool = True
-    _by_name: dict[str, File] = field(init=False, eq=False, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        # Of two files of the same name the first is meant, in the page and when it is fetched.
-        object.__setattr__(self, "_by_name", {file.filename: file for file in reversed(self.files)})
 
     def find(self, filename: str) -> File | None:
-        """The file with this name."""
-        return self._by_name.get(filename)
+        """The file with this name; of two the first, as clients take it."""
+        return next((file for file in self.files if file.filename == filename), None)
 
 
 def best_digest(hashes: Mapping[str, str]) -> Digest | None:
