@@ -1,6 +1,7 @@
 """A remote repository without sockets or threads: scripted upstream, memory store and index, a clock."""
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from regproxy.model.freshness import IMMUTABLE, Freshness
 from regproxy.model.headers import Headers
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Shape, Want
+from regproxy.repo.interface import Body as Answered
 from regproxy.repo.parts import Parts
 from regproxy.repo.remote import Remote
 from regproxy.repo.shelf import Shelf
@@ -26,6 +28,9 @@ from regproxy.stream.source import Consumer
 from regproxy.upstream.interface import Question, Reply
 
 T = TypeVar("T")
+
+BIG = bytes(range(256)) * 1024  # 256 KiB
+SMALL = b"small"
 
 
 class InlinePool(WriterPool):
@@ -201,3 +206,30 @@ def digest_of(data: bytes) -> Digest:
 def chunks(data: bytes, size: int = 10_000) -> Sequence[bytes]:
     """Split bytes."""
     return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def blob(data: bytes, path: str = "a/b", **more: Any) -> Want:
+    """An immutable want with its digest."""
+    return Want(path, Shape.BLOB, digest=digest_of(data), **more)
+
+
+def fetched(made: Bench, want: Want, data: bytes, **headers: str) -> Answered:
+    """Fill once and return the answer to the next request."""
+    got = made.resolve(want)
+    body = made.upstream.answer(200, Body(len(data)), **headers)
+    for chunk in chunks(data):
+        body.send(chunk)
+    body.end()
+    got[0].readable.release()
+    (answer,) = made.resolve(want)
+    assert isinstance(answer, Answered)
+    return answer
+
+
+def content(answer: Answered) -> bytes:
+    """All bytes of a complete body, which is released."""
+    assert answer.readable.complete
+    assert answer.readable.size is not None
+    data = os.pread(answer.readable.fileno(), answer.readable.size, 0)
+    answer.readable.release()
+    return data
