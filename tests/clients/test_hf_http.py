@@ -147,3 +147,14 @@ def test_refusals_of_upstream(scene: HubScene) -> None:
     reply = ask(scene, f"{DATASET}/resolve/main/README.md")
     assert (429, "5") == (reply.status, reply.headers["Retry-After"])
     assert ask(scene, f"api/models/{MODEL}/tree/main?recursive=true").status == 429
+
+
+def test_absent_file_in_an_outage(scene: HubScene) -> None:
+    """The commit's tree knows; where it was never asked for, nobody does."""
+    ask(scene, f"api/models/{MODEL}/paths-info/main", "POST", b"paths=none")
+    ask(scene, f"api/datasets/{DATASET}/revision/main")
+    scene.hub.stop()
+    reply = ask(scene, f"{MODEL}/resolve/main/none", "HEAD")
+    assert (404, "EntryNotFound", scene.commits[MODEL]) == (reply.status, reply.code, reply.headers["X-Repo-Commit"])
+    assert ask(scene, f"{MODEL}/resolve/main/config.json", "HEAD").status == 503
+    assert ask(scene, f"{DATASET}/resolve/main/none", "HEAD").status == 503

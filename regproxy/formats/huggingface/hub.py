@@ -16,8 +16,8 @@ from regproxy.formats.huggingface.documents import asked_paths, entries, next_qu
 from regproxy.formats.huggingface.failures import error_text, explained
 from regproxy.formats.huggingface.names import RECURSIVE, Document, api_path, document_want, file_want
 from regproxy.formats.huggingface.plan import COMMIT
-from regproxy.model.want import DOCUMENT_LIMIT, Want
-from regproxy.repo.interface import Answer, Body, Described, Serving, Text, Unavailable
+from regproxy.model.want import DOCUMENT_LIMIT
+from regproxy.repo.interface import Answer, Body, Described, Missing, Serving, Text, Unavailable
 
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ class Hub:
             commit = await self._commit(address)
             match address:
                 case File():
-                    found = await self._file(file_want(evolve(address, revision=commit), body=asked.body))
+                    found = await self._file(evolve(address, revision=commit), body=asked.body)
                     return explained(_of_commit(found, commit), address, commit)
                 case PathsInfo(repo):
                     return await self._paths_info(Tree(repo, commit), asked)
@@ -104,12 +104,33 @@ class Hub:
         except _Nothing as nothing:
             return explained(nothing.answer, address, commit)
 
-    async def _file(self, want: Want) -> Answer:
-        """A file; of an empty one no client asks for the body, so a HEAD has to do for it to be kept."""
+    async def _file(self, file: File, *, body: bool) -> Answer:
+        """A file of a commit.
+
+        Of an empty one no client asks for the body, so a HEAD has to do for it to be kept. In an outage the commit's tree may
+        know that there is no such file: transformers asks for many that are not there.
+        """
+        want = file_want(file, body=body)
         found = await self._serving.repository.resolve(want)
         if isinstance(found, Described) and found.head.length == 0:
             return await self._serving.repository.resolve(evolve(want, body=True))
+        if isinstance(found, Unavailable) and await self._is_known_absent(file):
+            return Missing(f"there is no {file.path} in this commit")
         return found
+
+    async def _is_known_absent(self, file: File) -> bool:
+        """Whether the whole tree of the commit is held, and the file is not in it; upstream is not asked."""
+        tree, query = Tree(file.repo, file.revision), RECURSIVE
+        for _ in range(PAGES):
+            if not self._serving.repository.has(document_want(tree, query).path):
+                return False
+            found, following = await self._page(tree, query)
+            if any(entry.get("path") == file.path for entry in found):
+                return False
+            if following is None:
+                return True
+            query = following
+        return False
 
     async def _commit(self, address: File | Tree | PathsInfo) -> str:
         """What a revision means now."""
@@ -140,13 +161,15 @@ class Hub:
         for _ in range(PAGES):
             if query is None or not wanted:
                 break
-            document, page = await self._read(tree, query)
-            for entry in await self._apart(lambda document=document: entries(document)):  # type: ignore[misc] # a default is typed
-                if entry.get("path") in wanted:
-                    wanted.discard(entry["path"])
-                    found.append(entry)
-            query = next_query(page.head.kept.first("link"))
+            page, query = await self._page(tree, query)
+            found += [entry for entry in page if entry.get("path") in wanted]
+            wanted -= {entry.get("path") for entry in page}
         return _json(found)
+
+    async def _page(self, tree: Tree, query: str) -> tuple[list[dict[str, Any]], str | None]:
+        """One page of a tree, and the query of the next."""
+        document, found = await self._read(tree, query)
+        return await self._apart(lambda: entries(document)), next_query(found.head.kept.first("link"))
 
     async def _read_or_same(self, address: Document, query: str) -> tuple[bytes, Body]:
         """A document; in an outage that of a commit is, if it is the default branch's, the one that is held of the branch."""
