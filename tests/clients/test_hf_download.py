@@ -39,12 +39,14 @@ def test_snapshots(scene: HubScene) -> None:
     assert sent == {("hub", "Bearer hf_of_the_repository"), ("cdn", None)}
 
 
-def test_without_an_upstream(scene: HubScene) -> None:
-    """A client with nothing cached gets it all, when upstream refuses connections and when it swallows them."""
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_without_an_upstream(environment: str, hub: Hub, twist_regproxy: Callable[..., Regproxy], tmp_path: Path) -> None:
+    """A client with nothing cached gets it all from what is stale: upstream swallows connections, then refuses them."""
+    scene = make_hub_scene(twist_regproxy, hub, tmp_path, environment, "retrievalCachePeriodSecs = 0")
     assert model_files() == scene.snapshot(MODEL)
-    scene.hub.freeze()
+    hub.freeze()
     assert model_files() == scene.snapshot(MODEL)
-    scene.hub.stop()
+    hub.stop()
     assert model_files() == scene.snapshot(MODEL)
     assert model_files() == scene.snapshot(MODEL, revision=scene.commits[MODEL])
 
