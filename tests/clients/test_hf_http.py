@@ -70,7 +70,7 @@ def test_head_and_get_agree(scene: HubScene) -> None:
     path = f"{MODEL}/resolve/main/config.json"
     node = f"{scene.proxy.base_url}/{KEY}/models/{MODEL}/{scene.commits[MODEL]}/config.json"
     replies = [ask(scene, path, "HEAD"), ask(scene, path), ask(scene, path, "HEAD"), ask(scene, node)]
-    names = ("X-Repo-Commit", "ETag", "Content-Length", "Accept-Ranges")
+    names = ("X-Repo-Commit", "ETag", "Content-Length", "Content-Type", "Accept-Ranges")
     assert len({tuple(reply.headers[name] for name in names) for reply in replies}) == 1
     assert [reply.body for reply in replies] == [b"", model_files()["config.json"], b"", model_files()["config.json"]]
     assert scene.hub.bodies("config.json") == 1
@@ -116,12 +116,33 @@ def test_paths_info(scene: HubScene) -> None:
     assert ask(scene, path).status == 405
 
 
+def test_paths_info_expanded(scene: HubScene) -> None:
+    """Of the folders in question, what changes included; a folder that is not there is left out."""
+    form = b"paths=onnx/a%20b.txt&paths=config.json&paths=none/x&expand=True"
+    found = json.loads(ask(scene, f"api/models/{MODEL}/paths-info/main", "POST", form).body)
+    assert [each["path"] for each in found] == ["config.json", "onnx/a b.txt"]
+    assert {each["lastCommit"]["id"] for each in found} == {scene.commits[MODEL]}
+    names = [f"{number}/x" for number in range(30)]
+    many = json.dumps({"paths": [*names, "config.json"], "expand": True}).encode()
+    found = json.loads(ask(scene, f"api/models/{MODEL}/paths-info/main", "POST", many, Content_Type="application/json").body)
+    assert [(each["path"], "lastCommit" in each) for each in found] == [("config.json", True)]
+
+
+def test_auth_check(scene: HubScene) -> None:
+    """Upstream says whether it may be read, also from memory."""
+    scene.hub.repo("models", "acme/gated", gated=True).commit({"a": b"a"})
+    replies = [ask(scene, f"api/models/{name}/auth-check") for name in (MODEL, "acme/gated", "acme/none")]
+    assert [(reply.status, reply.code) for reply in replies] == [(200, None), (403, "GatedRepo"), (403, "RepoNotFound")]
+    assert json.loads(replies[0].body) == {}
+    scene.hub.stop()
+    assert ask(scene, f"api/models/{MODEL}/auth-check").status == 200
+
+
 def test_answers_of_our_own(scene: HubScene) -> None:
     """Nobody upstream hears of these."""
     model = f"api/models/{MODEL}"
     for method, path, expected in (
         ("GET", "api/whoami-v2", (401, "Unauthorized")),
-        ("GET", f"{model}/auth-check", (200, None)),
         ("POST", "api/validate-yaml", (200, None)),
         ("GET", "api/agent-harnesses", (404, "NotFound")),
         ("GET", f"{model}/xet-read-token/main", (404, "NotFound")),

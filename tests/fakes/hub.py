@@ -261,6 +261,10 @@ class _Answering(BaseHTTPRequestHandler):
                 self._tree(repo, sha, "/".join(folder))
             case ["refs"]:
                 self._json(repo.branches())
+            case ["auth-check"] if repo.gated:
+                self._refuse(403, "GatedRepo", f"Access to {kind[:-1]} {name} is restricted.")
+            case ["auth-check"]:
+                self._send(200, b"OK", {"Content-Type": "text/plain; charset=utf-8"})
             case ["commits", _]:
                 commit = {"id": sha, "title": "one", "message": "", "date": "2026-01-01T00:00:00.000Z", "authors": []}
                 self._json([commit], {"X-Total-Count": "1"})
@@ -281,6 +285,9 @@ class _Answering(BaseHTTPRequestHandler):
         if found is None:
             self._refuse(404, "EntryNotFound", f"{folder} does not exist", {"X-Repo-Commit": sha})
             return
+        if query.get("expand") == "true":
+            date = "2026-01-01T00:00:00.000Z"
+            found = [{**entry, "lastCommit": {"id": sha, "title": "one", "date": date}} for entry in found]
         start = int(query.get("cursor", "0"))
         kept = "".join(f"{name}={value}&" for name, value in query.items() if name != "cursor")
         following = f'<{self.hub.url}{url.path}?{kept}cursor={start + PAGE}>; rel="next"'

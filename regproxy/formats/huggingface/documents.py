@@ -61,14 +61,16 @@ def next_query(link: str | None) -> str | None:
     return canonical(urlsplit(target).query) or None if target is not None else None
 
 
-def asked_paths(content: bytes, media_type: str) -> Sequence[str]:
-    """The paths that the body of a ``paths-info`` names: a form (Python), or JSON (JavaScript)."""
+def asked_paths(content: bytes, media_type: str) -> tuple[Sequence[str], bool]:
+    """The paths that the body of a ``paths-info`` names, and whether expanded: a form (Python), or JSON (JavaScript)."""
     if media_type.partition(";")[0].strip().lower() == "application/json":
-        found = msgspec.json.decode(content, type=dict[str, Any]).get("paths", [])
+        asked = msgspec.json.decode(content, type=dict[str, Any])
+        found, expand = asked.get("paths", []), asked.get("expand") is True
         paths = [found] if isinstance(found, str) else found
         if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
             raise ValueError("its paths are no list of names")
     else:
         fields = parse_qsl(content.decode("utf-8"), keep_blank_values=True, max_num_fields=_PATHS_LIMIT)
         paths = [value for name, value in fields if name in ("paths", "paths[]")]
-    return [path.strip("/") for path in paths]
+        expand = any(name == "expand" and value.lower() == "true" for name, value in fields)
+    return [path.strip("/") for path in paths], expand

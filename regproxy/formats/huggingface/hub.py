@@ -14,7 +14,7 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.formats.huggingface.address import Address, AuthCheck, File, Fixed, Info, PathsInfo, Tree, is_commit
 from regproxy.formats.huggingface.documents import asked_paths, entries, next_query, read_commit, without_xet
 from regproxy.formats.huggingface.failures import error_text, explained
-from regproxy.formats.huggingface.names import RECURSIVE, Document, api_path, document_want, file_want
+from regproxy.formats.huggingface.names import EXPANDED, RECURSIVE, Document, api_path, document_want, file_want
 from regproxy.formats.huggingface.plan import COMMIT
 from regproxy.model.want import DOCUMENT_LIMIT
 from regproxy.repo.interface import Answer, Body, Described, Missing, Serving, Text, Unavailable
@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 JSON = "application/json; charset=utf-8"
 PAGES = 2000
+FOLDERS = 20
 DEFAULT_BRANCH = "main"
 _NONSENSE = Unavailable(502, "upstream sent something else than the document that was asked for")
 _READER = {
@@ -79,15 +80,18 @@ class Hub:
                 return _who_am_i(authorized=asked.authorized)
             case Fixed.VALIDATE_YAML:
                 return _json({"errors": [], "warnings": []})
-            case AuthCheck():
-                return _json({})
             case File() | Tree() | PathsInfo() as address:
                 return await self._below_commit(address, asked)
             case document:
                 try:
-                    return await self._document(document, asked)
+                    return await (self._check(document) if isinstance(document, AuthCheck) else self._document(document, asked))
                 except _Nothing as nothing:
                     return explained(nothing.answer, document)
+
+    async def _check(self, address: AuthCheck) -> Answer:
+        """Whether upstream lets us read it; what it says beside 200 means nothing."""
+        await self._read(address, "")
+        return _json({})
 
     async def _below_commit(self, address: File | Tree | PathsInfo, asked: Asked) -> Answer:
         commit = ""
@@ -151,20 +155,40 @@ class Hub:
         return [("link", f'<{asked.endpoint}/{api_path(address)}?{query}>; rel="next"')] if query else []
 
     async def _paths_info(self, tree: Tree, asked: Asked) -> Answer:
-        """Look the paths up in the commit's whole tree, which clients ask for anyway, and which does not change."""
+        """Look the paths up in the commit's whole tree, which clients ask for anyway, and which does not change.
+
+        Pages of an expanded tree are small and do change: then their folders are listed, as long as they are few.
+        """
         try:
-            wanted = set(asked_paths(asked.content, asked.media_type))
+            paths, expand = asked_paths(asked.content, asked.media_type)
         except ValueError as error:
             raise RegproxyError(Kind.INVALID, "the body names no paths") from error
+        wanted = set(paths)
+        folders = {path.rpartition("/")[0] for path in wanted}
+        if not expand:
+            return _json(await self._found(tree, RECURSIVE, wanted))
+        if len(folders) > FOLDERS:
+            return _json(await self._found(tree, f"{EXPANDED}&{RECURSIVE}", wanted))
+        found = []
+        for folder in sorted(folders):
+            inside = {path for path in wanted if path.rpartition("/")[0] == folder}
+            try:
+                found += await self._found(evolve(tree, folder=folder), EXPANDED, inside)
+            except _Nothing as nothing:
+                if not isinstance(nothing.answer, Missing):
+                    raise
+        return _json(found)
+
+    async def _found(self, tree: Tree, start: str, wanted: set[str]) -> list[dict[str, Any]]:
+        """The entries of these paths in a tree, read from its page ``start`` until all are found."""
         found: list[dict[str, Any]] = []
-        query: str | None = RECURSIVE
+        query: str | None = start
         for _ in range(PAGES):
-            if query is None or not wanted:
+            if query is None or len(found) >= len(wanted):
                 break
             page, query = await self._page(tree, query)
             found += [entry for entry in page if entry.get("path") in wanted]
-            wanted -= {entry.get("path") for entry in page}
-        return _json(found)
+        return found
 
     async def _page(self, tree: Tree, query: str) -> tuple[list[dict[str, Any]], str | None]:
         """One page of a tree, and the query of the next."""

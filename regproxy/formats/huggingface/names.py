@@ -7,6 +7,7 @@
     {type}/{ns}/{name}/_commits/{revision}.json[?query]
     {type}/{ns}/{name}/_refs.json[?query]              branches and tags
     {type}/{ns}/{name}/_info.json[?query]              what is known of its default branch
+    {type}/{ns}/{name}/_auth-check                     that upstream lets us read it
     {type}/_list.json[?query]                          one page of a search
 
 Revisions are percent-encoded, each is one segment; a folder keeps its slashes. Queries are canonical: booleans in lower case,
@@ -20,6 +21,7 @@ from regproxy.formats.huggingface.address import (
     NO_NAMESPACE,
     Address,
     AddressError,
+    AuthCheck,
     Commits,
     File,
     Id,
@@ -35,12 +37,13 @@ from regproxy.model.want import Want
 
 QUERY_LIMIT = 4096
 RECURSIVE = "recursive=true"
+EXPANDED = "expand=true"
 
 _FIELDS = 64
 _OF_TREES = frozenset({"recursive", "expand", "cursor", "limit"})
 _FALSE = "false"
 
-Document = Tree | Info | Refs | Commits | Listing
+Document = Tree | Info | Refs | Commits | Listing | AuthCheck
 
 
 def file_want(file: File, *, body: bool) -> Want:
@@ -65,7 +68,7 @@ def node_of(address: Address) -> str:
     match address:
         case File(repo, revision, path):
             return f"{folder_of(repo)}/{_one(revision)}/{path}"
-        case Tree() | Info() | Refs() | Commits() | Listing():
+        case Tree() | Info() | Refs() | Commits() | Listing() | AuthCheck():
             return _places(address)[0]
         case _:
             return ""
@@ -110,7 +113,7 @@ def _places(address: Document) -> tuple[str, str]:
     return f"{folder}/{node}", f"{call}/{verb}" if verb else call
 
 
-def _below_repository(address: Tree | Info | Refs | Commits) -> tuple[str, str]:
+def _below_repository(address: Tree | Info | Refs | Commits | AuthCheck) -> tuple[str, str]:
     match address:
         case Tree(_, revision, folder):
             below = f"/{quote(folder)}" if folder else ""
@@ -123,6 +126,8 @@ def _below_repository(address: Tree | Info | Refs | Commits) -> tuple[str, str]:
             return f"_commits/{_one(revision)}.json", f"commits/{_one(revision)}"
         case Refs():
             return "_refs.json", "refs"
+        case AuthCheck():
+            return "_auth-check", "auth-check"
 
 
 def _one(text: str) -> str:

@@ -50,19 +50,18 @@ def says_all(hop: Hop) -> bool:
 
 
 def read_file(hops: Sequence[Hop]) -> Announced:
-    """What a file's answer announces: the hub's content id and size, the last hop's type."""
-    last = hops[-1]
+    """What a file's answer announces: the hub's content id and size.
+
+    A HEAD that ends at a redirect does not see the type that a CDN would say; so that HEAD and GET agree, all are octets.
+    """
     ours = [hop for hop in hops if _origin(hop) == _origin(hops[0])]
     digest = content_id(ours)
     length = _size(ours)
-    media_type = None
-    if last.status == _OK:
-        last_head = announced(hops).head
-        media_type = last_head.media_type
-        length = length if last_head.length is None else last_head.length if length is None else length
+    if length is None and hops[-1].status == _OK:
+        length = announced(hops).head.length
     head = Head(
         length=length,
-        media_type=media_type or OCTETS,
+        media_type=OCTETS,
         etag=f'"{digest.hex}"' if digest else None,
         kept=_first_with(ours, LINKED_ETAG).only(_KEPT_OF_FILES),
     )

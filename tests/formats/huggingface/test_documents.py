@@ -68,13 +68,14 @@ def test_next_page(link: str | None, expected: str | None) -> None:
 @pytest.mark.parametrize(
     ("content", "media_type", "expected"),
     [
-        (b"paths=a&paths=b%2Fc&expand=False", "application/x-www-form-urlencoded", ["a", "b/c"]),
-        (b'{"paths": ["a", "/b/"], "expand": true}', "application/json; charset=utf-8", ["a", "b"]),
-        (b'{"paths": "a"}', "application/json", ["a"]),
-        (b"", "", []),
+        (b"paths=a&paths=b%2Fc&expand=False", "application/x-www-form-urlencoded", (["a", "b/c"], False)),
+        (b"paths=a&expand=True", "application/x-www-form-urlencoded", (["a"], True)),
+        (b'{"paths": ["a", "/b/"], "expand": true}', "application/json; charset=utf-8", (["a", "b"], True)),
+        (b'{"paths": "a"}', "application/json", (["a"], False)),
+        (b"", "", ([], False)),
     ],
 )
-def test_asked_paths(content: bytes, media_type: str, expected: list[str]) -> None:
+def test_asked_paths(content: bytes, media_type: str, expected: tuple[list[str], bool]) -> None:
     """Forms of Python, JSON of JavaScript."""
     assert expected == asked_paths(content, media_type)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regproxy.formats.huggingface.address import AddressError, Commits, File, Id, Info, Listing, Refs, Tree, Type
+from regproxy.formats.huggingface.address import AddressError, AuthCheck, Commits, File, Id, Info, Listing, Refs, Tree, Type
 from regproxy.formats.huggingface.names import Document, canonical, document_want, file_want, tree_query
 from regproxy.formats.huggingface.table import FOREVER, MINUTE, RULES
 from regproxy.model.freshness import Freshness, rule_for
@@ -65,6 +65,7 @@ def test_files(file: File, path: str, upstream: str) -> None:
             MINUTE,
         ),
         (Refs(TINY), "include_prs=1", f"{REPO}/_refs.json?include_prs=1", "api/models/acme/tiny/refs?include_prs=1", MINUTE),
+        (AuthCheck(TINY), "", f"{REPO}/_auth-check", "api/models/acme/tiny/auth-check", MINUTE),
         (Commits(TINY, "main"), "", f"{REPO}/_commits/main.json", "api/models/acme/tiny/commits/main", MINUTE),
         (
             Listing(Type.MODELS),

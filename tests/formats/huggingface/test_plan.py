@@ -27,10 +27,10 @@ SMALL = hop(HUB, 307, etag=f'"{OID}"', x_repo_commit=SHA, content_length="9")
 
 
 def test_lfs_file() -> None:
-    """Digest, size and ETag are the hub's; the CDN's ETag, which looks like a digest, is not believed."""
+    """Digest, size and ETag are the hub's; the CDN's ETag, which looks like a digest, and its type are not believed."""
     found = read_file([LFS, hop(CDN, 200, etag=f'"{"0" * 64}"', content_length="30", content_type="binary/x")])
     assert found.digests == (Digest("sha256", SHA256),)
-    assert (found.head.etag, found.head.length, found.head.media_type) == (f'"{SHA256}"', 30, "binary/x")
+    assert (found.head.etag, found.head.length, found.head.media_type) == (f'"{SHA256}"', 30, "application/octet-stream")
     assert found.head.kept == Headers.of(x_linked_etag=f'"{SHA256}"', x_linked_size="30")
 
 
