@@ -1,8 +1,10 @@
 """The real huggingface_hub through regproxy in front of a hub: wrong bytes, refusals, ranges, the ``hf`` program."""
 
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from tests.fakes.hub import Hub
 from tests.fakes.hub_clients import LARGE, MODEL, WEIGHTS, HubScene, make_hub_scene, model_files
 from tests.fakes.process import Regproxy
+from tests.fakes.relay import Relay
 
 CURRENT = pytest.mark.client("hf-current")
 ENVIRONMENTS = [pytest.param(name, marks=pytest.mark.client(name)) for name in ("hf-current", "hf-1", "hf-0.36")]
@@ -58,6 +61,37 @@ def test_flipped_bit(each: HubScene, path: str) -> None:
     each.hub.flipped.clear()
     found = each.call(f"found = open(hf_hub_download({MODEL!r}, {path!r}), 'rb').read().hex()[:100000]")
     assert model_files()[path].hex()[:100000] == found
+
+
+def test_wrong_part_of_a_file_is_not_completed(each: HubScene) -> None:
+    """A client that kept the wrong bytes which it was sent does not get the right end to them, but all of them anew."""
+    each.hub.flipped.add(WEIGHTS)
+    each.hub.last_piece_seconds = 1.0
+    program = ("python", "-c", f"from huggingface_hub import *; print(hf_hub_download({MODEL!r}, {WEIGHTS!r}))")
+    assert each.command(*program).returncode != 0
+    each.hub.flipped.clear()
+    done = each.command(*program, again=True)
+    assert done.returncode == 0, done.stderr
+    assert model_files()[WEIGHTS] == Path(done.stdout.splitlines()[-1]).read_bytes()
+
+
+@CURRENT
+def test_resumed_by_range(scene: HubScene) -> None:
+    """Upstream is mended while the client, which sees a body that is too short, resumes: it gets all bytes anew."""
+    scene.hub.flipped.add(WEIGHTS)
+    scene.hub.last_piece_seconds = 1.0
+    program = ("python", "-c", f"from huggingface_hub import *; print(hf_hub_download({MODEL!r}, {WEIGHTS!r}))")
+    with Relay(scene.proxy.port) as relay, ThreadPoolExecutor(1) as pool:
+        scene.front = relay.url
+        running = pool.submit(scene.command, *program)
+        while not scene.hub.bodies(WEIGHTS) and not running.done():
+            time.sleep(0.01)
+        scene.hub.flipped.clear()
+        done = running.result()
+    assert done.returncode == 0, done.stderr
+    assert b"range: bytes=" in bytes(relay.said).lower()
+    assert model_files()[WEIGHTS] == Path(done.stdout.splitlines()[-1]).read_bytes()
+    assert scene.hub.bodies(WEIGHTS) == 2
 
 
 @CURRENT

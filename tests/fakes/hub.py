@@ -43,12 +43,14 @@ class Hub:
         repos: by type and id.
         flipped: paths of files that are sent with one bit flipped.
         log: what it was asked, in order.
+        last_piece_seconds: how long the end of a body lets itself be waited for.
         api_status: instead of an answer of the API and of ``resolve``, this status; 0 for none.
     """
 
     repos: dict[tuple[str, str], HubRepo] = field(factory=dict)
     flipped: set[str] = field(factory=set)
     log: list[Request] = field(factory=list)
+    last_piece_seconds: float = 0.0
     api_status: int = 0
     port: int = field(factory=free_port)
     cdn_port: int = field(factory=free_port)
@@ -308,4 +310,6 @@ class _Answering(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             for start in range(0, len(body), PIECE):
+                if start + PIECE >= len(body) > PIECE:
+                    time.sleep(self.hub.last_piece_seconds)
                 self.wfile.write(body[start : start + PIECE])

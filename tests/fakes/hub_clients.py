@@ -49,6 +49,7 @@ class HubScene:
     Attributes:
         commits: of ``main`` by repository.
         environment: which virtual environment the client is run in.
+        front: another address of the proxy, if clients are to use it.
     """
 
     hub: Hub
@@ -57,15 +58,16 @@ class HubScene:
     environment: str
     commits: dict[str, str]
     homes: int = 0
+    front: str = ""
 
     @property
     def endpoint(self) -> str:
         """What clients have as ``HF_ENDPOINT``: with Artifactory's prefix, as most are configured."""
-        return f"{self.proxy.base_url}/artifactory/api/huggingfaceml/{KEY}"
+        return f"{self.front or self.proxy.base_url}/artifactory/api/huggingfaceml/{KEY}"
 
-    def command(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run a program of the client's environment, with nothing cached."""
-        self.homes += 1
+    def command(self, *words: str | Path, again: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run a program of the client's environment, with nothing cached, or ``again`` with what the last one left there."""
+        self.homes += not again
         python = find_python(self.environment)
         assert python is not None
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING", "PYTHON"))}
