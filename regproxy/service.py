@@ -23,6 +23,7 @@ from regproxy.fetches import Fetches
 from regproxy.formats_found import find_formats
 from regproxy.front import Front
 from regproxy.index.sqlite import SqliteIndex
+from regproxy.jobs import Jobs
 from regproxy.lock import DataDirLock
 from regproxy.model.settings import Configuration
 from regproxy.repo.parts import Parts
@@ -71,6 +72,7 @@ class Regproxy(Service):
         self._repositories = Repositories(shared)
         self._fetches = Fetches(self._repositories, reactor.seconds)
         self._control = Control(reactor, data_dir, self._fetches)
+        self._jobs = Jobs(reactor)
         self._front = Front(
             reactor, configuration, self._repositories.catalog, self._formats, self._metrics, self._readers.run, self._checks
         )
@@ -99,6 +101,7 @@ class Regproxy(Service):
             self._reactor.stop()
             raise
         self._control.startService()
+        self._jobs.start()
         self._is_started = True
         sys.stdout.write(welcome(configuration, needs_url) + "\n")
         sys.stdout.flush()
@@ -141,6 +144,7 @@ class Regproxy(Service):
         log.info("the configuration was reloaded")
 
     async def _stop(self) -> None:
+        await self._jobs.stop()
         if self._control.running:
             await _done(self._control.stopService())
         await self._front.close()

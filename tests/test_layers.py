@@ -10,7 +10,7 @@ LEVELS = [
     {"store", "index", "upstream"},
     {"repo"},
     {"web"},
-    {"formats", "admin"},
+    {"formats", "admin", "jobs"},
 ]
 TOP = len(LEVELS)  # the modules of regproxy/ itself, and cli
 INTERFACES_ONLY = {"store", "index", "upstream"}  # what repo sees of them
