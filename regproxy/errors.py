@@ -22,6 +22,7 @@ class Kind(Enum):
     UNSATISFIABLE_RANGE = "unsatisfiable-range"
     UPSTREAM_DOWN = "upstream-down"
     UPSTREAM_SLOW = "upstream-slow"
+    UPSTREAM_BUSY = "upstream-busy"
     UPSTREAM_BAD = "upstream-bad"
     INTEGRITY = "integrity"
     STORAGE = "storage"
@@ -34,13 +35,15 @@ class RegproxyError(Exception):
         kind: matched by callers and mapped to a status.
         text: one line for the client: no path of ours, no credential, no upstream body.
         detail: for the log only.
+        retry_after: seconds after which it is worth another try, if that is known.
     """
 
-    def __init__(self, kind: Kind, text: str, *, detail: str = "") -> None:
+    def __init__(self, kind: Kind, text: str, *, detail: str = "", retry_after: int | None = None) -> None:
         super().__init__(text)
         self.kind = kind
         self.text = text
         self.detail = detail
+        self.retry_after = retry_after
 
     def __repr__(self) -> str:
         return f"RegproxyError({self.kind.value}: {self.text})"

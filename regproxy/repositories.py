@@ -19,7 +19,9 @@ from regproxy.repo.shelf import Shelf
 from regproxy.stream.follower import Sending
 from regproxy.stream.spawn import spawn
 from regproxy.telemetry.metrics import Metrics
+from regproxy.upstream.counted import Counted
 from regproxy.upstream.interface import Upstream
+from regproxy.upstream.restraint import Restrained
 from regproxy.web.addresses import BaseUrl
 from regproxy.web.catalog import Catalog, Table
 from regproxy.web.serving import Served
@@ -74,7 +76,8 @@ class Repositories:
     def _remote(self, settings: RepositorySettings, configuration: Configuration) -> Remote:
         shared = self._shared
         upstream = shared.make_upstream(shared.reactor, settings, configuration)
-        return Remote(settings, shared.formats[settings.package_type], upstream, shared.parts, shared.shelf)
+        polite = Restrained(Counted(upstream, settings.key, shared.metrics, shared.parts.clock), shared.parts.clock)
+        return Remote(settings, shared.formats[settings.package_type], polite, shared.parts, shared.shelf)
 
     def _table(self, configuration: Configuration) -> Table:
         base_url = BaseUrl.of(configuration.server.base_url, configuration.server.trusted_proxies)

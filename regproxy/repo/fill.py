@@ -20,6 +20,7 @@ from regproxy.model.digest import Digest, new_hash
 from regproxy.model.fetch import Announced
 from regproxy.model.headers import Headers
 from regproxy.model.ranges import parse_content_range
+from regproxy.model.retry import retry_after
 from regproxy.model.validators import is_strong
 from regproxy.repo.parts import Parts
 from regproxy.stream.growing import GrowingBlob
@@ -29,7 +30,9 @@ from regproxy.upstream.interface import Reply
 
 RESUMES = 5
 RESUME_WAIT = 0.5
+RESUME_LATEST = 60.0
 READ = 1 << 20
+_TRANSIENT = (Kind.UPSTREAM_DOWN, Kind.UPSTREAM_SLOW, Kind.UPSTREAM_BUSY)
 
 Ask = Callable[[Headers], Awaitable[Reply]]
 Promise = Callable[[], Awaitable[Sequence[Digest]]]
@@ -92,7 +95,10 @@ class Fill:
                 failures = 1 if self.received > before else failures + 1
                 if not self._resumable(error) or failures > RESUMES:
                     raise
-                await deferLater(self._parts.clock, RESUME_WAIT * 2 ** (failures - 1))
+                wait = RESUME_WAIT * 2 ** (failures - 1)
+                if error.retry_after is not None:
+                    wait = max(wait, min(error.retry_after, RESUME_LATEST))
+                await deferLater(self._parts.clock, wait)
                 source = await self._continued(error)
             else:
                 return
@@ -111,7 +117,7 @@ class Fill:
             raise RegproxyError(Kind.UPSTREAM_DOWN, "upstream sent fewer bytes than it announced")
 
     def _resumable(self, error: RegproxyError) -> bool:
-        return error.kind in (Kind.UPSTREAM_DOWN, Kind.UPSTREAM_SLOW) and not self._stopped and self.can_continue
+        return error.kind in _TRANSIENT and not self._stopped and self.can_continue
 
     @property
     def can_continue(self) -> bool:
@@ -141,7 +147,7 @@ class Fill:
                 return reply.source
         reply.source.abort()
         if reply.status >= 500 or reply.status == 429:  # noqa: PLR2004 - perhaps later
-            return _Unreachable(cause)
+            return _Unreachable(RegproxyError(cause.kind, cause.text, retry_after=retry_after(reply.headers)))
         raise RegproxyError(Kind.UPSTREAM_BAD, "upstream broke off, and does not continue the body where it did") from cause
 
     async def verify(self, promised: Promise | None) -> dict[str, Digest]:

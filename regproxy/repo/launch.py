@@ -48,7 +48,7 @@ def question_for(fetch: Fetch, want: Want, *, method: str = "GET", headers: Head
     """The request that a plan stands for."""
     stops = fetch.head_stops if method == "HEAD" else None
     every = Headers((*fetch.headers.without(*(name for name, _ in headers)).fields, *headers.fields))
-    return Question(fetch.url, method, every, _PATIENCE[want.shape], fetch.scope, stops)
+    return Question(fetch.url, method, every, _PATIENCE[want.shape], fetch.scope, stops, want.shape.value)
 
 
 @define(eq=False)

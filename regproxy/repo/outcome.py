@@ -5,11 +5,17 @@ An outage is never a 404; 404 and 410 are the only proof of absence; a 401 or 40
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.headers import Headers
+from regproxy.model.retry import retry_after
 from regproxy.repo.interface import Missing, Refused, Unavailable
 
-RETRY_AFTER_LIMIT = 3600
-
-_UNAVAILABLE = {Kind.UPSTREAM_DOWN: 503, Kind.UPSTREAM_SLOW: 504, Kind.UPSTREAM_BAD: 502, Kind.INTEGRITY: 502, Kind.STORAGE: 503}
+_UNAVAILABLE = {
+    Kind.UPSTREAM_DOWN: 503,
+    Kind.UPSTREAM_SLOW: 504,
+    Kind.UPSTREAM_BUSY: 429,
+    Kind.UPSTREAM_BAD: 502,
+    Kind.INTEGRITY: 502,
+    Kind.STORAGE: 503,
+}
 
 GONE = frozenset({404, 410})
 
@@ -31,12 +37,6 @@ def refusal(name: str, status: int, headers: Headers, keep: frozenset[str]) -> M
     return Unavailable(502, f"{name} answered with status {status}", None, kept)
 
 
-def retry_after(headers: Headers) -> int | None:
-    """Seconds that upstream asks us to wait; dates and nonsense are ignored."""
-    value = headers.first("retry-after") or ""
-    return min(int(value), RETRY_AFTER_LIMIT) if value.isascii() and value.isdigit() and len(value) < 10 else None  # noqa: PLR2004 - digits
-
-
 def failure(error: RegproxyError) -> Unavailable:
     """Translate what went wrong before there was an answer."""
-    return Unavailable(_UNAVAILABLE.get(error.kind, 502), error.text)
+    return Unavailable(_UNAVAILABLE.get(error.kind, 502), error.text, error.retry_after)

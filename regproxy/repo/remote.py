@@ -140,7 +140,7 @@ class Remote:
         origin = Origin.JOINED if joined else Origin.FILL
         announced = flight.announced()
         if held is not None:
-            announced.addTimeout(self._budget(), self._parts.clock)
+            announced.addTimeout(self._budget(flight.began), self._parts.clock)
         try:
             outcome = await announced
         except DeferredTimeout:
@@ -172,9 +172,12 @@ class Remote:
         body = await self._held(node, origin or Origin.HIT) if node is not None else None
         return body or Unavailable(503, "it was fetched, but cannot be found again")
 
-    def _budget(self) -> float:
+    def _budget(self, began: float) -> float:
+        """How much longer upstream may take before a stale copy is served; nothing, if it failed when it was last asked."""
+        if self.upstream.doubtful:
+            return 0.0
         explicit = self._settings.metadata_retrieval_timeout_secs
-        return BUDGET if explicit is None else explicit
+        return max(0.0, (BUDGET if explicit is None else explicit) - (self._parts.clock.seconds() - began))
 
     async def _promised(self, sidecar: Sidecar) -> Sequence[Digest]:
         answer = await self.resolve(sidecar.want)

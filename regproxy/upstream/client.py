@@ -1,7 +1,8 @@
 """The upstream of one remote: connections of its own, credentials that stay at home, redirects that are looked at.
 
 ``ask`` goes: health, a connection slot, the request, redirects and challenges, the final answer. One deadline holds over all of
-it. The slot is given back when the body has ended, or when there is none.
+it. The slot is given back when the body has ended, or when there is none. The configured host is judged by the first answer to a
+question, each host that a redirect leads to by its own.
 """
 
 from typing import Any
@@ -15,10 +16,11 @@ from twisted.web.iweb import IAgent
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.fetch import Hop
+from regproxy.model.headers import Headers
 from regproxy.model.settings import Configuration, RepositorySettings
 from regproxy.upstream.auth import Credentials
 from regproxy.upstream.exchange import Answer, send
-from regproxy.upstream.health import Health
+from regproxy.upstream.health import Health, Hosts
 from regproxy.upstream.interface import Question, Reply
 from regproxy.upstream.limits import Slot, Slots
 from regproxy.upstream.origin import Origin, clean_url, with_query
@@ -41,6 +43,7 @@ class Asking:
 
     question: Question
     since: float
+    entered: bool = False
     answered: bool = False
     sent: bool = False
     waits_for: str = ""
@@ -58,7 +61,7 @@ class HttpUpstream:
     _agent: IAgent
     _pool: HTTPConnectionPool
     _slots: Slots
-    _health: Health
+    _hosts: Hosts
     _credentials: Credentials = field()
 
     @property
@@ -70,6 +73,15 @@ class HttpUpstream:
     def assumed_offline(self) -> bool:
         """See ``Upstream``."""
         return self._settings.offline or self._health.closed
+
+    @property
+    def doubtful(self) -> bool:
+        """See ``Upstream``."""
+        return self._settings.offline or self._health.doubtful
+
+    @property
+    def _health(self) -> Health:
+        return self._hosts.of(self._origin)
 
     @property
     def connections(self) -> int:
@@ -88,11 +100,9 @@ class HttpUpstream:
         """See ``Upstream``."""
         if self._settings.offline:
             raise RegproxyError(Kind.UPSTREAM_DOWN, f"{self.name} is set offline")
-        if not self._health.enter():
-            raise RegproxyError(
-                Kind.UPSTREAM_DOWN, f"{self.name} could not be reached; it is tried again in {self._health.remaining:.0f} s"
-            )
         asking = Asking(question, self._clock.seconds())
+        if Origin.of(clean_url(question.url)) == self._origin:
+            self._enter_home(asking)
         work = Deferred.fromCoroutine(self._ask(asking))
 
         def too_late() -> None:
@@ -115,8 +125,8 @@ class HttpUpstream:
     async def _ask(self, asking: Asking) -> Reply:
         try:
             slot = await self._slots.take()
-        except BaseException:
-            self._health.unknown()
+        except BaseException as error:
+            self._judge(asking, error)
             raise
         try:
             hops, answer = await self._follow(asking)
@@ -128,12 +138,10 @@ class HttpUpstream:
 
     def _judge(self, asking: Asking, error: BaseException) -> None:
         """What a failure says about the configured host; that another one is down says nothing."""
-        if asking.answered:
+        if asking.answered or not asking.entered:
             return
-        if isinstance(error, RegproxyError) and error.kind is Kind.UPSTREAM_BAD:
-            self._health.answered()
-        elif asking.sent and (asking.timed_out or isinstance(error, RegproxyError)):
-            self._health.failed(asking.since)
+        if asking.sent:
+            self._health.ended(error, asking.since, timed_out=asking.timed_out)
         else:
             self._health.unknown()
 
@@ -178,26 +186,39 @@ class HttpUpstream:
         else:
             headers = headers.without(*PRIVATE_FIELDS)
         asking.waits_for = str(origin)
-        asking.sent = asking.sent or at_home
-        sent_url = with_query(url, self._settings.query_params) if at_home else url
-        answer = await send(self._agent, asking.question.method, sent_url, headers)
-        if at_home and not asking.answered:
+        if not at_home:
+            return await self._send_abroad(asking, origin, url, headers)
+        if not asking.entered:
+            self._enter_home(asking)
+        asking.sent = True
+        answer = await send(self._agent, asking.question.method, with_query(url, self._settings.query_params), headers)
+        if not asking.answered:
             asking.answered = True
             self._health.answered()
         return answer
 
+    def _enter_home(self, asking: Asking) -> None:
+        self._hosts.enter(self._origin)
+        asking.entered = True
+
+    async def _send_abroad(self, asking: Asking, origin: Origin, url: str, headers: Headers) -> Answer:
+        """Send to a host that a redirect leads to; one that is down does not make every request wait for it."""
+        health, since = self._hosts.enter(origin), self._clock.seconds()
+        try:
+            answer = await send(self._agent, asking.question.method, url, headers)
+        except BaseException as error:
+            health.ended(error, since, timed_out=asking.timed_out)
+            raise
+        health.answered()
+        return answer
+
     def _reply(self, hops: list[Hop], answer: Answer, slot: Slot) -> Reply:
-        if not self._health_known(hops):
-            self._health.unknown()
         millis = self._settings.socket_timeout_millis
         idle = IDLE_SECONDS if not millis else millis / 1000
         body = Body(
             hops[-1].url and str(Origin.of(hops[-1].url)), answer.length, answer.response, self._clock, idle, slot.release
         )
         return Reply(tuple(hops), body)
-
-    def _health_known(self, hops: list[Hop]) -> bool:
-        return any(Origin.of(hop.url) == self._origin for hop in hops)
 
 
 def make_upstream(reactor: Any, settings: RepositorySettings, configuration: Configuration) -> HttpUpstream:
@@ -222,6 +243,6 @@ def make_upstream(reactor: Any, settings: RepositorySettings, configuration: Con
         proxies,
         lambda via: ProxyAgent(connector.to_proxy(via), reactor, pool),
     )
-    health = Health(reactor, settings.assumed_offline_period_secs)
+    hosts = Hosts(reactor, settings.assumed_offline_period_secs)
     credentials = Credentials.of(settings, origin, targets, reactor, agent)
-    return HttpUpstream(reactor, settings, origin, targets, agent, pool, Slots.of(settings.max_connections), health, credentials)
+    return HttpUpstream(reactor, settings, origin, targets, agent, pool, Slots.of(settings.max_connections), hosts, credentials)

@@ -1,16 +1,23 @@
-"""Whether an upstream is left alone for a while, because it could not be reached.
+"""Whether a host is left alone for a while, because it could not be reached.
 
-Failures to connect and answers that never came count; statuses never do. The first failure closes the upstream for ``FIRST``
+Failures to connect and answers that never came count; statuses never do. The first failure closes the host for ``FIRST``
 seconds, each further one for twice as long, up to ``LONGEST``, with jitter; when the time is up one request may try, and
-the others fail at once until it knows.
+the others fail at once until it knows. Each host that one remote reaches, its own or one that redirects lead to, is judged by
+itself; remotes share no judgement, because proxies, certificates and source addresses differ.
 """
 
+import math
 import random
+from collections import OrderedDict
 from collections.abc import Callable
 
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
+from regproxy.errors import Kind, RegproxyError
+from regproxy.upstream.origin import Origin
+
+HOSTS = 64
 FIRST = 30.0
 LONGEST = 300.0
 JITTER = 0.1
@@ -18,7 +25,7 @@ JITTER = 0.1
 
 @define(eq=False)
 class Health:
-    """The state of one upstream.
+    """The state of one host.
 
     Attributes:
         fixed: seconds that the operator set; 0 is never. None: growing, as above.
@@ -36,6 +43,11 @@ class Health:
     def closed(self) -> bool:
         """Whether a request would be refused now."""
         return self._failures > 0 and (self._probing or self._clock.seconds() < self._until)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it failed, and has answered nothing since."""
+        return self._failures > 0
 
     @property
     def remaining(self) -> float:
@@ -70,3 +82,44 @@ class Health:
     def unknown(self) -> None:
         """The request ended without telling anything: it was cancelled, or failed on our side."""
         self._probing = False
+
+    def ended(self, error: BaseException, since: float, *, timed_out: bool) -> None:
+        """A request to it that began at ``since`` ended without an answer: see what that tells."""
+        if isinstance(error, RegproxyError) and error.kind is Kind.UPSTREAM_BAD:
+            self.answered()
+        elif timed_out or isinstance(error, RegproxyError):
+            self.failed(since)
+        else:
+            self.unknown()
+
+
+@define(eq=False)
+class Hosts:
+    """The health of the hosts of one remote, as many as were asked last."""
+
+    _clock: IReactorTime
+    _fixed: float | None = None
+    _known: OrderedDict[Origin, Health] = field(factory=OrderedDict, init=False)
+
+    def of(self, host: Origin) -> Health:
+        """The health of a host."""
+        health = self._known.get(host)
+        if health is None:
+            health = self._known[host] = Health(self._clock, self._fixed)
+            if len(self._known) > HOSTS:
+                self._known.popitem(last=False)
+        self._known.move_to_end(host)
+        return health
+
+    def enter(self, host: Origin) -> Health:
+        """Ask to send a request to a host; what becomes of it must be told.
+
+        Raises:
+            RegproxyError: UPSTREAM_DOWN: it is left alone for now.
+        """
+        health = self.of(host)
+        if not health.enter():
+            wait = max(1, math.ceil(health.remaining))
+            text = f"{host} could not be reached; it is tried again in {wait} s"
+            raise RegproxyError(Kind.UPSTREAM_DOWN, text, retry_after=wait)
+        return health

@@ -2,8 +2,8 @@
 
 An implementation follows redirects, authenticates, limits connections and watches the upstream's health; its caller sees one
 question and one answer. Whatever goes wrong before there is an answer is a ``RegproxyError``: UPSTREAM_DOWN (cannot be
-reached, or assumed so), UPSTREAM_SLOW (no headers within the patience), UPSTREAM_BAD (answers nonsense, or points
-to where it must not).
+reached, or assumed so), UPSTREAM_SLOW (no headers within the patience), UPSTREAM_BUSY (it asked to be left alone for a while),
+UPSTREAM_BAD (answers nonsense, or points to where it must not).
 """
 
 from collections.abc import Callable, Sequence
@@ -25,6 +25,7 @@ class Question:
         patience: seconds to wait for the headers, redirects and token requests included.
         scope: for registries: the repository name that a token is asked for.
         stops: which redirects are answers and not followed; None: none.
+        lane: what an upstream that limits our rate counts it among: manifests and blobs have limits of their own.
     """
 
     url: str
@@ -33,6 +34,7 @@ class Question:
     patience: float = 120.0
     scope: str = ""
     stops: Callable[[Hop], bool] | None = None
+    lane: str = ""
 
 
 @frozen
@@ -68,6 +70,10 @@ class Upstream(Protocol):
     @property
     def assumed_offline(self) -> bool:
         """It failed recently and is left alone for now: ``ask`` fails at once."""
+
+    @property
+    def doubtful(self) -> bool:
+        """The last that is known of it is a failure, however long ago: who has a choice does not wait for it."""
 
     async def ask(self, question: Question) -> Reply:
         """Send a request and return at the headers of the final answer."""

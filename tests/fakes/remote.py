@@ -102,6 +102,7 @@ class ScriptedUpstream:
 
     name: str = "upstream.example:443"
     assumed_offline: bool = False
+    doubtful: bool = False
     questions: list[Question] = field(factory=list, init=False)
     _waiting: list[Any] = field(factory=list, init=False)
 
@@ -125,9 +126,9 @@ class ScriptedUpstream:
         self._waiting.pop(0).callback(Reply((hop,), sent))
         return sent
 
-    def fail(self, kind: Kind = Kind.UPSTREAM_DOWN) -> None:
+    def fail(self, kind: Kind = Kind.UPSTREAM_DOWN, retry_after: int | None = None) -> None:
         """Do not answer the oldest question."""
-        self._waiting.pop(0).errback(RegproxyError(kind, "upstream.example:443 cannot be reached"))
+        self._waiting.pop(0).errback(RegproxyError(kind, "upstream.example:443 cannot be reached", retry_after=retry_after))
 
 
 class Planned:

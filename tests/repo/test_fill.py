@@ -24,6 +24,30 @@ def test_a_cut_body_is_continued() -> None:
     assert content(got[0]) == BIG
 
 
+@pytest.mark.parametrize("told", ["by the host's health", "by Retry-After"])
+def test_a_resume_waits_as_long_as_it_is_told(told: str) -> None:
+    """An upstream that restarts is asked again when it may be back, not given up before."""
+    made = bench()
+    got = made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)), etag='"v1"')
+    body.send(BIG[:100_000])
+    body.cut()
+    made.clock.advance(0.5)
+    if told == "by Retry-After":
+        made.upstream.answer(503, retry_after="20")
+    else:
+        made.upstream.fail(retry_after=20)
+    made.clock.advance(19.5)
+    assert (len(made.upstream.questions), got[0].readable.failed) == (2, None)
+    made.clock.advance(0.5)
+    rest = made.upstream.answer(
+        206, Body(len(BIG) - 100_000), content_range=f"bytes 100000-{len(BIG) - 1}/{len(BIG)}", etag='"v1"'
+    )
+    rest.send(BIG[100_000:])
+    rest.end()
+    assert content(got[0]) == BIG
+
+
 @pytest.mark.parametrize(
     ("status", "headers"),
     [

@@ -239,3 +239,30 @@ def test_a_lost_blob_is_a_miss() -> None:
     made.store.delete(digest_of(BIG).hex)
     assert made.resolve(blob(BIG)) == []
     assert len(made.upstream.questions) == 2
+
+
+def test_a_stale_copy_does_not_wait_for_a_doubtful_upstream() -> None:
+    """While an outage lasts, asking whether it is over costs no client anything."""
+    made = bench()
+    want = Want("doc", Shape.DOCUMENT)
+    fetched(made, want, SMALL).readable.release()
+    made.clock.advance(61)
+    made.upstream.doubtful = True
+    got = made.resolve(want)
+    made.clock.advance(0)
+    assert (got[0].origin, content(got[0]), len(made.upstream.questions)) == (Origin.STALE, SMALL, 2)
+
+
+def test_the_budget_counts_from_the_question() -> None:
+    """Who joins a question that has been open for longer than the budget has the stale copy at once."""
+    made = bench()
+    want = Want("doc", Shape.DOCUMENT)
+    fetched(made, want, SMALL).readable.release()
+    made.clock.advance(61)
+    made.resolve(want)
+    made.clock.advance(1.5)
+    second = made.resolve(want)
+    made.clock.advance(0.5)
+    third = made.resolve(want)
+    made.clock.advance(0)
+    assert [got[0].origin for got in (second, third)] == [Origin.STALE, Origin.STALE]

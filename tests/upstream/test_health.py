@@ -1,9 +1,12 @@
 """When an upstream is left alone, and when it is tried again."""
 
 import pytest
+from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 
-from regproxy.upstream.health import Health
+from regproxy.errors import Kind, RegproxyError
+from regproxy.upstream.health import HOSTS, Health, Hosts
+from regproxy.upstream.origin import Origin
 
 
 def make(fixed: float | None = None) -> tuple[Clock, Health]:
@@ -107,3 +110,45 @@ def test_jitter() -> None:
         seen.add(health.remaining)
     assert len(seen) > 1
     assert all(27 <= each <= 33 for each in seen)
+
+
+def test_hosts_are_judged_by_themselves() -> None:
+    """One that is down says nothing about another; it says when it is tried again."""
+    clock = Clock()
+    clock.advance(1)
+    hosts = Hosts(clock)
+    dead, alive = Origin("https", "dead.example", 443), Origin("https", "alive.example", 443)
+    hosts.enter(dead).failed(0)
+    with pytest.raises(RegproxyError, match=r"dead\.example:443 could not be reached") as caught:
+        hosts.enter(dead)
+    assert (caught.value.kind, 27 <= (caught.value.retry_after or 0) <= 33) == (Kind.UPSTREAM_DOWN, True)
+    hosts.enter(alive).answered()
+    assert [hosts.of(dead).doubtful, hosts.of(alive).doubtful] == [True, False]
+
+
+def test_hosts_are_bounded() -> None:
+    """Redirects may lead to any number of hosts; those that were asked least lately are forgotten."""
+    hosts = Hosts(Clock())
+    first = hosts.of(Origin("https", "first.example", 443))
+    for number in range(HOSTS):
+        hosts.of(Origin("https", f"{number}.example", 443))
+    assert hosts.of(Origin("https", "first.example", 443)) is not first
+
+
+@pytest.mark.parametrize(
+    ("error", "timed_out", "doubtful"),
+    [
+        (RegproxyError(Kind.UPSTREAM_DOWN, ""), False, True),
+        (RegproxyError(Kind.UPSTREAM_BAD, ""), False, False),
+        (CancelledError(), True, True),
+        (CancelledError(), False, False),
+    ],
+)
+def test_what_an_end_tells(error: Exception, timed_out: bool, doubtful: bool) -> None:  # noqa: FBT001 - cases of a table
+    """Nonsense is an answer; a client that gave up says nothing."""
+    clock = Clock()
+    clock.advance(1)
+    health = Health(clock)
+    assert health.enter()
+    health.ended(error, 0.5, timed_out=timed_out)
+    assert health.doubtful is doubtful

@@ -232,3 +232,36 @@ async def test_stalled_redirect_body(fake: FakeUpstream) -> None:
     assert await get(upstream, fake.url("/a"), patience=2.0) == (200, b"here")
     await upstream.close()
     await deferLater(REACTOR, 0)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_dead_host_behind_a_redirect(fake: FakeUpstream, other: FakeUpstream) -> None:
+    """It is left alone from its first failure on, and the configured host, which answers, is not."""
+    gone = other.url("/file")
+    await other.stop()
+    fake.answers["/a"] = redirect(gone)
+    fake.answers["/b"] = Script(b"here")
+    upstream = upstream_for(reactor, fake.url(), allowed_hosts=("localhost",))
+    with pytest.raises(RegproxyError, match="refuses connections"):
+        await get(upstream, fake.url("/a"))
+    with pytest.raises(RegproxyError, match="could not be reached; it is tried again") as caught:
+        await get(upstream, fake.url("/a"))
+    assert (caught.value.kind, bool(caught.value.retry_after)) == (Kind.UPSTREAM_DOWN, True)
+    assert (upstream.assumed_offline, upstream.doubtful) == (False, False)
+    assert await get(upstream, fake.url("/b")) == (200, b"here")
+    await upstream.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_files_on_another_host(fake: FakeUpstream, other: FakeUpstream) -> None:
+    """A question that begins at another host does not need the configured one, which may be down."""
+    gone = fake.url("/index")
+    await fake.stop()
+    other.answers["/file"] = Script(b"here")
+    upstream = upstream_for(reactor, gone, allowed_hosts=("localhost",))
+    with pytest.raises(RegproxyError, match="refuses connections"):
+        await get(upstream, gone)
+    assert upstream.assumed_offline
+    assert await get(upstream, other.url("/file")) == (200, b"here")
+    assert upstream.assumed_offline
+    await upstream.close()

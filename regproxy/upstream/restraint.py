@@ -1,0 +1,63 @@
+"""Leaves an upstream alone for as long as it asked for, with 429 or 503 and ``Retry-After``.
+
+A registry that has had enough of our manifests still gives blobs, so each ``Question.lane`` has a time of its own; and one
+remote's time concerns no other: their credentials, and what they may ask for, differ.
+"""
+
+import math
+
+from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.model.retry import retry_after
+from regproxy.upstream.interface import Question, Reply, Upstream
+
+KINDS = {429: Kind.UPSTREAM_BUSY, 503: Kind.UPSTREAM_DOWN}
+
+
+@define(eq=False)
+class Restrained:
+    """An ``Upstream`` in front of another one."""
+
+    _upstream: Upstream
+    _clock: IReactorTime
+    _until: dict[str, tuple[float, Kind]] = field(factory=dict, init=False)
+
+    @property
+    def name(self) -> str:
+        """See ``Upstream``."""
+        return self._upstream.name
+
+    @property
+    def assumed_offline(self) -> bool:
+        """See ``Upstream``."""
+        return self._upstream.assumed_offline
+
+    @property
+    def doubtful(self) -> bool:
+        """See ``Upstream``."""
+        return self._upstream.doubtful
+
+    async def ask(self, question: Question) -> Reply:
+        """See ``Upstream``."""
+        self._refuse(question.lane)
+        reply = await self._upstream.ask(question)
+        kind = KINDS.get(reply.status)
+        seconds = retry_after(reply.headers)
+        if kind is not None and seconds:
+            until, _ = self._until.get(question.lane, (0.0, kind))
+            self._until[question.lane] = (max(until, self._clock.seconds() + seconds), kind)
+        return reply
+
+    async def close(self) -> None:
+        """See ``Upstream``."""
+        await self._upstream.close()
+
+    def _refuse(self, lane: str) -> None:
+        until, kind = self._until.get(lane, (0.0, Kind.UPSTREAM_DOWN))
+        remaining = math.ceil(until - self._clock.seconds())
+        if remaining > 0:
+            text = f"{self.name} asked to be left alone for {remaining} s more"
+            raise RegproxyError(kind, text, retry_after=remaining)
+        self._until.pop(lane, None)

@@ -1,0 +1,62 @@
+"""An upstream that asks to be left alone is, for as long as it said, lane by lane."""
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.upstream.interface import Question, Reply
+from regproxy.upstream.restraint import Restrained
+from tests.fakes.remote import ScriptedUpstream
+
+URL = "https://upstream.example/x"
+
+
+def asked(upstream: Restrained, lane: str = "document") -> "list[Reply | RegproxyError]":
+    """Ask; the list has the answer, or what was raised, once there is one."""
+    got: list[Reply | RegproxyError] = []
+    waiting = Deferred.fromCoroutine(upstream.ask(Question(URL, lane=lane)))
+    waiting.addCallbacks(got.append, lambda failure: got.append(failure.value))
+    return got
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, Kind.UPSTREAM_BUSY), (503, Kind.UPSTREAM_DOWN)])
+def test_left_alone(status: int, kind: Kind) -> None:
+    """The answer goes through; then questions of its lane fail at once, with the time that remains, until that is over."""
+    scripted, clock = ScriptedUpstream(), Clock()
+    upstream = Restrained(scripted, clock)
+    asked(upstream)
+    scripted.answer(status, retry_after="7")
+    clock.advance(2.5)
+    (refused,) = asked(upstream)
+    assert isinstance(refused, RegproxyError)
+    assert (refused.kind, refused.retry_after, len(scripted.questions)) == (kind, 5, 1)
+    asked(upstream, "blob")
+    assert len(scripted.questions) == 2
+    clock.advance(4.5)
+    asked(upstream)
+    assert len(scripted.questions) == 3
+
+
+def test_a_later_answer_does_not_shorten_it() -> None:
+    """Two questions were on their way: the longer time counts."""
+    scripted, clock = ScriptedUpstream(), Clock()
+    upstream = Restrained(scripted, clock)
+    asked(upstream)
+    asked(upstream)
+    scripted.answer(429, retry_after="60")
+    scripted.answer(429, retry_after="1")
+    clock.advance(2)
+    asked(upstream)
+    assert len(scripted.questions) == 2
+
+
+@pytest.mark.parametrize(("status", "retry_after"), [(429, ""), (429, "0"), (503, "soon"), (500, "7"), (200, "7")])
+def test_not_asked_to(status: int, retry_after: str) -> None:
+    """No time, nonsense, or another status: the next question is sent."""
+    scripted = ScriptedUpstream()
+    upstream = Restrained(scripted, Clock())
+    asked(upstream)
+    scripted.answer(status, retry_after=retry_after)
+    asked(upstream)
+    assert len(scripted.questions) == 2
