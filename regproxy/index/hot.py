@@ -1,13 +1,14 @@
 """A bounded memory of nodes that were read lately, in front of an index: a hot hit costs one look-up in a dict.
 
-Only one process may write to the index behind it. Rule: an entry is dropped in the reactor's thread after its row was
-changed and before the one who changed it is told, so that whoever knows of a change reads it.
+Rules: an entry is dropped in the reactor's thread after its row was changed and before the one who changed it is told, so that
+whoever knows of a change reads it. A change by another process, which ``generation`` shows, drops everything.
 """
 
 from collections import OrderedDict
 
 from attrs import define, field
 
+from regproxy.index.generation import Generation
 from regproxy.model.node import Node
 
 CAPACITY = 4096
@@ -17,11 +18,19 @@ CAPACITY = 4096
 class HotNodes:
     """Nodes by repository and path, least recently read first."""
 
+    _generation: Generation | None = None
     _capacity: int = CAPACITY
+    _seen: tuple[bytes, bytes] | None = field(init=False, default=None)
     _nodes: OrderedDict[tuple[str, str], Node] = field(init=False, factory=OrderedDict)
 
     def get(self, key: tuple[str, str]) -> Node | None:
-        """A node, if it was read lately."""
+        """A node, if it was read lately and nobody else has changed anything since."""
+        if self._generation is not None:
+            # Noted before the caller reads a row: a change in between is seen at the next look-up.
+            others = self._generation.others()
+            if others != self._seen:
+                self._nodes.clear()
+                self._seen = others
         node = self._nodes.get(key)
         if node is not None:
             self._nodes.move_to_end(key)

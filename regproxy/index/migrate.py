@@ -50,14 +50,18 @@ def steps() -> list[Step]:
     return sorted(found)
 
 
-def connect(path: Path) -> apsw.Connection:
+# A writer waits in its own thread, as long as another process's largest batch may take.
+BUSY_MILLIS = 30_000
+
+
+def connect(path: Path, busy_millis: int = BUSY_MILLIS) -> apsw.Connection:
     """Open a connection with our settings; the file, if there is none, is made for our user alone."""
     version = apsw.sqlite_lib_version()
     if tuple(map(int, version.split("."))) < OLDEST_SQLITE:
         raise RegproxyError(Kind.STORAGE, f"SQLite {version} is too old for the index: {_dotted(OLDEST_SQLITE)} is needed")
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(5000)
+    connection.set_busy_timeout(busy_millis)
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -20000"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
     connection.execute("PRAGMA mmap_size = 268435456").fetchall()

@@ -1,8 +1,9 @@
-"""An index in one SQLite file on this machine, for one process.
+"""An index in one SQLite file on this machine, for one process, or for several that have a ``Generation`` each.
 
-Reads by primary key run where they are called, in the reactor's thread, in microseconds. Reads that scan (``nodes``,
-``unsynced``, ``unreferenced``, ``each_blob``) open a connection of their own and may be called from any thread. Writes go
-through ``writer``.
+Reads by primary key run where they are called, in the reactor's thread, in microseconds: in WAL mode they wait for no writer.
+Reads that scan (``nodes``, ``unsynced``, ``unreferenced``, ``each_blob``) open a connection of their own and may be called from
+any thread. Writes go through ``writer``; waiting for other processes and checkpoints happen in its thread. Of several
+processes one is the owner: it starts first, brings the schema up to date, and notes whether the run ended cleanly.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from txaio.tx import make_logger
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index import queries, statements
+from regproxy.index.generation import Generation
 from regproxy.index.hot import HotNodes
 from regproxy.index.interface import BlobRow
 from regproxy.index.migrate import connect, upgrade
@@ -34,6 +36,7 @@ log = make_logger()
 T = TypeVar("T")
 
 FLUSH_SECONDS = 2.0
+READER_BUSY_MILLIS = 100  # the reactor waits only while another process repairs what a kill has left of the WAL's index
 EXPIRED_SECONDS = 3600.0
 
 
@@ -63,28 +66,35 @@ class SqliteIndex:
 
     _path: Path
     _reactor: Reactor
+    _generation: Generation | None = None
+    _is_owner: bool = True
     _was_clean: bool = field(init=False, default=False)
-    _hot: HotNodes = field(init=False, factory=HotNodes)
+    _hot: HotNodes = field(init=False)
     _usage: Usage = field(init=False, factory=Usage)
     _reader: apsw.Connection = field(init=False)
     _writer: Writer | None = field(init=False, default=None)
     _flushing: IDelayedCall | None = field(init=False, default=None)
     _purged: float = field(init=False, default=0.0)
 
+    def __attrs_post_init__(self) -> None:
+        self._hot = HotNodes(self._generation)
+
     def start(self) -> None:
-        """Open the file, upgrade it, and note durably that a run has begun. Blocks."""
+        """Open the file; the owner upgrades it and notes durably that a run has begun. Blocks."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         connection = connect(self._path)
         try:
-            upgrade(connection, self._reactor.seconds())
-            self._was_clean = bool(connection.execute("SELECT clean FROM run").fetchall()[0][0])
-            statements.mark_run(connection, clean=False)
-            self._reader = connect(self._path)
+            if self._is_owner:
+                upgrade(connection, self._reactor.seconds())
+                self._was_clean = bool(connection.execute("SELECT clean FROM run").fetchall()[0][0])
+                statements.mark_run(connection, clean=False)
+            self._reader = connect(self._path, READER_BUSY_MILLIS)
         except BaseException:
             connection.close()
             raise
         self._reader.execute("PRAGMA query_only = ON")
-        self._writer = Writer(connection, self._reactor.callFromThread)
+        changed = _nothing if self._generation is None else self._generation.changed
+        self._writer = Writer(connection, self._reactor.callFromThread, changed, marks_end=self._is_owner)
         self._writer.start()
 
     def close(self) -> Deferred[None]:
@@ -96,7 +106,7 @@ class SqliteIndex:
             self._flushing.cancel()
             self._flushing = None
         tallies = self._usage.take()
-        writer.write(partial(statements.count, tallies=tallies), _nothing).addErrback(_unheard)
+        writer.write(partial(statements.count, tallies=tallies)).addErrback(_unheard)
 
         def ended(outcome: T) -> T:
             self._reader.close()
@@ -106,7 +116,7 @@ class SqliteIndex:
 
     @property
     def was_clean(self) -> bool:
-        """Whether the previous run closed it; true of a new file."""
+        """Whether the previous run closed it; true of a new file. Only the owner knows."""
         return self._was_clean
 
     def node(self, repository: str, path: str) -> Node | None:
@@ -211,7 +221,7 @@ class SqliteIndex:
     def _change(self, apply: Callable[[apsw.Connection], T], key: tuple[str, str] | None = None) -> Deferred[T]:
         if self._writer is None:
             return fail(RegproxyError(Kind.STORAGE, "the index is closed"))
-        return self._writer.write(apply, _nothing if key is None else partial(self._hot.drop, key))
+        return self._writer.write(apply, None if key is None else partial(self._hot.drop, key))
 
     def _flush(self) -> None:
         self._flushing = None

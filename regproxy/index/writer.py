@@ -27,21 +27,26 @@ T = TypeVar("T")
 class Change:
     """Something to be written, and what came of it: a value or a ``Failure``.
 
-    ``settled`` runs in the reactor's thread before anybody hears of the outcome.
+    ``settled`` runs in the reactor's thread before anybody hears of the outcome; None if no node is changed.
     """
 
     apply: Callable[[apsw.Connection], Any]
-    settled: Callable[[], None]
+    settled: Callable[[], None] | None
     deferred: Deferred[Any] = field(factory=Deferred)
     outcome: Any = None
 
 
 @define(eq=False)
 class Writer:
-    """Owns the connection that writes, from ``start`` to the end of ``stop``."""
+    """Owns the connection that writes, from ``start`` to the end of ``stop``.
+
+    ``changed`` tells other processes: it is called in the thread when nodes were changed, before anybody here hears of it.
+    """
 
     _connection: apsw.Connection
     _call_in_reactor: Callable[..., object]
+    _changed: Callable[[], None]
+    _marks_end: bool = field(kw_only=True)
     _queue: SimpleQueue[Change | None] = field(init=False, factory=SimpleQueue)
     _thread: Thread = field(init=False)
     _ended: Deferred[None] = field(init=False, factory=Deferred)
@@ -54,7 +59,7 @@ class Writer:
         """Begin."""
         self._thread.start()
 
-    def write(self, apply: Callable[[apsw.Connection], T], settled: Callable[[], None]) -> Deferred[T]:
+    def write(self, apply: Callable[[apsw.Connection], T], settled: Callable[[], None] | None = None) -> Deferred[T]:
         """Queue a change; called in the reactor's thread."""
         change = Change(apply, settled)
         if self._stopping:
@@ -64,7 +69,7 @@ class Writer:
         return change.deferred
 
     def stop(self) -> Deferred[None]:
-        """Apply what is queued, note that the run ended cleanly, close the connection and end the thread."""
+        """Apply what is queued, note that the run ended cleanly if that is ours, close the connection and end the thread."""
         self._stopping = True
         self._queue.put(None)
         return self._ended
@@ -75,8 +80,10 @@ class Writer:
             batch, going = self._next_batch()
             if batch:
                 _commit(self._connection, batch)
+                if any(change.settled is not None for change in batch):
+                    self._changed()
                 self._call_in_reactor(_settle, batch)
-        outcome = _end(self._connection)
+        outcome = _end(self._connection, marks_end=self._marks_end)
         self._call_in_reactor(self._join, outcome)
 
     def _next_batch(self) -> tuple[list[Change], bool]:
@@ -134,10 +141,11 @@ def _failure(error: Exception) -> Failure:
     return Failure(error)
 
 
-def _end(connection: apsw.Connection) -> Failure | None:
+def _end(connection: apsw.Connection, *, marks_end: bool) -> Failure | None:
     try:
-        mark_run(connection, clean=True)
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if marks_end:
+            mark_run(connection, clean=True)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     except apsw.Error as error:
         return _failure(error)
     finally:
@@ -147,7 +155,8 @@ def _end(connection: apsw.Connection) -> Failure | None:
 
 def _settle(batch: list[Change]) -> None:
     for change in batch:
-        change.settled()
+        if change.settled is not None:
+            change.settled()
     for change in batch:
         if isinstance(change.outcome, Failure):
             change.deferred.errback(change.outcome)

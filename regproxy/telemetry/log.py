@@ -1,12 +1,13 @@
 """The access log: one JSON line for each request, who asked what, and where its bytes came from.
 
-Queries and credentials are not written: signed URLs and tokens stand there. Lines are written as they come, unbuffered by
-us, to a file that is opened again on ``reopen`` (logrotate), or to stdout.
+Queries and credentials are not written: signed URLs and tokens stand there. Lines are written as they come, each by one write
+at the end of a file, so that those of several processes do not mix. The file is opened again on ``reopen`` (logrotate);
+without one it is stdout.
 """
 
+import os
 import sys
 from pathlib import Path
-from typing import TextIO
 
 import msgspec
 from attrs import define, field
@@ -36,16 +37,20 @@ class AccessLog:
 
     _path: Path | None
     _encoder: msgspec.json.Encoder = field(factory=msgspec.json.Encoder, init=False)
-    _file: TextIO | None = field(default=None, init=False)
+    _descriptor: int = field(default=-1, init=False)
 
     def write(self, entry: Entry) -> None:
         """Write one line."""
-        if self._file is None:
-            own = sys.__stdout__ or sys.stdout
-            self._file = own if self._path is None else self._path.open("a", encoding="utf-8", buffering=1)
-        self._file.write(self._encoder.encode(entry).decode() + "\n")
+        if self._descriptor < 0:
+            self._descriptor = self._open()
+        left = memoryview(self._encoder.encode(entry) + b"\n")
+        while left:  # more than once only where the other end is a full pipe
+            left = left[os.write(self._descriptor, left) :]
+
+    def _open(self) -> int:
         if self._path is None:
-            self._file.flush()
+            return (sys.__stdout__ or sys.stdout).fileno()
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
     def reopen(self) -> None:
         """Go on in a new file: the old one was moved away."""
@@ -53,6 +58,6 @@ class AccessLog:
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None and self._path is not None:
-            self._file.close()
-        self._file = None
+        if self._descriptor >= 0 and self._path is not None:
+            os.close(self._descriptor)
+        self._descriptor = -1

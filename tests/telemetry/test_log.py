@@ -1,11 +1,14 @@
 """The access log writes one line of JSON for each request."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from regproxy.telemetry.log import AccessLog, Entry
+from tests.fakes.killing import ROOT
 
 ENTRY = Entry(1.5, "id", "127.0.0.1", "GET", "/r/a", 200, 10, 0.25)
 
@@ -61,3 +64,26 @@ def test_stdout(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     log.close()
     log.write(ENTRY)
     assert len(capfd.readouterr().out.splitlines()) == 2
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from regproxy.telemetry.log import AccessLog, Entry
+
+log = AccessLog(Path(sys.argv[1]))
+for number in range(300):
+    log.write(Entry(1.5, sys.argv[2], "c", "GET", "/" + sys.argv[2] * 9000, 200, number, 0.25))
+"""
+
+
+def test_processes_do_not_mix_their_lines(tmp_path: Path) -> None:
+    """Three processes at once, lines longer than any buffer: each line is whole."""
+    path = tmp_path / "log"
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), name], cwd=ROOT) for name in "abc"]
+    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0]
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    assert sorted((name, number) for name in "abc" for number in range(300)) == sorted(
+        (entry["request_id"], entry["bytes"]) for entry in entries
+    )
+    assert all(entry["path"] == "/" + entry["request_id"] * 9000 for entry in entries)
