@@ -13,6 +13,8 @@ from pathlib import Path
 
 from attrs import define, field
 
+from regproxy.store import claims
+from regproxy.store.claims import DiskClaim
 from regproxy.store.interface import BlobStat, Space
 from regproxy.store.layout import READ_FLAGS, Layout, is_name
 from regproxy.store.reading import OpenBlob
@@ -46,18 +48,18 @@ class DiskStore:
         """Begin a spool file."""
         return SpoolWriter.create(self._layout, length)
 
+    def claim(self, sha256: str) -> DiskClaim | None:
+        """Give it a second name."""
+        return claims.claim(self._layout, sha256)
+
     def delete(self, sha256: str) -> bool:
         """Remove the file. A power loss may bring it back: an orphan, or what the index says it is."""
-        try:
-            os.unlink(self._layout.blob(sha256))  # noqa: PTH108 - paths are strings here, see Layout
-        except FileNotFoundError:
-            return False
-        return True
+        return claims.delete(self._layout, sha256)
 
     def quarantine(self, sha256: str) -> bool:
         """Move the file to ``quarantine/``, where the newest of each name is kept."""
         try:
-            os.replace(self._layout.blob(sha256), f"{self._layout.quarantine}/{sha256}")  # noqa: PTH105 - see delete
+            os.replace(self._layout.blob(sha256), f"{self._layout.quarantine}/{sha256}")  # noqa: PTH105 - paths are strings here
         except FileNotFoundError:
             return False
         return True
@@ -75,26 +77,30 @@ class DiskStore:
 
     def each(self) -> Iterator[BlobStat]:
         """Every regular file whose name is one, folder by folder: what else lies there is left alone."""
-        for folder in sorted(os.listdir(self._layout.blobs)):  # noqa: PTH208 - see delete
+        for folder in sorted(os.listdir(self._layout.blobs)):  # noqa: PTH208 - as above
             yield from _listing(f"{self._layout.blobs}/{folder}")
 
     def recover(self) -> int:
-        """Remove every spool file: nothing is resumed across restarts."""
-        reclaimed = 0
-        with os.scandir(self._layout.spool) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    continue  # none of ours
-                found = entry.stat(follow_symlinks=False)
-                # A commit that was killed between link and unlink left a second name of a blob, whose bytes stay.
-                reclaimed += found.st_blocks * 512 if found.st_nlink == 1 else 0
-                os.unlink(entry.path)  # noqa: PTH108 - see delete
-        return reclaimed
+        """Remove every spool file, and every claim: nothing is resumed across restarts."""
+        return sum(map(_emptied, (self._layout.spool, self._layout.moving)))
 
     def space(self) -> Space:
         """Ask the file system; ``free`` is what an ordinary user may still take."""
         found = os.statvfs(self._layout.spool)
         return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
+
+
+def _emptied(folder: str) -> int:
+    reclaimed = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                continue  # none of ours
+            found = entry.stat(follow_symlinks=False)
+            # A claim, and a commit that was killed between link and unlink, is a second name of a blob, whose bytes stay.
+            reclaimed += found.st_blocks * 512 if found.st_nlink == 1 else 0
+            os.unlink(entry.path)  # noqa: PTH108 - as above
+    return reclaimed
 
 
 def _listing(folder: str) -> list[BlobStat]:

@@ -25,6 +25,13 @@ class Space:
     free: int
 
 
+class Claim(Protocol):
+    """Keeps a blob from being deleted while its row is written."""
+
+    def release(self) -> None:
+        """Let it go, once. Blocks."""
+
+
 class BlobStore(Protocol):
     """Blobs by the hexadecimal SHA-256 of their bytes."""
 
@@ -34,8 +41,11 @@ class BlobStore(Protocol):
     def create(self, length: int | None) -> BlobWriter:
         """Begin a blob. Blocks. ``length``, if known, is reserved; ``OSError`` (ENOSPC) if it does not fit."""
 
+    def claim(self, sha256: str) -> Claim | None:
+        """Keep a blob that is there from being deleted until the claim is released; None if it is not there. Blocks."""
+
     def delete(self, sha256: str) -> bool:
-        """Remove it; readers that have it open go on. Blocks. False if it was not there."""
+        """Remove it; readers that have it open go on. Blocks. False if it was not there, or is claimed: then it stays."""
 
     def quarantine(self, sha256: str) -> bool:
         """Take a blob that does not match its name out of sight, but keep its bytes for inspection. Blocks."""

@@ -1,7 +1,8 @@
 """Where a disk store keeps things, and with which rights: paths, open flags and fsyncs of directories; no blob is read here.
 
-``blobs/sha256/ab/<hex>`` is what readers see, ``spool/`` is what is being written, ``quarantine/`` is what did not match its
-name. All three are one file system, because a commit is a rename. Only the user that regproxy runs as may look into them.
+``blobs/sha256/ab/<hex>`` is what readers see, ``spool/`` is what is being written, ``moving/`` what is claimed or on its way
+out (``claims``), ``quarantine/`` what did not match its name. All are one file system, because a commit is a rename. Only the
+user that regproxy runs as may look into them.
 """
 
 import os
@@ -59,17 +60,19 @@ class Layout:
     root: Path
     blobs: str = field(init=False)
     spool: str = field(init=False)
+    moving: str = field(init=False)
     quarantine: str = field(init=False)
     _durable_folders: set[str] = field(init=False, factory=set)
 
     def __attrs_post_init__(self) -> None:
         self.blobs = str(self.root / "blobs" / "sha256")
         self.spool = str(self.root / "spool")
+        self.moving = str(self.root / "moving")
         self.quarantine = str(self.root / "quarantine")
 
     def make(self) -> None:
         """Make the folders that are not there yet."""
-        for folder in (self.blobs, self.spool, self.quarantine):
+        for folder in (self.blobs, self.spool, self.moving, self.quarantine):
             _make_durably(Path(folder))
 
     def folder(self, sha256: str) -> str:

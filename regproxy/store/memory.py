@@ -6,6 +6,7 @@ Readers and writers have real descriptors, so that ``pread`` and ``sendfile`` wo
 import errno
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 
@@ -38,6 +39,7 @@ class MemoryWriter:
     _store: "MemoryStore"
     _descriptor: int
     _reserved: int
+    _claim: "MemoryClaim | None" = None
 
     def fileno(self) -> int:
         """A descriptor for reading and writing; -1 once the writer is ended."""
@@ -50,10 +52,16 @@ class MemoryWriter:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write_all(self._descriptor, offset, buffers)
 
-    def commit(self, sha256: str, *, durable: bool) -> None:
+    def commit(self, sha256: str, *, durable: bool, claim: bool = False) -> None:
         """Make it visible, by the rule of ``SpoolWriter.commit``."""
-        self._store.accept(sha256, self._descriptor, durable=durable)
+        self._claim = self._store.accept(sha256, self._descriptor, durable=durable, claim=claim)
         self._close()
+
+    def settle(self) -> None:
+        """Give up the claim."""
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            claim.release()
 
     def abort(self) -> None:
         """Forget it."""
@@ -63,6 +71,18 @@ class MemoryWriter:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+
+@define
+class MemoryClaim:
+    """A ``Claim`` in memory."""
+
+    _claims: Counter[str]
+    _sha256: str
+
+    def release(self) -> None:
+        """Count one less."""
+        self._claims[self._sha256] -= 1
 
 
 @define
@@ -77,6 +97,7 @@ class MemoryStore:
     clock: Callable[[], float] = time.time
     _blobs: dict[str, _Stored] = field(init=False, factory=dict)
     _quarantined: dict[str, _Stored] = field(init=False, factory=dict)
+    _claims: Counter[str] = field(init=False, factory=Counter)
     _lock: Lock = field(init=False, factory=Lock)
 
     def open(self, sha256: str) -> OpenBlob | None:
@@ -92,18 +113,28 @@ class MemoryStore:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return MemoryWriter(self, os.memfd_create("regproxy"), length or 0)
 
-    def accept(self, sha256: str, descriptor: int, *, durable: bool) -> None:
+    def accept(self, sha256: str, descriptor: int, *, durable: bool, claim: bool = False) -> MemoryClaim | None:
         """Take over what a writer has written."""
         size = os.fstat(descriptor).st_size
         with self._lock:
             found = self._blobs.get(_checked(sha256))
             if durable or found is None or found.size != size:
                 self._blobs[sha256] = _Stored(os.dup(descriptor), size, self.clock())
+            return self._claimed(sha256) if claim else None
+
+    def claim(self, sha256: str) -> MemoryClaim | None:
+        """Count one more."""
+        with self._lock:
+            return self._claimed(sha256) if _checked(sha256) in self._blobs else None
+
+    def _claimed(self, sha256: str) -> MemoryClaim:
+        self._claims[sha256] += 1
+        return MemoryClaim(self._claims, sha256)
 
     def delete(self, sha256: str) -> bool:
         """Remove it."""
         with self._lock:
-            return self._blobs.pop(_checked(sha256), None) is not None
+            return self._claims[_checked(sha256)] == 0 and self._blobs.pop(sha256, None) is not None
 
     def quarantine(self, sha256: str) -> bool:
         """Put it aside."""

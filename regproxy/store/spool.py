@@ -12,6 +12,7 @@ from pathlib import Path
 
 from attrs import define
 
+from regproxy.store.claims import claim_path
 from regproxy.store.layout import FILE_MODE, SPOOL_FLAGS, Layout, is_same_file
 from regproxy.store.writing import reserve, write_all
 
@@ -45,8 +46,8 @@ class SpoolWriter:
         """Write all buffers, one after the other, at an offset."""
         write_all(self._descriptor, offset, buffers)
 
-    def commit(self, sha256: str, *, durable: bool) -> None:
-        """Give the file its name.
+    def commit(self, sha256: str, *, durable: bool, claim: bool = False) -> None:
+        """Give the file its name; as a claim it keeps another one until ``settle``.
 
         A durable blob replaces what has the name: that may be the torn rest of a power loss, this was verified. One that is
         not durable stays out of the way of a blob that is there, since that one may be durable.
@@ -57,26 +58,43 @@ class SpoolWriter:
         target = self._layout.blob(sha256)
         if durable:
             os.fdatasync(self._descriptor)
+        if claim:
+            claimed = claim_path(self._layout, sha256)
+            Path(self._path).rename(claimed)
+            self._path = claimed
         try:
-            self._name(target, size, durable=durable)
+            self._name(target, size, durable=durable, keep=claim)
         except FileNotFoundError:
             self._layout.make_folder(sha256)
-            self._name(target, size, durable=durable)
+            self._name(target, size, durable=durable, keep=claim)
         if durable:
             self._layout.sync_name(sha256)
         self._close()
 
-    def _name(self, target: str, size: int, *, durable: bool) -> None:
+    def _name(self, target: str, size: int, *, durable: bool, keep: bool) -> None:
+        if not durable:
+            try:
+                os.link(self._path, target)  # unlike rename, this fails if another writer was faster
+            except FileExistsError:
+                durable = not is_same_file(target, size)
         if durable:
-            Path(self._path).rename(target)
-            return
-        try:
-            os.link(self._path, target)  # unlike rename, this fails if another writer was faster
-        except FileExistsError:
-            if not is_same_file(target, size):
-                Path(self._path).rename(target)
-                return
-        Path(self._path).unlink()
+            self._replace(target, keep=keep)
+        elif not keep:
+            Path(self._path).unlink()
+
+    def _replace(self, target: str, *, keep: bool) -> None:
+        source = self._path
+        if keep:
+            source = f"{self._path}.name"
+            with suppress(FileExistsError):  # of the first attempt
+                os.link(self._path, source)
+        Path(source).rename(target)
+
+    def settle(self) -> None:
+        """Remove the claim; its descriptor is closed already."""
+        if self._descriptor < 0:
+            with suppress(FileNotFoundError):
+                Path(self._path).unlink()
 
     def abort(self) -> None:
         """Remove the file. After a commit that failed behind the rename, the blob stays: it is whole, but nobody was told so."""

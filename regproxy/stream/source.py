@@ -57,7 +57,7 @@ class BlobWriter(Protocol):
     """A blob that is being written, invisible to readers of the store until it is committed.
 
     All methods but ``fileno`` block: they are called on the writer pool, one at a time. Exactly one of ``commit`` and ``abort``
-    ends it; after a failed ``commit``, ``abort`` is still to be called. I/O failures are ``OSError``.
+    ends it; after a failed ``commit``, ``abort`` is still to be called; ``settle`` comes last. I/O failures are ``OSError``.
     """
 
     def fileno(self) -> int:
@@ -66,11 +66,15 @@ class BlobWriter(Protocol):
     def write_at(self, offset: int, buffers: Sequence[bytes]) -> None:
         """Write all buffers, one after the other, at an offset; short writes are continued."""
 
-    def commit(self, sha256: str, *, durable: bool) -> None:
+    def commit(self, sha256: str, *, durable: bool, claim: bool = False) -> None:
         """Make it visible under its name, as one step; the caller has verified that this is the name.
 
-        With ``durable`` it survives a power loss when this returns. Committing a blob that exists already is no error.
+        With ``durable`` it survives a power loss when this returns. Committing a blob that exists already is no error. With
+        ``claim`` nobody can delete it before ``settle``: its row is written meanwhile.
         """
+
+    def settle(self) -> None:
+        """Give up the claim, if there is one; nothing otherwise."""
 
     def abort(self) -> None:
         """Remove what was written."""

@@ -195,3 +195,38 @@ class StoreContract:
         name = stored(store, b"kept")
         store.recover()
         assert read(store, name) == b"kept"
+
+    @pytest.mark.parametrize("durable", [True, False])
+    @pytest.mark.parametrize("again", [True, False])
+    def test_what_is_claimed_is_not_deleted(self, store: BlobStore, *, durable: bool, again: bool) -> None:
+        """Between a commit and its row nobody takes the blob away, whether it was there before or not; then anybody may."""
+        if again:
+            stored(store, b"body", durable=False)
+        writer = store.create(None)
+        writer.write_at(0, [b"body"])
+        writer.commit(name_of(b"body"), durable=durable, claim=True)
+        assert not store.delete(name_of(b"body"))
+        assert read(store, name_of(b"body")) == b"body"
+        writer.settle()
+        assert store.delete(name_of(b"body"))
+        assert read(store, name_of(b"body")) is None
+
+    def test_what_is_there_can_be_claimed(self, store: BlobStore) -> None:
+        """Each claim is one's own; nothing can be claimed that is not there."""
+        assert store.claim(ABSENT) is None
+        name = stored(store, b"body")
+        claims = [store.claim(name), store.claim(name)]
+        for claim in claims:
+            assert not store.delete(name)
+            assert claim is not None
+            claim.release()
+        assert store.delete(name)
+
+    def test_settling_without_a_claim(self, store: BlobStore) -> None:
+        """It is nothing to give up a claim that was not made."""
+        writer = store.create(None)
+        writer.write_at(0, [b"body"])
+        writer.settle()
+        writer.commit(name_of(b"body"), durable=False)
+        writer.settle()
+        assert read(store, name_of(b"body")) == b"body"

@@ -166,3 +166,30 @@ def test_a_failed_reservation_leaves_nothing(store: DiskStore, monkeypatch: pyte
         store.create(1)
     assert before == len(list(Path("/proc/self/fd").iterdir()))
     assert list((store.root / "spool").iterdir()) == []
+
+
+def test_a_claim_that_comes_while_it_is_deleted(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever publishes a blob between the two steps of its deletion has it in the end."""
+    name = stored(store, b"wanted")
+    writer = store.create(None)
+    writer.write_at(0, [b"wanted"])
+    real_rename = os.rename
+
+    def rename(source: str, target: str) -> None:
+        monkeypatch.setattr(os, "rename", real_rename)
+        real_rename(source, target)
+        writer.commit(name, durable=False, claim=True)
+
+    monkeypatch.setattr(os, "rename", rename)
+    assert not store.delete(name)
+    writer.settle()
+    assert read(store, name) == b"wanted"
+    assert list((store.root / "moving").iterdir()) == []
+
+
+def test_recover_drops_claims(store: DiskStore) -> None:
+    """A claim ends with its process; its blob stays."""
+    name = stored(store, b"claimed")
+    assert store.claim(name) is not None
+    assert store.recover() == 0
+    assert store.delete(name)
