@@ -19,6 +19,8 @@ class Kind(Enum):
     METHOD_NOT_ALLOWED = "method-not-allowed"
     CONFLICT = "conflict"
     TOO_LARGE = "too-large"
+    TOO_SLOW = "too-slow"
+    NO_ROOM = "no-room"
     UNSATISFIABLE_RANGE = "unsatisfiable-range"
     UPSTREAM_DOWN = "upstream-down"
     UPSTREAM_SLOW = "upstream-slow"

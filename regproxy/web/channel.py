@@ -1,10 +1,11 @@
 """The edge: what Twisted's HTTP/1.1 parser lets pass and we don't, and limits that it does not have.
 
 Refused with 400: no Host or several, a Host with other characters than a name, an address and a port have, folded headers,
-any target but an absolute path, CONNECT, Transfer-Encoding under HTTP/1.0. 413: a body beyond the limit, before it is read.
-414 and 431: too long a target, too many headers. 408: headers that take longer than ``HEADER_SECONDS``, however steadily
-they drip. A connection that was refused is never used again: it is closed for writing, and what the client is still sending
-is thrown away for a moment, since a reset would take the answer from it.
+any target but an absolute path, CONNECT, Transfer-Encoding under HTTP/1.0. 413: a body of a method that has none to speak of;
+others have the limits of their routes. 414 and 431: too long a target, too many headers. 408: headers that take longer than
+``HEADER_SECONDS``, however steadily they drip. A connection that was refused, or answered before the body was complete, is never
+used again: it is closed for writing, and what the client is still sending is thrown away for a moment, since a reset would take
+the answer from it.
 """
 
 import re
@@ -16,7 +17,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
 
-from regproxy.web.request import BODY_LIMIT
+from regproxy.web.request import SMALL, STREAMED
 
 HEADER_SECONDS = 10.0
 HEADERS_LIMIT = 64 << 10
@@ -24,6 +25,10 @@ TARGET_LIMIT = 16 << 10
 LENGTH_LINE = 64
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1 << 20
+# Clients that read the answer only when they have sent a good part of the body are given the time to.
+EARLY_SECONDS = 5.0
+EARLY_BYTES = 64 << 20
+LARGEST_LENGTH = 1 << 50
 TLS_HANDSHAKE = b"\x16"
 """How a client begins that tries TLS first, as docker, podman and skopeo do: it goes on to HTTP when it is told so at once."""
 
@@ -37,11 +42,11 @@ class Edge(HTTPChannel):
 
     totalHeadersSize = HEADERS_LIMIT  # noqa: N815 - Twisted's name
     MAX_LENGTH = HEADERS_LIMIT
-    _refused = False
+    is_closing = False
+    _allowance = LINGER_BYTES
     _deadline: IDelayedCall | None = None
     _in_headers = False
     _is_fresh = True
-    _discarded = 0
 
     def connectionLost(self, reason: Failure = _LOST) -> None:  # noqa: N802 - Twisted's name
         """The connection is gone."""
@@ -50,7 +55,7 @@ class Edge(HTTPChannel):
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Take bytes; the deadline runs from the first byte of a request to the end of its headers."""
-        if self._refused:
+        if self.is_closing:
             self._discard(len(data))
             return
         if self._is_fresh and data[:1] == TLS_HANDSHAKE:
@@ -64,7 +69,7 @@ class Edge(HTTPChannel):
 
     def lineReceived(self, line: bytes) -> None:  # noqa: N802 - Twisted's name
         """Take a line of a request's head."""
-        if self._refused:
+        if self.is_closing:
             return
         if not self._in_headers:  # a request that was sent before the answer to the one before it
             self._in_headers = True
@@ -98,7 +103,7 @@ class Edge(HTTPChannel):
 
     def allContentReceived(self) -> None:  # noqa: N802 - Twisted's name
         """Hand the request on, unless it was refused."""
-        if not self._refused:
+        if not self.is_closing:
             HTTPChannel.allContentReceived(self)
 
     def headerReceived(self, line: bytes) -> bool:  # noqa: N802 - Twisted's name
@@ -111,13 +116,13 @@ class Edge(HTTPChannel):
 
     def rawDataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Take bytes of a body, unless the request was refused."""
-        if not self._refused:
+        if not self.is_closing:
             HTTPChannel.rawDataReceived(self, data)
 
     def timeoutConnection(self) -> None:  # noqa: N802 - Twisted's name
-        """Close a connection that is idle; one that still has a response to take is not."""
-        if self._waitingForTransport:
-            self.resetTimeout()
+        """Close a connection that is idle; one that still has a response to take is not, nor one whose body we don't ask for."""
+        if self._waitingForTransport or any(request.is_waited_for for request in self.requests):
+            self.setTimeout(self.timeOut)
         else:
             HTTPChannel.timeoutConnection(self)
 
@@ -133,35 +138,67 @@ class Edge(HTTPChannel):
             (b"#" in self._path, 400, "no fragment is expected"),
             (len(self._path) > TARGET_LIMIT, 414, "the target is too long"),
             (bool(codings) and (old or codings[0].lower() != b"chunked"), 400, "not a Transfer-Encoding that is expected"),
-            (self.length is not None and self.length > BODY_LIMIT, 413, "the body is too large"),
+            ((self.length or 0) > (LARGEST_LENGTH if self._command in STREAMED else SMALL), 413, "the body is too large"),
         ]
         return next(((status, reason) for wrong, status, reason in signs if wrong), None)
 
     def refuse(self, status: int, reason: str) -> None:
         """Answer without a request and close: nothing that follows on this connection can be believed."""
-        if self._refused:
+        if self.is_closing:
             return
-        self._refused = True
-        self._stop_deadline()
         phrase = RESPONSES.get(status, b"Refused")
         body = reason.encode("ascii") + b"\n"
         head = b"HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
         assert self.transport is not None
         self.transport.write(head % (status, phrase, len(body)) + body)
-        if type(self.transport) is tcp.Server and not self.transport.TLS:
-            self.setTimeout(None)
-            self.transport.unregisterProducer()
-            self.transport.loseWriteConnection()
-            self._deadline = self.callLater(LINGER_SECONDS, self._drop)
+        self._close(LINGER_SECONDS, LINGER_BYTES)
+
+    def close_behind_answer(self) -> None:
+        """A request was answered before its body was complete."""
+        self._close(EARLY_SECONDS, EARLY_BYTES)
+
+    def _close(self, seconds: float, allowance: int) -> None:
+        self.is_closing = True
+        self._allowance = allowance
+        self._stop_deadline()
+        self.setTimeout(None)
+        transport = cast(tcp.Server, self.transport)
+        transport.resumeProducing()
+        if type(transport) is tcp.Server and not transport.TLS:
+            transport.unregisterProducer()
+            transport.loseWriteConnection()
         else:
             self.loseConnection()
+        self._deadline = self.callLater(seconds, self._drop)
+
+    # What a body (``body.Wire``) needs of its connection.
+
+    def hold(self) -> None:
+        """Read no more for now."""
+        if not self.is_closing:
+            cast(tcp.Server, self.transport).pauseProducing()
+
+    def flow(self) -> None:
+        """Read on, unless the client has an answer to take first."""
+        if not (self.is_closing or self._waitingForTransport):
+            cast(tcp.Server, self.transport).resumeProducing()
+
+    def go_ahead(self) -> None:
+        """Send ``100 Continue``."""
+        self._send100Continue()
+
+    def request_line(self) -> tuple[bytes, bytes, bytes]:
+        """Method, target and version of the request whose headers have come: Twisted tells the request only behind its body."""
+        return self._command, self._path, self._version
 
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802 - Twisted's name, pinned by tests/wire
-        self.refuse(400, "not HTTP as it is spoken here")
+        reason = "not HTTP as it is spoken here"
+        if self._transferDecoder is None or not self.requests[-1].spoil(reason):
+            self.refuse(400, reason)
 
     def _discard(self, count: int) -> None:
-        self._discarded += count
-        if self._discarded > LINGER_BYTES:
+        self._allowance -= count
+        if self._allowance < 0:
             self._drop()
 
     def _drop(self) -> None:

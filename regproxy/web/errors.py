@@ -32,6 +32,7 @@ STATUS = {
     Kind.NOT_FOUND: 404,
     Kind.METHOD_NOT_ALLOWED: 405,
     Kind.CONFLICT: 409,
+    Kind.TOO_SLOW: 408,
     Kind.TOO_LARGE: 413,
     Kind.UNSATISFIABLE_RANGE: 416,
     Kind.UPSTREAM_DOWN: 503,
@@ -40,6 +41,7 @@ STATUS = {
     Kind.UPSTREAM_BAD: 502,
     Kind.INTEGRITY: 502,
     Kind.STORAGE: 500,
+    Kind.NO_ROOM: 507,
 }
 
 

@@ -1,11 +1,18 @@
-"""One request, as the rest of ``web`` and the formats see it: Twisted's, with a path that was split and decoded once.
+"""One request, as the rest of ``web`` and the formats see it: Twisted's, with a path that was split and decoded once, and a body
+that is handed on as it arrives.
 
 ``segments`` are those of the whole path without the ``/artifactory`` prefix; ``rest`` are those behind the address of the
-repository, and what a format reads. A body is accepted up to ``BODY_LIMIT`` (form posts of a few clients); ``channel.py`` refuses
-larger ones before they are read. Streaming uploads will take their place in ``gotLength``.
+repository, and what a format reads. Rules of the body:
+
+1. A PUT, PATCH or POST is dispatched when its headers are there, one reactor turn later: never inside ``gotLength``, for a route
+   that answers at once would pull the request from under the channel. Other methods wait for theirs, of ``SMALL`` bytes at most.
+2. ``Expect`` is taken from the headers, or the channel would send its 100 before anybody was asked (``body.py``).
+3. ``requestReceived`` then means "end of the body"; ``connectionLost`` fails it.
+4. Answered before the body is complete, a connection is never used again: what follows would be read as a request.
 """
 
 import re
+from io import BytesIO
 from secrets import token_hex
 from typing import Any
 
@@ -16,7 +23,11 @@ from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import provider
 
-BODY_LIMIT = 1 << 20
+from regproxy.errors import Kind, RegproxyError
+from regproxy.web.body import RequestBody
+
+SMALL = 64 << 10
+STREAMED = frozenset({b"PUT", b"PATCH", b"POST"})
 
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 
@@ -52,6 +63,52 @@ class ProxyRequest(Request):
     request_id = ""
     _received = 0
     _recorded = False
+    _body: RequestBody | None = None
+    _line = (b"", b"", b"")
+
+    @property
+    def body(self) -> RequestBody:
+        """What the client sends behind the headers; empty for methods that don't stream theirs."""
+        if self._body is None:
+            self._body = RequestBody(0, self.channel, self.channel.site.reactor)
+            self._body.end()
+        return self._body
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether the client has more of a body to send, and we don't want it now."""
+        return self._body is not None and self._body.held
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
+        """All headers are there."""
+        self.content = BytesIO()
+        line = self.channel.request_line()
+        if line[0] not in STREAMED or length == 0:
+            return
+        expectation = self.requestHeaders.getRawHeaders(b"expect", [b""])[0].lower()
+        self.requestHeaders.removeHeader(b"expect")
+        reactor = self.channel.site.reactor
+        self._line = line
+        self._body = RequestBody(length, self.channel, reactor, expectation == b"100-continue" and line[2] == b"HTTP/1.1")
+        reactor.callLater(0, self._dispatch)
+
+    def _dispatch(self) -> None:
+        if not self._disconnected and not self.channel.is_closing:
+            Request.requestReceived(self, *self._line)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802 - Twisted's name
+        """Everything is there."""
+        if self._body is None:
+            Request.requestReceived(self, command, path, version)
+        else:
+            self._body.end()
+
+    def spoil(self, reason: str) -> bool:
+        """The framing of the body is no good: the route that has it hears of that. False if none has been called yet."""
+        if self._body is None or not self.began:
+            return False
+        self._body.fail(RegproxyError(Kind.INVALID, reason))
+        return True
 
     def process(self) -> None:
         """Begin to answer."""
@@ -73,29 +130,54 @@ class ProxyRequest(Request):
             self.finish()
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
-        """Count a body whose length was not announced."""
+        """Take more of the body."""
+        if self._body is not None:
+            self._body.take(data)
+            return
         self._received += len(data)
-        if self._received > BODY_LIMIT:
+        if self._received > SMALL:
             self.channel.refuse(413, "the body is too large")
-        else:
-            Request.handleContentChunk(self, data)
 
     def write(self, data: bytes) -> None:
-        """Send bytes of the body."""
+        """Send bytes of the body of the response."""
         if not self.answered:
             self.answered = self.channel.site.reactor.seconds()
             self.setHeader(b"x-request-id", self.request_id.encode("ascii"))
+            if self._is_early():
+                self.setHeader(b"connection", b"close")
+                self.channel.persistent = False
         Request.write(self, data)
 
     def finish(self) -> None:
         """The response is complete."""
         self._record()
-        Request.finish(self)
+        if self._is_early() and not self.finished:
+            self._finish_early()
+        else:
+            Request.finish(self)
+
+    def _is_early(self) -> bool:
+        return self._body is not None and not self._body.complete and not self._disconnected
+
+    def _finish_early(self) -> None:
+        assert self._body is not None
+        if not self.startedWriting:
+            self.write(b"")
+        if self.chunked:
+            self.channel.write(b"0\r\n\r\n")
+        self.finished = 1
+        self._body.abort()
+        self.channel.close_behind_answer()
+        waiting, self.notifications = self.notifications, []
+        for each in waiting:
+            each.callback(None)
 
     def connectionLost(self, reason: Failure) -> None:  # noqa: N802 - Twisted's name
         """The client has gone."""
         self._record()
         Request.connectionLost(self, reason)
+        if self._body is not None:
+            self._body.fail(RegproxyError(Kind.INVALID, "the client left before its body was complete"))
 
     def _record(self) -> None:
         if self.channel is not None and self.began and not self._recorded:

@@ -12,12 +12,14 @@ from regproxy.formats.huggingface.failures import bad_address, error_text, failu
 from regproxy.formats.huggingface.hub import Asked, Hub
 from regproxy.formats.huggingface.names import node_of
 from regproxy.repo.interface import Refused, Serving, Text
+from regproxy.web.body import read_whole
 from regproxy.web.direct import Direct
 from regproxy.web.errors import STATUS, register
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
 from regproxy.web.root import new_app
 
+QUESTION_LIMIT = 1 << 20
 _READ = ["GET", "HEAD"]
 _WRITE = ["POST", "PUT", "PATCH", "DELETE"]
 
@@ -62,7 +64,7 @@ class Routes:
             body=request.method != b"HEAD",
             query=request.uri.partition(b"?")[2].decode("latin-1"),
             authorized=request.getHeader("authorization") is not None,
-            content=request.content.read() if request.method == b"POST" and request.content else b"",
+            content=await read_whole(request.body, QUESTION_LIMIT) if request.method == b"POST" else b"",
             media_type=request.getHeader("content-type") or "",
         )
         await self._serving.send(request, await Hub(self._serving).answer(asked))
