@@ -5,8 +5,9 @@ replaced; the lock of the data directory (``lock.py``) is what keeps a second se
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -16,6 +17,8 @@ from twisted.internet.interfaces import IListeningPort, IReactorUNIX
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from twisted.web.server import Site
+
+from regproxy.telemetry.merging import Family
 
 SOCKET = "control.sock"
 
@@ -53,14 +56,37 @@ class _Fetches(Resource):
         return msgspec.json.encode(self._fetches())
 
 
-class Control(Service):
-    """The socket, from ``startService`` to ``stopService``."""
+class Families(Resource):
+    """``GET /metrics``: the numbers of this process, to be put together with those of others."""
 
-    def __init__(self, reactor: IReactorUNIX, data_dir: Path, fetches: Callable[[], Sequence[LiveFill]]) -> None:
+    isLeaf = True  # noqa: N815 - the name that Twisted reads
+
+    def __init__(self, families: Callable[[], Sequence[Family]]) -> None:
+        Resource.__init__(self)
+        self._families = families
+
+    def render_GET(self, request: IRequest) -> bytes:  # noqa: N802 - the name that Twisted calls
+        """Look."""
+        request.setHeader(b"content-type", b"application/json")
+        return msgspec.json.encode(self._families())
+
+
+class Control(Service):
+    """The socket, from ``startService`` to ``stopService``; ``more`` are further addresses."""
+
+    def __init__(
+        self,
+        reactor: IReactorUNIX,
+        path: Path,
+        fetches: Callable[[], Sequence[LiveFill]],
+        more: Mapping[bytes, Resource] = MappingProxyType({}),
+    ) -> None:
         self._reactor = reactor
-        self.path = data_dir / SOCKET
+        self.path = path
         self._root = Resource()
         self._root.putChild(b"fetches", _Fetches(fetches))
+        for name, resource in more.items():
+            self._root.putChild(name, resource)
         self._port: IListeningPort | None = None
 
     def startService(self) -> None:  # noqa: N802 - the name that Twisted calls

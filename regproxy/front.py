@@ -1,20 +1,16 @@
 """The HTTP side of the server: the site, what it mounts, and the ports that it listens on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.web.resource import IResource
 
 from regproxy.admin.probes import MetricsPage, Probe
 from regproxy.admin.routes import Api
-from regproxy.listeners import TLSEndpoint
-from regproxy.model.settings import Configuration
+from regproxy.model.settings import Configuration, Server
 from regproxy.repo.interface import Format
 from regproxy.telemetry.lag import Lag
 from regproxy.telemetry.log import AccessLog, Entry
@@ -25,8 +21,7 @@ from regproxy.web.request import ProxyRequest
 from regproxy.web.root import Root
 from regproxy.web.site import ProxySite
 
-T = TypeVar("T")
-Apart = Callable[[Callable[[], tuple[bytes, str]]], "Deferred[tuple[bytes, str]]"]
+Page = Callable[[], Awaitable[tuple[bytes, str]]]
 
 
 @define(eq=False)
@@ -38,8 +33,9 @@ class Front:
     _catalog: Catalog
     _formats: Mapping[str, Format]
     _metrics: Metrics
-    _apart: Apart
+    _page: Page
     _checks: Callable[[], Mapping[str, bool]]
+    _endpoints: Callable[[Server], Sequence[IStreamServerEndpoint]]
     _ports: list[IListeningPort] = field(factory=list, init=False)
     _log: AccessLog | None = field(default=None, init=False)
 
@@ -50,12 +46,11 @@ class Front:
             self._log = AccessLog(Path(logging.access_file) if logging.access_file else None)
         lag = Lag(self._reactor)
         lag.start()
-        self._metrics.watch("regproxy_reactor_lag_seconds", "The event loop's worst lag of the last half minute.", lag.seconds)
+        text = "The event loop's worst lag of the last half minute."
+        self._metrics.watch("regproxy_reactor_lag_seconds", text, lag.seconds, "largest")
         site = ProxySite(self._root(), self._reactor, self._record)
-        endpoints = [serverFromString(self._reactor, text) for text in server.listen]
-        endpoints += [TLSEndpoint(self._reactor, listener) for listener in server.listener]
         try:
-            for endpoint in endpoints:
+            for endpoint in self._endpoints(server):
                 self._ports.append(await endpoint.listen(site))
         except BaseException:
             await self.close()
@@ -79,7 +74,7 @@ class Front:
             "livez": Probe(dict),
             "readyz": Probe(self._checks),
             "startupz": Probe(self._checks),
-            "metrics": MetricsPage(self._metrics, self._apart),
+            "metrics": MetricsPage(self._page),
         }
         every = {id(each): each for each in self._formats.values()}.values()
         mounts = {name.decode(): resource for each in every for name, resource in each.mounts(self._catalog).items()}

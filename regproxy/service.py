@@ -6,7 +6,6 @@ listens. ``Regproxy`` is the running service: threads, index, ports, repositorie
 
 import os
 import signal
-import sys
 from pathlib import Path
 from types import FrameType
 
@@ -18,24 +17,23 @@ from txaio.tx import make_logger
 from regproxy.auto import resolve, run_program
 from regproxy.config import ConfigurationError, load
 from regproxy.config_changes import Changes, changed
-from regproxy.control import Control
+from regproxy.control import Control, Families
 from regproxy.fetches import Fetches
 from regproxy.formats_found import find_formats
 from regproxy.front import Front
-from regproxy.index.sqlite import SqliteIndex
 from regproxy.jobs import Jobs
 from regproxy.lock import DataDirLock
 from regproxy.model.settings import Configuration
 from regproxy.repo.parts import Parts
 from regproxy.repo.shelf import Shelf
 from regproxy.repositories import Repositories, Shared
+from regproxy.standing import Alone, Standing
 from regproxy.store.disk import DiskStore
 from regproxy.stream.follower import Sending
 from regproxy.stream.pool import WriterPool
 from regproxy.stream.spawn import spawn
 from regproxy.telemetry.metrics import Metrics
 from regproxy.upstream.client import make_upstream
-from regproxy.welcome import welcome
 
 log = make_logger()
 
@@ -49,20 +47,19 @@ def make_service(path: str | Path) -> "Regproxy":
     configuration = load(path)
     data_dir = Path(configuration.server.data_dir).absolute()
     lock = DataDirLock.acquire(data_dir)
-    return Regproxy(reactor, Path(path), configuration, data_dir, lock)  # type: ignore[arg-type] # a module to mypy
+    standing = Alone(reactor, Path(path), data_dir, lock)  # type: ignore[arg-type] # a module to mypy
+    return Regproxy(reactor, configuration, data_dir, standing)  # type: ignore[arg-type] # as above
 
 
 class Regproxy(Service):
     """The running server."""
 
-    def __init__(
-        self, reactor: PosixReactorBase, path: Path, configuration: Configuration, data_dir: Path, lock: DataDirLock
-    ) -> None:
-        self._reactor, self._path, self._configuration, self._lock = reactor, path, configuration, lock
+    def __init__(self, reactor: PosixReactorBase, configuration: Configuration, data_dir: Path, standing: Standing) -> None:
+        self._reactor, self._configuration, self._standing = reactor, configuration, standing
         self._metrics = Metrics()
         self._writers = WriterPool(reactor, os.cpu_count() or 1)
         self._readers = WriterPool(reactor, READERS)
-        self._index = SqliteIndex(data_dir / "index.sqlite", reactor)
+        self._index = standing.index(data_dir / "index.sqlite")
         self._store = DiskStore(data_dir / "store")
         self._formats = find_formats()
         parts = Parts(self._store, self._index, self._writers, self._readers, reactor, self._metrics)
@@ -71,24 +68,24 @@ class Regproxy(Service):
         shared = Shared(reactor, parts, self._shelf, sending, self._metrics, self._formats, make_upstream)
         self._repositories = Repositories(shared)
         self._fetches = Fetches(self._repositories, reactor.seconds)
-        self._control = Control(reactor, data_dir, self._fetches)
+        self._control = Control(reactor, standing.control, self._fetches, {b"metrics": Families(self._metrics.families)})
         self._jobs = Jobs(reactor)
-        self._front = Front(
-            reactor, configuration, self._repositories.catalog, self._formats, self._metrics, self._readers.run, self._checks
-        )
+        page = standing.page(self._metrics, lambda: self._readers.run(self._metrics.render))
+        catalog, endpoints = self._repositories.catalog, standing.endpoints
+        self._front = Front(reactor, configuration, catalog, self._formats, self._metrics, page, self._checks, endpoints)
         self._is_started = False
 
     def startService(self) -> None:  # noqa: N802 - Twisted's name
         """Recover what a crash left, open everything, and listen once the repositories are known."""
         Service.startService(self)
-        self._store.recover()
-        self._index.start()
+        was_clean = self._standing.open(self._store, self._index)
         self._writers.start()
         self._readers.start()
-        if not self._index.was_clean:
+        if not was_clean:
             self._shelf.suspect()
         self._metrics.watch("regproxy_inflight_fetches", "Live fills.", self._fetches.count)
-        signal.signal(signal.SIGHUP, self._hang_up)
+        if self._standing.path is not None:
+            signal.signal(signal.SIGHUP, self._hang_up)
         spawn(self._begin(), "starting")
 
     async def _begin(self) -> None:
@@ -101,13 +98,14 @@ class Regproxy(Service):
             self._reactor.stop()
             raise
         self._control.startService()
-        self._jobs.start()
+        self._standing.elect(self._jobs.start)
         self._is_started = True
-        sys.stdout.write(welcome(configuration, needs_url) + "\n")
-        sys.stdout.flush()
+        self._standing.serving(configuration, needs_url)
 
     async def _resolved(self, configuration: Configuration) -> tuple[Configuration, tuple[str, ...]]:
-        """Fill in ``url = "auto"``."""
+        """Fill in ``url = "auto"``, unless whoever read the configuration has done so."""
+        if self._standing.path is None:
+            return configuration, ()
 
         def run(command: object) -> "Deferred[str | None]":
             return self._readers.run(lambda: run_program(command))  # type: ignore[arg-type] # resolve passes a sequence
@@ -129,7 +127,7 @@ class Regproxy(Service):
 
     async def _reload(self) -> None:
         try:
-            new = await self._readers.run(lambda: load(self._path))
+            new = await self._readers.run(lambda: load(self._standing.path or ""))
         except ConfigurationError as error:
             log.error("the configuration was not reloaded: {error}", error=error)  # noqa: TRY400 - the lines are the message
             return
@@ -152,7 +150,7 @@ class Regproxy(Service):
         await self._index.close()
         self._writers.stop()
         self._readers.stop()
-        self._lock.release()
+        self._standing.end(self._metrics)
 
     def stopService(self) -> "Deferred[object]":  # noqa: N802 - Twisted's name
         """Stop listening and close everything; what is arriving is dropped, and fetched again by whoever asks next."""

@@ -1,9 +1,8 @@
 """Probes and metrics: small resources that need no routing. An upstream that is down never makes a cache unready."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
 from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
@@ -11,7 +10,6 @@ from zope.interface import implementer
 from regproxy.model.headers import Headers
 from regproxy.repo.interface import Text
 from regproxy.stream.spawn import spawn
-from regproxy.telemetry.metrics import Metrics
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
 
@@ -53,20 +51,19 @@ class Probe(_Leaf):
 
 @define(eq=False)
 class MetricsPage(_Leaf):
-    """``/metrics``."""
+    """``/metrics``; ``page`` makes it, without keeping the reactor."""
 
-    _metrics: Metrics
-    _apart: "Callable[[Callable[[], tuple[bytes, str]]], Deferred[tuple[bytes, str]]]"
+    _page: Callable[[], Awaitable[tuple[bytes, str]]]
 
     def render(self, request: ProxyRequest) -> int:
-        """Render in a thread, then send."""
+        """Have it made, then send it."""
         gone: list[object] = []
         request.notifyFinish().addErrback(gone.append)
         spawn(self._send(request, gone), "rendering metrics")
         return int(NOT_DONE_YET)
 
     async def _send(self, request: ProxyRequest, gone: list[object]) -> None:
-        body, media_type = await self._apart(self._metrics.render)
+        body, media_type = await self._page()
         if not gone:
             send_text(request, Text(body, media_type, headers=_NO_STORE))
             request.finish()

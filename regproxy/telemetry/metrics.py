@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from regproxy.telemetry.merging import Family, How, family_of, page
 
 _HITS = frozenset({"hit", "stale", "joined"})
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
@@ -18,6 +19,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
+        self._how: dict[str, How] = {}
         answers = ("repository", "cache")
         by_repository = ("repository",)
 
@@ -77,10 +79,15 @@ class Metrics:
         """An upstream did not answer."""
         self._failures.labels(repository).inc()
 
-    def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
-        """A gauge that is asked when somebody looks."""
+    def watch(self, name: str, text: str, value: Callable[[], float], how: How = "sum") -> None:
+        """A gauge that is asked when somebody looks; ``how`` it is put together where several processes have it."""
         Gauge(name, text, registry=self._registry).set_function(value)
+        self._how[name] = how
+
+    def families(self) -> list[Family]:
+        """Everything as it is now."""
+        return [family_of(metric, self._how.get(metric.name, "sum")) for metric in self._registry.collect()]
 
     def render(self) -> tuple[bytes, str]:
         """The page, and its media type. Takes milliseconds: call it in a thread."""
-        return generate_latest(self._registry), CONTENT_TYPE_LATEST
+        return page(self.families())

@@ -245,4 +245,5 @@ def make_upstream(reactor: Any, settings: RepositorySettings, configuration: Con
     )
     hosts = Hosts(reactor, settings.assumed_offline_period_secs)
     credentials = Credentials.of(settings, origin, targets, reactor, agent)
-    return HttpUpstream(reactor, settings, origin, targets, agent, pool, Slots.of(settings.max_connections), hosts, credentials)
+    slots = Slots.of(settings.max_connections, configuration.server.workers)
+    return HttpUpstream(reactor, settings, origin, targets, agent, pool, slots, hosts, credentials)

@@ -30,9 +30,10 @@ class Slots:
     _used: int = field(default=0, init=False)
 
     @classmethod
-    def of(cls, count: int | None) -> Self:
-        """Allow ``count``; our default for None."""
-        return cls(DeferredSemaphore(max(1, CONNECTIONS if count is None else count)))
+    def of(cls, count: int | None, processes: int = 1) -> Self:
+        """Allow ``count``, our default for None, or this process's part of them; each process may have one."""
+        allowed = CONNECTIONS if count is None else count
+        return cls(DeferredSemaphore(max(1, allowed // processes)))
 
     @property
     def used(self) -> int:

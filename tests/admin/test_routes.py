@@ -49,7 +49,7 @@ def root(*, ready: bool = True) -> Root:
         "api": Api(catalog, BaseUrl.of("", ())).resource(),
         "livez": Probe(dict),
         "readyz": Probe(lambda: {"index": True, "store": ready}),
-        "metrics": MetricsPage(Metrics(), lambda render: succeed(render())),
+        "metrics": MetricsPage(lambda: succeed(Metrics().render())),
     }
     return Root(catalog, fixed, {})
 

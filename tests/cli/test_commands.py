@@ -13,7 +13,7 @@ from twisted.internet.threads import deferToThread
 from regproxy import __version__
 from regproxy.cli.main import main
 from regproxy.cli.showing import size
-from regproxy.control import Control, LiveFill
+from regproxy.control import SOCKET, Control, LiveFill
 
 FILLS = [
     LiveFill(repository="hub", path="young", received=10, size=None, age=1.0, followers=1, rate=5.0),
@@ -29,7 +29,7 @@ def regproxy(*arguments: str | Path) -> Result:
 @pytest_twisted.async_yield_fixture
 async def served(tmp_path: Path) -> AsyncIterator[Path]:
     """A data directory whose control socket is served."""
-    control = Control(reactor, tmp_path, lambda: FILLS)  # type: ignore[arg-type]  # the reactor is a module to mypy
+    control = Control(reactor, tmp_path / SOCKET, lambda: FILLS)  # type: ignore[arg-type]  # the reactor is a module to mypy
     control.startService()
     yield tmp_path
     await control.stopService()  # type: ignore[misc]  # it listens, so there is something to wait for
@@ -86,7 +86,7 @@ async def test_fetches_as_lines(served: Path) -> None:
 async def test_socket_is_private_and_leaves(tmp_path: Path) -> None:
     """Mode 0600, in place of what a crash left; gone when the server has stopped."""
     (tmp_path / "control.sock").write_text("stale")
-    control = Control(reactor, tmp_path, list)  # type: ignore[arg-type]  # as above
+    control = Control(reactor, tmp_path / SOCKET, list)  # type: ignore[arg-type]  # as above
     control.startService()
     assert control.path.is_socket()
     assert control.path.stat().st_mode & 0o777 == 0o600

@@ -39,3 +39,10 @@ def test_count(setting: int | None, count: int) -> None:
     """The default, what is set, and one at least."""
     slots = Slots.of(setting)
     assert sum(take(slots).called for _ in range(100)) == count
+
+
+def test_processes_share() -> None:
+    """Each of several processes has its part, and one connection at least."""
+    slots = Slots.of(5, 2)
+    assert [take(slots).called for _ in range(3)] == [True, True, False]
+    assert [take(Slots.of(1, 4)).called for _ in range(2)] == [True, True]
