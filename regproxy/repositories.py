@@ -68,6 +68,10 @@ class Repositories:
     def __iter__(self) -> Iterator[Remote]:
         return iter(list(self._remotes.values()))
 
+    def spooling(self) -> int:
+        """How many files of the spool belong to somebody: of fills that go on, and of those that are parked."""
+        return sum(len(remote.flights) + remote.parked for remote in self)
+
     async def close(self) -> None:
         """Close every upstream."""
         for remote in self:

@@ -24,6 +24,7 @@ from regproxy.front import Front
 from regproxy.jobs import Jobs
 from regproxy.lock import DataDirLock
 from regproxy.model.settings import Configuration
+from regproxy.offline import INDEX, STORE
 from regproxy.repo.parts import Parts
 from regproxy.repo.shelf import Shelf
 from regproxy.repositories import Repositories, Shared
@@ -34,6 +35,7 @@ from regproxy.stream.pool import WriterPool
 from regproxy.stream.spawn import spawn
 from regproxy.telemetry.metrics import Metrics
 from regproxy.upstream.client import make_upstream
+from regproxy.verifying import Verifying
 
 log = make_logger()
 
@@ -59,8 +61,8 @@ class Regproxy(Service):
         self._metrics = Metrics()
         self._writers = WriterPool(reactor, os.cpu_count() or 1)
         self._readers = WriterPool(reactor, READERS)
-        self._index = standing.index(data_dir / "index.sqlite")
-        self._store = DiskStore(data_dir / "store")
+        self._index = standing.index(data_dir / INDEX)
+        self._store = DiskStore(data_dir / STORE)
         self._formats = find_formats()
         parts = Parts(self._store, self._index, self._writers, self._readers, reactor, self._metrics)
         self._shelf = Shelf(parts)
@@ -68,7 +70,9 @@ class Regproxy(Service):
         shared = Shared(reactor, parts, self._shelf, sending, self._metrics, self._formats, make_upstream)
         self._repositories = Repositories(shared)
         self._fetches = Fetches(self._repositories, reactor.seconds)
-        self._control = Control(reactor, standing.control, self._fetches, {b"metrics": Families(self._metrics.families)})
+        verifying = Verifying(parts, self._repositories.spooling)
+        more = {b"metrics": Families(self._metrics.families), b"verify": verifying.resource()}
+        self._control = Control(reactor, standing.control, self._fetches, more)
         self._jobs = Jobs(reactor)
         page = standing.page(self._metrics, lambda: self._readers.run(self._metrics.render))
         catalog, endpoints = self._repositories.catalog, standing.endpoints

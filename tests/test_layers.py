@@ -9,6 +9,7 @@ LEVELS = [
     {"stream", "telemetry"},
     {"store", "index", "upstream"},
     {"repo"},
+    {"upkeep"},
     {"web"},
     {"formats", "admin", "jobs"},
 ]

@@ -15,7 +15,7 @@ class NotRunningError(Exception):
     """Nobody serves this data directory, or not to this user."""
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
     """HTTP over a UNIX socket."""
 
     def __init__(self, path: Path) -> None:
@@ -23,6 +23,7 @@ class _UnixConnection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
+        """Connect."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(SECONDS)
         self.sock.connect(str(self._path))
@@ -30,7 +31,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 def fetches(data_dir: Path) -> list[LiveFill]:
     """The live fills; ``NotRunningError`` where there is nobody to ask."""
-    connection = _UnixConnection(data_dir / SOCKET)
+    connection = UnixConnection(data_dir / SOCKET)
     try:
         connection.request("GET", "/fetches")
         answer = connection.getresponse()

@@ -1,22 +1,14 @@
 """The ``regproxy`` command. Imports click and little else; each command imports what it needs.
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 3 a configuration with mistakes.
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 a configuration with mistakes; ``verify`` has more.
 """
 
-import sys
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
-FAILED = 1
-CONFIGURATION = 3
-DEFAULT_CONFIG = "etc/regproxy.toml"
-
-
-def _end(status: int, text: str) -> NoReturn:
-    click.echo(text, err=True)
-    sys.exit(status)
+from regproxy.cli.ending import CONFIGURATION, DEFAULT_CONFIG, FAILED, config_option, data_dir_option, end, find_data_dir
+from regproxy.cli.verify import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,25 +38,14 @@ def config_check(file: Path) -> None:
     try:
         configuration = load(file)
     except ConfigurationError as error:
-        _end(CONFIGURATION, str(error))
+        end(CONFIGURATION, str(error))
     click.echo(f"{file}: good, {len(configuration.repository)} repositories")
-
-
-def _data_dir(config: Path, data_dir: Path | None) -> Path:
-    if data_dir is not None:
-        return data_dir
-    from regproxy.config_reading import data_dir_of  # noqa: PLC0415 - needed without --data-dir only
-
-    found = data_dir_of(config)
-    if found is None:
-        _end(CONFIGURATION, f"{config}: line 1: expected a configuration file; name one by --config, or use --data-dir")
-    return found
 
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-@click.option("--config", "-c", type=click.Path(path_type=Path), default=DEFAULT_CONFIG, help="Where dataDir stands.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="The server's dataDir; then no configuration is read.")
+@config_option
+@data_dir_option
 def fetches(*, as_json: bool, config: Path, data_dir: Path | None) -> None:
     """Show what a running server is fetching from upstream just now."""
     import msgspec  # noqa: PLC0415 - the help needs none of these
@@ -74,13 +55,16 @@ def fetches(*, as_json: bool, config: Path, data_dir: Path | None) -> None:
     from regproxy.cli.showing import show_fills  # noqa: PLC0415 - as above
 
     try:
-        fills = ask_fetches(_data_dir(config, data_dir))
+        fills = ask_fetches(find_data_dir(config, data_dir))
     except NotRunningError as error:
-        _end(FAILED, str(error))
+        end(FAILED, str(error))
     if as_json:
         click.echo(msgspec.json.encode(fills))
     else:
         show_fills(fills)
+
+
+main.add_command(verify)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,15 @@
 
 import sys
 from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from regproxy.control import LiveFill
+from regproxy.upkeep.report import Progress as Done
+from regproxy.upkeep.report import Report
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _HEADINGS = ("repository", "path", "received", "size", "age", "clients", "rate")
@@ -40,3 +47,40 @@ def show_fills(fills: Sequence[LiveFill]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table if rows else "nothing is being fetched")
+
+
+class Bar:
+    """A bar on stderr while something long is done; nothing where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console  # noqa: PLC0415 - needed on a terminal only
+            from rich.progress import Progress  # noqa: PLC0415 - as above
+
+            self._bar = Progress(console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task("verifying", total=None)
+            self._bar.start()
+        return self
+
+    def show(self, done: Done) -> None:
+        """Move on."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done.bytes, total=done.total_bytes or None)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def show_report(report: Report) -> None:
+    """Print each finding on a line, and a summary."""
+    for finding in report.findings:
+        marks = [mark for mark, held in (("LOCAL", finding.local), ("repaired", finding.repaired)) if held]
+        print("\t".join((finding.trouble.value, finding.name, finding.detail, " ".join(finding.nodes), " ".join(marks))))
+    wrong = len(report.violations)
+    verdict = "nothing is wrong" if not wrong else f"{wrong} things are wrong"
+    print(f"{report.blobs} blobs, {size(report.bytes)} in {report.seconds:.1f} s: {verdict}")

@@ -92,8 +92,14 @@ class Index(Protocol):
     def forget(self, sha256: str) -> Deferred[bool]:
         """Remove a blob's row and aliases, unless a node names it (then False). True also if there was no row."""
 
-    def each_blob(self) -> Iterator[BlobRow]:
-        """Every blob's row; may be slow."""
+    def each_blob(self, after: str = "") -> Iterator[BlobRow]:
+        """Every blob's row whose name sorts behind ``after``, in the order of the names; may be slow."""
+
+    def nodes_of(self, sha256: str) -> Sequence[Node]:
+        """Every node that names a blob; may be slow."""
+
+    def complaints(self) -> Sequence[str]:
+        """Check the whole of it for contradictions; one line for each. Slow."""
 
     def remember(self, name: str, word: str) -> Deferred[None]:
         """Keep a word."""

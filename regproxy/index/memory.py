@@ -120,9 +120,17 @@ class MemoryIndex:
         self._aliases = {digest: name for digest, name in self._aliases.items() if name != sha256}
         return succeed(True)  # noqa: FBT003 - the result
 
-    def each_blob(self) -> Iterator[BlobRow]:
+    def each_blob(self, after: str = "") -> Iterator[BlobRow]:
         """Every blob's row, as they are now."""
-        return iter(sorted(self._blobs.values(), key=lambda blob: blob.sha256))
+        return iter(sorted((row for row in self._blobs.values() if row.sha256 > after), key=lambda blob: blob.sha256))
+
+    def nodes_of(self, sha256: str) -> Sequence[Node]:
+        """Every node that names a blob."""
+        return [self._nodes[key] for key in sorted(self._nodes) if self._nodes[key].sha256 == sha256]
+
+    def complaints(self) -> Sequence[str]:
+        """None: dicts do not rot."""
+        return []
 
     def remember(self, name: str, word: str) -> Deferred[None]:
         """Keep a word."""

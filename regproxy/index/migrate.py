@@ -7,6 +7,7 @@ that a newer program has written, or whose history is not ours, is refused untou
 import hashlib
 import os
 import re
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,22 @@ def upgrade(connection: apsw.Connection, now: float) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def prepare(path: Path, now: float) -> None:
+    """Make the file, or upgrade it, without a run of a server."""
+    with closing(connect(path)) as connection:
+        upgrade(connection, now)
+
+
+def complaints(connection: apsw.Connection) -> list[str]:
+    """What SQLite finds wrong with a file: pages, indexes, references. Reads all of it."""
+    try:
+        lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"]
+        strays = connection.execute("PRAGMA foreign_key_check").fetchall()
+    except apsw.Error as error:
+        return [str(error)]
+    return lines + [f"a row of {table} refers to what is not in {parent}" for table, _, parent, _ in strays]
 
 
 def _pairs(cursor: apsw.Cursor) -> list[Any]:

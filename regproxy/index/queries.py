@@ -17,4 +17,5 @@ UNREFERENCED = f"""
 SELECT {BLOB_COLUMNS} FROM blobs WHERE NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.sha256 = blobs.sha256)
 ORDER BY last_used, sha256 LIMIT ?
 """
+NODES_OF = f"SELECT {NODE_COLUMNS} FROM nodes WHERE sha256 = ? ORDER BY repository, path"
 WORD = "SELECT word FROM words WHERE name = ?"

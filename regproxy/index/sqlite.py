@@ -24,7 +24,7 @@ from regproxy.index import queries, statements
 from regproxy.index.generation import Generation
 from regproxy.index.hot import HotNodes
 from regproxy.index.interface import BlobRow
-from regproxy.index.migrate import connect, upgrade
+from regproxy.index.migrate import complaints, connect, upgrade
 from regproxy.index.rows import behind_prefix, read_blob, read_negative, read_node
 from regproxy.index.usage import Usage
 from regproxy.index.writer import Writer
@@ -169,9 +169,18 @@ class SqliteIndex:
         """Blobs that no node names, least recently used first."""
         return [read_blob(row) for row in self._scan(queries.UNREFERENCED, (limit,))]
 
-    def each_blob(self) -> Iterator[BlobRow]:
+    def nodes_of(self, sha256: str) -> Sequence[Node]:
+        """Every node that names a blob."""
+        return [read_node(row) for row in self._scan(queries.NODES_OF, (sha256,))]
+
+    def complaints(self) -> Sequence[str]:
+        """Let SQLite read every page and compare every reference."""
+        with closing(connect(self._path)) as connection:
+            return complaints(connection)
+
+    def each_blob(self, after: str = "") -> Iterator[BlobRow]:
         """Every blob's row, read in pages: no transaction stays open between steps."""
-        last = ""
+        last = after
         while rows := self._scan(queries.BLOBS, (last,)):
             yield from map(read_blob, rows)
             last = str(rows[-1][0])

@@ -29,6 +29,9 @@ class Parking:
     _clock: IReactorTime
     _places: dict[str, tuple[Parked, IDelayedCall]] = field(factory=dict, init=False)
 
+    def __len__(self) -> int:
+        return len(self._places)
+
     def put(self, path: str, parked: Parked) -> None:
         """Keep one; it is given up when nobody has taken it for a quarter of an hour."""
         self._places[path] = (parked, self._clock.callLater(PARKED_SECONDS, self._expire, path))

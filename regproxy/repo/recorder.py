@@ -11,3 +11,6 @@ class Recorder(Protocol):
 
     def verification_failed(self, repository: str) -> None:
         """A body was not what it had to be."""
+
+    def blob_lost(self, why: str) -> None:
+        """A stored blob was taken out of sight; ``why`` is a fixed word."""

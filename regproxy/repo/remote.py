@@ -91,6 +91,11 @@ class Remote:
             return await self._describe(want, fetch)
         return await self._board(want, fetch, node)
 
+    @property
+    def parked(self) -> int:
+        """How many fills stand still."""
+        return len(self._parking)
+
     async def close(self) -> None:
         """Give up what is parked, and close the upstream."""
         self._parking.clear()

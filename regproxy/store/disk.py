@@ -8,7 +8,7 @@ neither ``delete`` nor ``quarantine`` cuts them. Processes may share a store, as
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from attrs import define, field
@@ -79,6 +79,11 @@ class DiskStore:
         """Every regular file whose name is one, folder by folder: what else lies there is left alone."""
         for folder in sorted(os.listdir(self._layout.blobs)):  # noqa: PTH208 - as above
             yield from _listing(f"{self._layout.blobs}/{folder}")
+
+    def unfinished(self) -> Sequence[str]:
+        """The names of all files in the spool."""
+        with os.scandir(self._layout.spool) as entries:
+            return sorted(entry.name for entry in entries if not entry.is_dir(follow_symlinks=False))
 
     def recover(self) -> int:
         """Remove every spool file, and every claim: nothing is resumed across restarts."""

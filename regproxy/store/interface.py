@@ -1,6 +1,6 @@
 """What a store of blobs is. ``tests/conformance/store.py`` is what it means; every store passes it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from attrs import frozen
@@ -55,6 +55,9 @@ class BlobStore(Protocol):
 
     def each(self) -> Iterator[BlobStat]:
         """Every blob, in no order. Blocks between steps; what is added or deleted meanwhile may or may not be seen."""
+
+    def unfinished(self) -> Sequence[str]:
+        """What is in the spool now, by names of its own: one for each blob that is being written, if nothing was left behind."""
 
     def recover(self) -> int:
         """At the start, before anything else: remove what a crash left behind. Blocks. Returns the bytes reclaimed."""

@@ -155,6 +155,10 @@ class MemoryStore:
         with self._lock:
             return iter([BlobStat(name, blob.size, blob.modified) for name, blob in self._blobs.items()])
 
+    def unfinished(self) -> Sequence[str]:
+        """None: what is being written has no name here."""
+        return []
+
     def recover(self) -> int:
         """Reclaim nothing: no crash leaves anything behind."""
         return 0

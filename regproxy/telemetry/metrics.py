@@ -33,6 +33,7 @@ class Metrics:
         self._fills = counter("fills", "Artifacts brought in.", by_repository)
         self._in = counter("upstream_bytes", "Bytes of artifacts brought in.", by_repository)
         self._wrong = counter("digest_mismatch", "Bodies that were not what they had to be.", by_repository)
+        self._lost = counter("blobs_quarantined", "Stored blobs that were found damaged or gone.", ("why",))
         self._replies = counter("upstream_requests", "Answers of upstreams.", ("repository", "code"))
         self._failures = counter("upstream_failures", "Requests without an answer.", by_repository)
         self._duration = Histogram(
@@ -69,6 +70,10 @@ class Metrics:
     def verification_failed(self, repository: str) -> None:
         """A body was not what it had to be."""
         self._wrong.labels(repository).inc()
+
+    def blob_lost(self, why: str) -> None:
+        """A stored blob was taken out of sight; ``why`` is a fixed word."""
+        self._lost.labels(why).inc()
 
     def upstream_answered(self, repository: str, status: int, seconds: float) -> None:
         """An upstream has sent its headers."""

@@ -157,6 +157,7 @@ class Counting:
     def __init__(self) -> None:
         self.fills: list[int] = []
         self.wrong = 0
+        self.lost: list[str] = []
 
     def filled(self, repository: str, size: int) -> None:
         """A fill has landed."""
@@ -165,6 +166,10 @@ class Counting:
     def verification_failed(self, repository: str) -> None:
         """A body was wrong."""
         self.wrong += 1
+
+    def blob_lost(self, why: str) -> None:
+        """A stored blob was bad."""
+        self.lost.append(why)
 
 
 @define(eq=False)

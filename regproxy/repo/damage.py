@@ -1,0 +1,67 @@
+"""What happens to a stored blob that is not what its name says, or cannot be read: the one place that decides it.
+
+Its file goes into quarantine, so that no reader opens it again, then the rows that name it go, so that the next request
+fetches anew. Rows of what came from no upstream stay: nobody can fetch that, and an operator has to know.
+"""
+
+from collections.abc import Sequence
+
+from txaio.tx import make_logger
+
+from regproxy.model.node import Node
+from regproxy.repo.parts import Parts
+
+log = make_logger()
+
+
+def is_local(node: Node) -> bool:
+    """Whether a node came from no upstream: it is the only copy that there is."""
+    return not node.origin
+
+
+async def condemn(parts: Parts, sha256: str, why: str) -> Sequence[Node]:
+    """Put a blob aside and drop what can be had again; returns the nodes that named it. ``why`` is a fixed word."""
+    parts.recorder.blob_lost(why)
+    await parts.readers.run(lambda: parts.store.quarantine(sha256))
+    return await forsake(parts, sha256, why)
+
+
+async def forsake(parts: Parts, sha256: str, why: str) -> Sequence[Node]:
+    """Drop the rows of a blob that is not there, but for those of local nodes; returns the nodes that named it."""
+    nodes = await parts.readers.run(lambda: parts.index.nodes_of(sha256))
+    log.error("blob {sha256} is {why}, named by {nodes}", sha256=sha256, why=why, nodes=names(nodes))
+    for node in nodes:
+        if is_local(node):
+            log.critical(
+                "LOST: {repository}:{path} was put here by somebody, came from no upstream, and its blob {sha256} is {why}",
+                repository=node.repository,
+                path=node.path,
+                sha256=sha256,
+                why=why,
+            )
+        elif _names(parts, node) and not is_there(parts, sha256):
+            await parts.index.remove(node.repository, node.path)
+    await parts.index.forget(sha256)
+    return nodes
+
+
+def is_there(parts: Parts, sha256: str) -> bool:
+    """Whether the store has a file of that name now."""
+    try:
+        reader = parts.store.open(sha256)
+    except OSError:
+        return True  # something is there, if nothing that can be read
+    if reader is not None:
+        reader.close()
+    return reader is not None
+
+
+def names(nodes: Sequence[Node]) -> tuple[str, ...]:
+    """How messages call nodes."""
+    return tuple(f"{node.repository}:{node.path}" for node in nodes)
+
+
+def _names(parts: Parts, node: Node) -> bool:
+    """Whether it still names that blob: upstream may have sent another meanwhile."""
+    found = parts.index.node(node.repository, node.path)
+    return found is not None and found.sha256 == node.sha256

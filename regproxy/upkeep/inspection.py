@@ -1,0 +1,64 @@
+"""One blob's row against its blob: what ``verify``, the scrub and sampled reads have in common.
+
+On a running server everything moves: a row that seems wrong is looked up once more before anybody believes it.
+"""
+
+import msgspec
+from attrs import define
+
+from regproxy.index.interface import BlobRow
+from regproxy.repo.damage import condemn, forsake, is_local, is_there, names
+from regproxy.repo.parts import Parts
+from regproxy.stream.source import BlobReader
+from regproxy.upkeep.pace import Pace, hash_blob
+from regproxy.upkeep.report import Finding, Trouble
+
+
+@define(eq=False)
+class Inspector:
+    """Looks at blobs, at a pace, and repairs what it finds if it is told to."""
+
+    _parts: Parts
+    _pace: Pace
+    _repairs: bool
+
+    async def inspect(self, row: BlobRow) -> Finding | None:
+        """Compare size and bytes with what the row says; None if all is well, or the row has gone."""
+        try:
+            reader = self._parts.store.open(row.sha256)
+        except OSError as error:
+            return await self._bad(Trouble.DAMAGED, row, str(error))
+        if reader is None:
+            return await self._bad(Trouble.MISSING, row, "no such file") if self._is_current(row) else None
+        try:
+            trouble, detail = await self._compare(row, reader)
+        finally:
+            reader.close()
+        if trouble is None or not self._is_current(row):
+            return None
+        return await self._bad(trouble, row, detail)
+
+    async def _compare(self, row: BlobRow, reader: BlobReader) -> tuple[Trouble | None, str]:
+        if reader.size != row.size:
+            return Trouble.SIZE, f"{reader.size} bytes, its row says {row.size}"
+        try:
+            found = await hash_blob(reader, self._parts.readers, self._pace)
+        except OSError as error:
+            return Trouble.DAMAGED, str(error)
+        return (None, "") if found == row.sha256 else (Trouble.DAMAGED, f"hashes to {found}")
+
+    def _is_current(self, row: BlobRow) -> bool:
+        now = self._parts.index.blob(row.sha256)
+        return now is not None and now.size == row.size
+
+    async def _bad(self, trouble: Trouble, row: BlobRow, detail: str) -> Finding:
+        if not self._repairs:
+            nodes = await self._parts.readers.run(lambda: self._parts.index.nodes_of(row.sha256))
+        elif is_there(self._parts, row.sha256):
+            nodes = await condemn(self._parts, row.sha256, trouble.value)
+        else:
+            self._parts.recorder.blob_lost(trouble.value)
+            nodes = await forsake(self._parts, row.sha256, trouble.value)
+        local = any(is_local(node) for node in nodes)
+        finding = Finding(trouble=trouble, name=row.sha256, detail=detail, nodes=names(nodes), local=local)
+        return msgspec.structs.replace(finding, repaired=self._repairs and not local)

@@ -1,0 +1,108 @@
+"""A whole verification: the database, every row against its blob, every blob against the rows, the spool.
+
+It runs in the reactor and reads in threads, so the same code works on a stopped server and on a running one. Nothing is held
+for the whole: rows and files are walked in pages.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+import msgspec
+from attrs import define, field
+
+from regproxy.repo.parts import Parts
+from regproxy.store.interface import BlobStat
+from regproxy.upkeep.inspection import Inspector
+from regproxy.upkeep.pace import Pace
+from regproxy.upkeep.report import Finding, Progress, Report, Trouble
+
+PAGE = 256
+SETTLED_SECONDS = 3600.0
+
+T = TypeVar("T")
+
+
+@define(eq=False)
+class Verification:
+    """One run.
+
+    Attributes:
+        repair: mend what can be mended.
+        strict: the spool has to be empty but for what is being written.
+        live: how many spool files are being written.
+        idle: nobody else works on the store, so what has no row never gets one.
+    """
+
+    _parts: Parts
+    _pace: Pace
+    repair: bool
+    strict: bool
+    live: Callable[[], int] = lambda: 0
+    idle: bool = True
+    progress: Progress = field(init=False, default=Progress(blobs=0, bytes=0, total_bytes=0))
+    _findings: list[Finding] = field(init=False, factory=list)
+
+    async def run(self) -> Report:
+        """Look at everything."""
+        began = self._parts.clock.seconds()
+        await self._leftovers()
+        await self._database()
+        await self._blobs_without_rows()
+        await self._rows()
+        return Report(
+            blobs=self.progress.blobs,
+            bytes=self.progress.bytes,
+            seconds=self._parts.clock.seconds() - began,
+            strict=self.strict,
+            findings=tuple(self._findings),
+        )
+
+    async def _database(self) -> None:
+        for line in await self._parts.readers.run(self._parts.index.complaints):
+            self._findings.append(Finding(trouble=Trouble.INDEX, detail=line))
+
+    async def _rows(self) -> None:
+        inspector = Inspector(self._parts, self._pace, self.repair)
+        rows = self._parts.index.each_blob()
+        while page := await self._page(rows):
+            for row in page:
+                finding = await inspector.inspect(row)
+                if finding is not None:
+                    self._findings.append(finding)
+                self.progress = msgspec.structs.replace(
+                    self.progress, blobs=self.progress.blobs + 1, bytes=self.progress.bytes + row.size
+                )
+
+    async def _blobs_without_rows(self) -> None:
+        files = self._parts.store.each()
+        while page := await self._page(files):
+            known = sum(file.size for file in page)
+            self.progress = msgspec.structs.replace(self.progress, total_bytes=self.progress.total_bytes + known)
+            for file in page:
+                if self._parts.index.blob(file.sha256) is None and self._is_settled(file):
+                    await self._orphan(file)
+
+    def _is_settled(self, file: BlobStat) -> bool:
+        """A fill commits its blob before its row: a young blob may be about to get one."""
+        return self.idle or file.modified < self._parts.clock.seconds() - SETTLED_SECONDS
+
+    async def _orphan(self, file: BlobStat) -> None:
+        if self.repair:
+            await self._parts.readers.run(lambda: self._parts.store.delete(file.sha256))
+        self._findings.append(
+            Finding(trouble=Trouble.ORPHAN, name=file.sha256, detail=f"{file.size} bytes", repaired=self.repair)
+        )
+
+    async def _leftovers(self) -> None:
+        unfinished = await self._parts.readers.run(self._parts.store.unfinished)
+        if len(unfinished) <= self.live():
+            return
+        if self.repair and self.idle:
+            await self._parts.readers.run(self._parts.store.recover)
+        names = unfinished if self.idle else [f"{len(unfinished) - self.live()} of {len(unfinished)} files"]
+        repaired = self.repair and self.idle
+        self._findings += [Finding(trouble=Trouble.SPOOL, name=name, repaired=repaired) for name in names]
+
+    async def _page(self, items: Iterator[T]) -> Sequence[T]:
+        return await self._parts.readers.run(lambda: list(islice(items, PAGE)))
