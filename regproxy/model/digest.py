@@ -29,7 +29,7 @@ class Hash(Protocol):
         """The value so far, in lower case."""
 
 
-@frozen(order=True)
+@frozen(order=True, cache_hash=True)
 class Digest:
     """An algorithm and the lower-case hexadecimal value; raises ``ValueError`` when either is malformed."""
 

@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 from regproxy.model.headers import Headers
 
 
-@frozen
+@frozen(cache_hash=True)
 class Head:
     """What is known of a body when its first byte is sent.
 

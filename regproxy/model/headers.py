@@ -23,7 +23,7 @@ def _clean(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple((name.lower(), value.strip()) for name, value in fields if is_safe(name, value))
 
 
-@frozen
+@frozen(cache_hash=True)
 class Headers:
     """Fields in their order, names in lower case; unsafe ones are left out when it is made."""
 

@@ -21,7 +21,7 @@ class Shape(Enum):
 DOCUMENT_LIMIT = 64 << 20
 
 
-@frozen
+@frozen(cache_hash=True)
 class Want:
     """One request for one node.
 

@@ -50,6 +50,10 @@ class Body:
     age: int | None = None
     resumable: bool = True
 
+    def showing(self, head: Head) -> "Body":
+        """The same bytes under another head."""
+        return Body(head, self.readable, self.origin, self.age, self.resumable)
+
 
 @frozen
 class Described:
@@ -58,6 +62,10 @@ class Described:
     head: Head
     origin: Origin
     age: int | None = None
+
+    def showing(self, head: Head) -> "Described":
+        """The same, under another head."""
+        return Described(head, self.origin, self.age)
 
 
 @frozen

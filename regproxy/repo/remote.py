@@ -4,7 +4,8 @@ The order of things: patterns, the index, the negative answers, the flights. A c
 slow (the latency budget), rate-limiting or down; only upstream's own 404, 401 or 403 takes it away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
@@ -31,6 +32,7 @@ from regproxy.upstream.interface import Upstream
 
 BUDGET = 2.0
 DISTRUST_SECONDS = 600.0
+PLANS = 1024
 
 
 @define(eq=False)
@@ -47,11 +49,13 @@ class Remote:
     _patterns: Patterns = field(init=False)
     _parking: Parking = field(init=False)
     _distrusted: dict[str, float] = field(factory=dict, init=False)
+    _plan: Callable[[Want], Fetch] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.flights = Flights(self._parts.clock)
         self._heads = Flights(self._parts.clock)
         self._parking = Parking(self._parts.clock)
+        self._plan = lru_cache(maxsize=PLANS)(self._planned)
         self._patterns = Patterns.of(self._settings.includes_pattern, self._settings.excludes_pattern)
 
     @property
@@ -108,7 +112,8 @@ class Remote:
             return Refused(403, f"repository {self.key} excludes this path by its patterns")
         return None
 
-    def _plan(self, want: Want) -> Fetch:
+    def _planned(self, want: Want) -> Fetch:
+        """Make the plan of the format, which is pure: hot wants have theirs made once."""
         fetch = self._format.plan(want, self._settings)
         period, negative = fetch.freshness.period, fetch.freshness.negative
         if period is not None and self._settings.retrieval_cache_period_secs is not None:

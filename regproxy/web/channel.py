@@ -9,14 +9,16 @@ the answer from it.
 """
 
 import re
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet import tcp
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel
+from twisted.web.http_headers import Headers
 
+from regproxy.web.prompt import send_at_once
 from regproxy.web.request import SMALL, STREAMED
 
 HEADER_SECONDS = 10.0
@@ -42,15 +44,23 @@ class Edge(HTTPChannel):
 
     totalHeadersSize = HEADERS_LIMIT  # noqa: N815 - Twisted's name
     MAX_LENGTH = HEADERS_LIMIT
+    site: Any
     is_closing = False
     _allowance = LINGER_BYTES
     _deadline: IDelayedCall | None = None
     _in_headers = False
     _is_fresh = True
+    _pieces: list[bytes] | None = None
+    _host: IAddress | None = None
+    _idle: IDelayedCall | None = None
+    _idle_since = 0.0
 
     def connectionLost(self, reason: Failure = _LOST) -> None:  # noqa: N802 - Twisted's name
         """The connection is gone."""
         self._stop_deadline()
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
         HTTPChannel.connectionLost(self, reason)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
@@ -62,18 +72,17 @@ class Edge(HTTPChannel):
             self.refuse(400, "this is HTTP, not TLS")
             return
         self._is_fresh = False
-        if not self._handlingRequest and not self._in_headers and self._transferDecoder is None:
-            self._in_headers = True
-            self._deadline = self.callLater(HEADER_SECONDS, self._too_late)
         HTTPChannel.dataReceived(self, data)
+        # Most heads come in one piece and need no timer; a first line that is not complete is in the buffer.
+        begun = self._in_headers or (self._buffer and not self._handlingRequest and self._transferDecoder is None)
+        if begun and self._deadline is None and not self.is_closing:
+            self._deadline = self.callLater(HEADER_SECONDS, self._too_late)
 
     def lineReceived(self, line: bytes) -> None:  # noqa: N802 - Twisted's name
         """Take a line of a request's head."""
         if self.is_closing:
             return
-        if not self._in_headers:  # a request that was sent before the answer to the one before it
-            self._in_headers = True
-            self._deadline = self.callLater(HEADER_SECONDS, self._too_late)
+        self._in_headers = True
         if line[:1] in (b" ", b"\t"):
             self.refuse(400, "folded or indented header line")
         elif self._receivedHeaderSize + len(line) > self.totalHeadersSize:
@@ -118,6 +127,29 @@ class Edge(HTTPChannel):
         """Take bytes of a body, unless the request was refused."""
         if not self.is_closing:
             HTTPChannel.rawDataReceived(self, data)
+
+    def setTimeout(self, period: int | None) -> int | None:  # noqa: N802 - Twisted's name
+        """Watch for idleness, or no longer. One timer stays and looks: a busy connection does not move it for each request."""
+        before = self.timeOut
+        self.timeOut = period
+        self.resetTimeout()
+        if period is not None and self._idle is None:
+            self._idle = self.callLater(period, self._look)
+        return before
+
+    def resetTimeout(self) -> None:  # noqa: N802 - Twisted's name
+        """It is not idle now."""
+        self._idle_since = self.site.reactor.seconds()
+
+    def _look(self) -> None:
+        self._idle = None
+        if self.timeOut is None:
+            return
+        left = self._idle_since + self.timeOut - self.site.reactor.seconds()
+        if left > 0:
+            self._idle = self.callLater(left, self._look)
+        else:
+            self.timeoutConnection()
 
     def timeoutConnection(self) -> None:  # noqa: N802 - Twisted's name
         """Close a connection that is idle; one that still has a response to take is not, nor one whose body we don't ask for."""
@@ -190,6 +222,41 @@ class Edge(HTTPChannel):
     def request_line(self) -> tuple[bytes, bytes, bytes]:
         """Method, target and version of the request whose headers have come: Twisted tells the request only behind its body."""
         return self._command, self._path, self._version
+
+    def getHost(self) -> IAddress:  # noqa: N802 - Twisted's name
+        """Our end of the connection, which the system is asked for once."""
+        if self._host is None:
+            self._host = HTTPChannel.getHost(self)
+        return self._host
+
+    def gather(self) -> None:
+        """What is written from now on leaves together."""
+        self._pieces = []
+
+    def let_go(self) -> None:
+        """Send what was gathered, at once if it can be."""
+        pieces, self._pieces = self._pieces or [], None
+        send_at_once(self.transport, b"".join(pieces))
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:  # noqa: N802 - Twisted's name
+        """Write the head of a response."""
+        fields = [b"%b: %b\r\n" % (name, value) for name, values in headers.getAllRawHeaders() for value in values]
+        self.write(b"%b %b %b\r\n%b\r\n" % (version, code, reason, b"".join(fields)))
+
+    def write(self, data: bytes) -> None:
+        """Write bytes of a response."""
+        if self._pieces is None:
+            assert self.transport is not None
+            self.transport.write(data)
+        else:
+            self._pieces.append(data)
+
+    def writeSequence(self, iovec: list[bytes]) -> None:  # noqa: N802 - Twisted's name
+        """Write a chunk of a response."""
+        if self._pieces is None:
+            HTTPChannel.writeSequence(self, iovec)
+        else:
+            self._pieces.extend(iovec)
 
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802 - Twisted's name, pinned by tests/wire
         reason = "not HTTP as it is spoken here"

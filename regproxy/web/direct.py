@@ -4,7 +4,8 @@ coroutine that the app's own route would call. Klein keeps the other methods and
 Bare twisted.web answers about twice as many small requests as a Klein route does; this is that half.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
+from types import coroutine
 from typing import Any
 
 from attrs import define, field
@@ -43,18 +44,43 @@ class Direct:
     def render(self, request: ProxyRequest) -> bytes | int:
         """Answer, now or later."""
         if request.method not in _READ:
+            request.prepare_for_klein()
             answer: bytes | int = self._routes.render(request)
             return answer
-        running = Deferred.fromCoroutine(self._read(request))
-        if not running.called:
+        reading = self._read(request)
+        try:
+            waiting = reading.send(None)
+        except StopIteration:
+            _finish(None, request)
+        except Exception:  # noqa: BLE001 - the last place where it can be answered
+            self._failed(Failure(), request)
+            _finish(None, request)
+        else:
+            running = Deferred.fromCoroutine(_go_on(reading, waiting))
             # As Klein does: what waits for a client that has gone is cancelled.
             request.notifyFinish().addErrback(lambda _: running.cancel())
-        running.addErrback(self._failed, request).addCallback(_finish, request)
+            running.addErrback(self._failed, request).addCallback(_finish, request)
         return int(NOT_DONE_YET)
 
     def _failed(self, failure: Failure, request: ProxyRequest) -> None:
         if not failure.check(CancelledError):
             explain(request, failure, self._shape)
+
+
+@coroutine
+def _go_on(reading: Coroutine[Any, Any, None], waiting: Any) -> Generator[Any, Any, None]:
+    """Carry on a coroutine that has begun to wait; one that never waits, as for most hits, costs no Deferred at all."""
+    while True:
+        try:
+            got = yield waiting
+        except BaseException as error:  # noqa: BLE001 - it belongs to the coroutine, the end of a generator too
+            step: Callable[[], Any] = lambda error=error: reading.throw(error)  # type: ignore[misc] # noqa: E731 - one of two
+        else:
+            step = lambda got=got: reading.send(got)  # type: ignore[misc] # noqa: E731 - the other
+        try:
+            waiting = step()
+        except StopIteration:
+            return
 
 
 def _finish(_: None, request: ProxyRequest) -> None:

@@ -7,6 +7,7 @@ are kept as ``""``. Pure.
 """
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
@@ -14,6 +15,8 @@ from attrs import frozen
 from regproxy.errors import Kind, RegproxyError
 
 PATH_LIMIT = 8 << 10
+REMEMBERED = 4096
+REMEMBERED_LENGTH = 512
 
 _NONE: frozenset[int] = frozenset()
 # The printable characters of ASCII without "%", "#", "?" and backslash.
@@ -59,6 +62,10 @@ def split_path(raw: bytes) -> SplitPath:
     """Split and decode the path of a request, without its query; ``RegproxyError`` (INVALID) for what is refused."""
     if len(raw) > PATH_LIMIT:
         raise _invalid("the path is too long")
+    return _split(raw) if len(raw) > REMEMBERED_LENGTH else _split_once(raw)
+
+
+def _split(raw: bytes) -> SplitPath:
     raw_segments = tuple(raw[1:].split(b"/"))
     if _PLAIN.fullmatch(raw):
         segments = tuple(raw[1:].decode("ascii").split("/"))
@@ -73,3 +80,7 @@ def split_path(raw: bytes) -> SplitPath:
     if not _DOTS.isdisjoint(part for segment in segments for part in segment.split("/")):
         raise _invalid("a dot segment in the path")
     return SplitPath(segments, raw_segments, frozenset(at for at, segment in enumerate(segments) if "/" in segment))
+
+
+# Hot paths are split once; the long ones, which could fill the memory, each time.
+_split_once = lru_cache(maxsize=REMEMBERED)(_split)

@@ -13,6 +13,7 @@ repository, and what a format reads. Rules of the body:
 
 import re
 from io import BytesIO
+from itertools import count
 from secrets import token_hex
 from typing import Any
 
@@ -30,6 +31,9 @@ SMALL = 64 << 10
 STREAMED = frozenset({b"PUT", b"PATCH", b"POST"})
 
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_RUN = token_hex(4)
+_NUMBERS = count()
+"""Request ids tell requests of one run from each other and from those of other runs; they are no secret."""
 
 
 @provider(INonQueuedRequestFactory)
@@ -114,7 +118,7 @@ class ProxyRequest(Request):
         """Begin to answer."""
         self.began = self.channel.site.reactor.seconds()
         given: bytes = self.requestHeaders.getRawHeaders(b"x-request-id", [b""])[0]
-        self.request_id = given.decode("ascii") if _ID.fullmatch(given) else token_hex(8)
+        self.request_id = given.decode("ascii") if _ID.fullmatch(given) else f"{_RUN}{next(_NUMBERS):08x}"
         self.site = self.channel.site
         self.responseHeaders.setRawHeaders(b"server", [b"regproxy"])
         self.responseHeaders.setRawHeaders(b"date", [datetimeToString()])
@@ -122,6 +126,12 @@ class ProxyRequest(Request):
             self._render(self.site.resource)
         except Exception:  # noqa: BLE001 - a mistake in a resource must not take the connection's parser down
             self.processingFailed(Failure())
+
+    def prepare_for_klein(self) -> None:
+        """Set what Klein routes by: it splits again, so encoded slashes stay encoded."""
+        parts = [segment.replace("/", "%2F").encode() for segment in self.segments]
+        depth = len(parts) - len(self.rest)
+        self.prepath, self.postpath = parts[:depth], parts[depth:]
 
     def _render(self, resource: IResource) -> None:
         body = resource.render(self)
@@ -137,6 +147,14 @@ class ProxyRequest(Request):
         self._received += len(data)
         if self._received > SMALL:
             self.channel.refuse(413, "the body is too large")
+
+    def write_whole(self, data: bytes) -> None:
+        """Send the head and the whole of a small body as one piece."""
+        self.channel.gather()
+        try:
+            self.write(data)
+        finally:
+            self.channel.let_go()
 
     def write(self, data: bytes) -> None:
         """Send bytes of the body of the response."""

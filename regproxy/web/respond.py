@@ -106,7 +106,7 @@ class Responder:
         if size is not None and size <= INLINE and body.readable.complete:
             data = pages.read_hot(body.readable.fileno(), 0, size) if size else b""
             if data is not None:
-                request.write(data)
+                request.write_whole(data)
                 return
         await follow(request, body.readable, None if size is None else Span(0, size), self._sending)
 
@@ -243,7 +243,7 @@ def send_text(request: ProxyRequest, text: Text) -> None:
     if text.status != 200:  # noqa: PLR2004 - OK
         request.setResponseCode(text.status, text_phrase(text))
     if request.method != b"HEAD":
-        request.write(text.body)
+        request.write_whole(text.body)
 
 
 def text_phrase(text: Text) -> bytes:

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from regproxy.errors import Kind, RegproxyError
 from regproxy.repo.interface import Text
 from regproxy.web.catalog import Catalog
+from regproxy.web.direct import Direct
 from regproxy.web.errors import envelope
 from regproxy.web.paths import split_path
 from regproxy.web.request import ProxyRequest
@@ -91,9 +92,7 @@ class Root:
         if first in self._mounts:
             return _mounted(self._mounts[first], request, 1)
         if segments == ("",):
-            return Text(
-                b"This is regproxy, a proxy of artifact registries. /api/repositories lists what it serves.\n", "text/plain"
-            )
+            return Text(WELCOME, "text/plain")
         return _mounted(self._repository(first), request, 1)
 
     def _api(self, request: ProxyRequest) -> IResource:
@@ -120,15 +119,13 @@ class Root:
 
 
 def _mounted(resource: IResource, request: ProxyRequest, depth: int) -> IResource:
-    """Hand over what is behind the first segments; for Klein, which splits again, encoded slashes stay encoded."""
+    """Hand over what is behind the first segments."""
     request.mount = f"{request.prefix}/{b'/'.join(request.raw_segments[:depth]).decode('ascii')}"
     request.rest = request.segments[depth:]
-    request.rest_slash = frozenset(at - depth for at in request.encoded_slash if at >= depth)
     if request.encoded_slash:
-        parts = [segment.replace("/", "%2F").encode() for segment in request.segments]
-    else:
-        parts = [segment.encode() for segment in request.segments]
-    request.prepath, request.postpath = parts[:depth], parts[depth:]
+        request.rest_slash = frozenset(at - depth for at in request.encoded_slash if at >= depth)
+    if not isinstance(resource, Direct):
+        request.prepare_for_klein()
     return resource
 
 

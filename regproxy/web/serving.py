@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
 
@@ -30,13 +30,18 @@ class Served:
     _apart: WriterPool
     _base_url: BaseUrl
     _metrics: Metrics
+    _responder: Responder = field(init=False)
+
+    @_responder.default
+    def _make_responder(self) -> Responder:
+        return Responder(self._sending, self.format.failure)
 
     async def send(self, request: IRequest, answer: Answer) -> None:
         """Write an answer."""
         ours = cast(ProxyRequest, request)
         ours.repository = self.repository.key
         try:
-            await Responder(self._sending, self.format.failure).send(ours, answer)
+            await self._responder.send(ours, answer)
         finally:
             self._metrics.answered(self.repository.key, ours.origin, ours.sentLength)
 

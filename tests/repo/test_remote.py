@@ -167,10 +167,10 @@ def test_a_probe_asks_by_head() -> None:
     """Where a GET costs more, a HEAD says whether anything changed."""
     made = bench()
     want = Want("tag", Shape.DOCUMENT)
-    fetched(made, want, SMALL).readable.release()
     made.format.change = lambda fetch: evolve(
         fetch, probe=Probe(Headers(), lambda head, hops: hops[-1].headers.first("x-id") == "same")
     )
+    fetched(made, want, SMALL).readable.release()
     made.clock.advance(61)
     got = made.resolve(want)
     assert made.upstream.questions[-1].method == "HEAD"

@@ -11,7 +11,7 @@ from regproxy.web.channel import Edge
 def test_the_transports_buffers() -> None:
     """The kernel may send only while both are empty."""
     descriptor = FileDescriptor()
-    assert (descriptor.dataBuffer, descriptor._tempDataLen) == (b"", 0)
+    assert (descriptor.dataBuffer, descriptor._tempDataLen, descriptor._writeDisconnected) == (b"", 0, False)
     assert issubclass(tcp.Server, FileDescriptor)
 
 
@@ -28,6 +28,6 @@ def test_the_channels_state() -> None:
     """What the edge reads and overrides."""
     channel = HTTPChannel()
     assert (channel._handlingRequest, channel._transferDecoder, channel._receivedHeaderSize) == (False, None, 0)
-    assert channel._waitingForTransport is False
+    assert (channel._waitingForTransport, channel._buffer) == (False, b"")
     for name in ("_respondToBadRequestAndDisconnect", "lineLengthExceeded", "allHeadersReceived", "headerReceived"):
         assert getattr(Edge, name) is not getattr(HTTPChannel, name)

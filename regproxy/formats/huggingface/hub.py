@@ -228,7 +228,7 @@ def _of_commit(found: Answer, commit: str) -> Answer:
     """A file with the commit that it is of: the one that was asked for, whatever upstream calls it."""
     match found:
         case Body(head) | Described(head):
-            return evolve(found, head=evolve(head, kept=head.kept.plus((COMMIT, commit))))
+            return found.showing(evolve(head, kept=head.kept.plus((COMMIT, commit))))
         case _:
             return found
 

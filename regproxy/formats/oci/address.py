@@ -8,6 +8,7 @@ it: a bad digest (DIGEST_INVALID), a bad name (NAME_INVALID). A tag that cannot 
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -15,6 +16,8 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.model.digest import Digest
 
 NAME_LIMIT = 255
+REMEMBERED = 4096
+"""Hot addresses that are read once; a malformed one, which may be of any length, never stays."""
 
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
@@ -34,7 +37,7 @@ class Ping:
     """``/v2/``: is this a registry."""
 
 
-@frozen
+@frozen(cache_hash=True)
 class Manifest:
     """A manifest, by its tag or by its digest."""
 
@@ -42,7 +45,7 @@ class Manifest:
     reference: str | Digest
 
 
-@frozen
+@frozen(cache_hash=True)
 class Layer:
     """A blob: layer, configuration or whatever an artifact consists of."""
 
@@ -50,14 +53,14 @@ class Layer:
     digest: Digest
 
 
-@frozen
+@frozen(cache_hash=True)
 class Tags:
     """The list of an image's tags."""
 
     name: str
 
 
-@frozen
+@frozen(cache_hash=True)
 class Referrers:
     """What refers to a manifest: signatures, attestations, bills of materials."""
 
@@ -70,7 +73,12 @@ Address = Ping | Manifest | Layer | Tags | Referrers
 
 def parse_address(segments: Sequence[str]) -> Address:
     """Read what stands behind ``/v2`` and the repository key, if there is one; ``AddressError`` for anything malformed."""
-    match list(segments):
+    return _parsed(tuple(segments))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _parsed(segments: tuple[str, ...]) -> Address:
+    match segments:
         case [] | [""]:
             return Ping()
         case [*name, "manifests", reference]:

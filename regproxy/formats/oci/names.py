@@ -10,10 +10,12 @@ No component of an image's name begins with an underscore, so these never meet. 
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from regproxy.errors import Kind
 from regproxy.formats.oci.address import (
+    REMEMBERED,
     Address,
     AddressError,
     Layer,
@@ -66,9 +68,12 @@ def artifact_type(query: str) -> str | None:
 
 def mirrored_host(query: str) -> str | None:
     """The host that a client believes to talk to (containerd's ``?ns=``)."""
+    if not query:
+        return None
     return next((value for name, value in parse_qsl(query) if name == "ns"), None)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def want_for(address: Manifest | Layer | Tags | Referrers, upstream: str, query: str = "") -> Want:
     """What to ask of a repository whose upstream is at this URL; ``query`` counts for lists only.
 

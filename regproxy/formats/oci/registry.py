@@ -1,8 +1,10 @@
 """One repository as a registry: address → answer. Thin: names, plan and lists are pure, the repository does the rest."""
 
+from functools import lru_cache
+
 from attrs import evolve, frozen
 
-from regproxy.formats.oci.address import Address, Layer, Manifest, Ping, Referrers, Tags
+from regproxy.formats.oci.address import REMEMBERED, Address, Layer, Manifest, Ping, Referrers, Tags
 from regproxy.formats.oci.failures import API_VERSION, explained
 from regproxy.formats.oci.lists import link_header, referrers_text, tags_text
 from regproxy.formats.oci.names import artifact_type, fallback_tag, want_for
@@ -21,7 +23,7 @@ class Asked:
 
     Attributes:
         address: what is asked for.
-        path: by which external path; the next page of a list lies there too.
+        path: of a list, by which external path; its next page lies there too.
         body: False for HEAD.
         query: as it was sent.
     """
@@ -58,11 +60,11 @@ class Registry:
 
     async def _artifact(self, address: Manifest | Layer, *, body: bool) -> Answer:
         want = want_for(address, self._serving.repository.settings.url)
-        if want.shape is Shape.BLOB:
-            want = evolve(want, body=body)
+        if want.shape is Shape.BLOB and not body:
+            want = evolve(want, body=False)
         match await self._serving.repository.resolve(want):
             case (Body(head, origin=origin) | Described(head, origin=origin)) as found:
-                return evolve(found, head=_shown(head, origin))
+                return found.showing(_shown(head, origin))
             case found:
                 return found
 
@@ -96,6 +98,7 @@ class Registry:
             return Unavailable(502, "upstream sent something else than a list of referrers")
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _shown(head: Head, origin: Origin) -> Head:
     """The head with what clients of a registry look for: the digest, and a word when upstream could not be asked."""
     digest = content_digest(head)

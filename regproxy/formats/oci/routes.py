@@ -11,7 +11,7 @@ from attrs import define
 from twisted.web.resource import IResource
 
 from regproxy.errors import Kind
-from regproxy.formats.oci.address import Address, AddressError, Ping, parse_address
+from regproxy.formats.oci.address import Address, AddressError, Ping, Referrers, Tags, parse_address
 from regproxy.formats.oci.failures import bad_address, error_text, failure
 from regproxy.formats.oci.names import mirrored_host, parse_path, want_for
 from regproxy.formats.oci.registry import Asked, Registry, ping
@@ -139,11 +139,15 @@ def _registry(serving: Serving | None) -> Serving | None:
 
 async def _serve(request: ProxyRequest, serving: Serving, address: Address) -> None:
     query = _query(request)
-    path = f"{urlsplit(serving.base_url(request)).path.removesuffix(request.prefix)}{request.mount}/{'/'.join(request.rest)}"
+    path = _external(request, serving) if isinstance(address, Tags | Referrers) else ""
     if not isinstance(address, Ping):
         request.node = want_for(address, serving.repository.settings.url, query).path
     asked = Asked(address, path, body=request.method != b"HEAD", query=query)
     await serving.send(request, await Registry(serving).answer(asked))
+
+
+def _external(request: ProxyRequest, serving: Serving) -> str:
+    return f"{urlsplit(serving.base_url(request)).path.removesuffix(request.prefix)}{request.mount}/{'/'.join(request.rest)}"
 
 
 def _query(request: ProxyRequest) -> str:
