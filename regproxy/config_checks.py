@@ -44,6 +44,9 @@ def check(configuration: Configuration, formats: Mapping[str, Format], mistakes:
     """Note everything that is wrong."""
     _server(configuration.server, mistakes)
     _size(configuration.store.max_bytes, "store.maxBytes", mistakes)
+    _size(configuration.store.parked_max_bytes or "none", "store.parkedMaxBytes", mistakes)
+    if configuration.store.parked_hours < 0:
+        mistakes.add("store.parkedHours", "expected 0 or more")
     if not configuration.access.anonymous:
         mistakes.add("access.anonymous", "expected true: this version knows no users")
     _unique((item.alias for item in configuration.certificate), "certificate", "alias", mistakes)

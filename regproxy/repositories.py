@@ -70,7 +70,7 @@ class Repositories:
 
     def spooling(self) -> int:
         """How many files of the spool belong to somebody: of fills that go on, and of those that are parked."""
-        return sum(len(remote.flights) + remote.parked for remote in self)
+        return sum(len(remote.flights) for remote in self) + len(self._shared.parts.parking)
 
     async def close(self) -> None:
         """Close every upstream."""

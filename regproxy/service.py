@@ -24,7 +24,9 @@ from regproxy.front import Front
 from regproxy.jobs import Jobs
 from regproxy.lock import DataDirLock
 from regproxy.model.settings import Configuration
+from regproxy.model.size import parse_size
 from regproxy.offline import INDEX, STORE
+from regproxy.repo.parking import Parking
 from regproxy.repo.parts import Parts
 from regproxy.repo.shelf import Shelf
 from regproxy.repositories import Repositories, Shared
@@ -64,7 +66,14 @@ class Regproxy(Service):
         self._index = standing.index(data_dir / INDEX)
         self._store = DiskStore(data_dir / STORE)
         self._formats = find_formats()
-        parts = Parts(self._store, self._index, self._writers, self._readers, reactor, self._metrics)
+        self._parking = Parking(
+            self._store,
+            self._readers,
+            reactor,
+            configuration.store.parked_hours * 3600.0,
+            parse_size(configuration.store.parked_max_bytes),
+        )
+        parts = Parts(self._store, self._index, self._writers, self._readers, reactor, self._metrics, self._parking)
         self._shelf = Shelf(parts)
         sending = Sending(reactor, self._readers, sendfile=configuration.server.sendfile == "auto")
         shared = Shared(reactor, parts, self._shelf, sending, self._metrics, self._formats, make_upstream)
@@ -82,7 +91,8 @@ class Regproxy(Service):
     def startService(self) -> None:  # noqa: N802 - Twisted's name
         """Recover what a crash left, open everything, and listen once the repositories are known."""
         Service.startService(self)
-        was_clean = self._standing.open(self._store, self._index)
+        was_clean = self._standing.open(self._store, self._index, self._parking.bounds)
+        self._parking.load()
         self._writers.start()
         self._readers.start()
         if not was_clean:
@@ -151,13 +161,14 @@ class Regproxy(Service):
             await _done(self._control.stopService())
         await self._front.close()
         await self._repositories.close()
+        self._parking.close()
         await self._index.close()
         self._writers.stop()
         self._readers.stop()
         self._standing.end(self._metrics)
 
     def stopService(self) -> "Deferred[object]":  # noqa: N802 - Twisted's name
-        """Stop listening and close everything; what is arriving is dropped, and fetched again by whoever asks next."""
+        """Stop listening and close everything; what is arriving is left, and gone on with by whoever asks next."""
         Service.stopService(self)
         self._is_started = False
         return spawn(self._stop(), "stopping")

@@ -20,6 +20,7 @@ from regproxy.listeners import TLSEndpoint
 from regproxy.lock import DataDirLock
 from regproxy.model.settings import Configuration, Server
 from regproxy.store.disk import DiskStore
+from regproxy.store.interface import Keep
 from regproxy.telemetry.metrics import Metrics
 from regproxy.welcome import welcome
 
@@ -40,8 +41,8 @@ class Standing(Protocol):
     def index(self, path: Path) -> SqliteIndex:
         """Make the index."""
 
-    def open(self, store: DiskStore, index: SqliteIndex) -> bool:
-        """Bring store and index into use. Blocks. False if the last run was not ended cleanly."""
+    def open(self, store: DiskStore, index: SqliteIndex, keep: Keep) -> bool:
+        """Bring store and index into use; ``keep`` of what was begun. Blocks. False if the last run was not ended cleanly."""
 
     def endpoints(self, server: Server) -> Sequence[IStreamServerEndpoint]:
         """What to listen on."""
@@ -83,9 +84,9 @@ class Alone:
         """An index of its own."""
         return SqliteIndex(path, self._reactor)
 
-    def open(self, store: DiskStore, index: SqliteIndex) -> bool:
+    def open(self, store: DiskStore, index: SqliteIndex, keep: Keep) -> bool:
         """Recover what a crash left."""
-        store.recover()
+        store.recover(keep)
         index.start()
         return index.was_clean
 

@@ -148,6 +148,8 @@ class Store(_Section, frozen=True):
 
     type: Literal["disk"] = "disk"
     max_bytes: str = ""
+    parked_hours: int = 24
+    parked_max_bytes: str = "20GiB"
 
 
 class IndexSection(_Section, frozen=True):

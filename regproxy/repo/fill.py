@@ -11,17 +11,17 @@ Rules:
 import os
 from collections.abc import Awaitable, Callable, Sequence
 
-from attrs import define, field
-from twisted.internet.defer import CancelledError, Deferred
+from attrs import define, field, frozen
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import deferLater
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.digest import Digest, new_hash
-from regproxy.model.fetch import Announced
 from regproxy.model.headers import Headers
 from regproxy.model.ranges import parse_content_range
 from regproxy.model.retry import retry_after
-from regproxy.model.validators import is_strong
+from regproxy.model.waybill import Waybill
+from regproxy.repo.parking import Parked
 from regproxy.repo.parts import Parts
 from regproxy.stream.growing import GrowingBlob
 from regproxy.stream.ingest import Hashes, Ingest
@@ -32,7 +32,11 @@ RESUMES = 5
 RESUME_WAIT = 0.5
 RESUME_LATEST = 60.0
 READ = 1 << 20
-_TRANSIENT = (Kind.UPSTREAM_DOWN, Kind.UPSTREAM_SLOW, Kind.UPSTREAM_BUSY)
+TRANSIENT = (Kind.UPSTREAM_DOWN, Kind.UPSTREAM_SLOW, Kind.UPSTREAM_BUSY)
+READS_A_JOB = 8
+
+# Below this a body is sooner fetched again than kept.
+KEPT_FROM = 1 << 20
 
 Ask = Callable[[Headers], Awaitable[Reply]]
 Promise = Callable[[], Awaitable[Sequence[Digest]]]
@@ -43,13 +47,11 @@ class Fill:
     """A body on its way. ``ask`` repeats the request from its first hop, with further headers."""
 
     _parts: Parts
-    announced: Announced
-    digests: list[Digest]
+    waybill: Waybill
     blob: GrowingBlob
     _writer: BlobWriter
     _hashes: Hashes
     _ask: Ask
-    _validator: str | None
     _running: "Deferred[None] | None" = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
 
@@ -57,21 +59,43 @@ class Fill:
     async def begin(
         cls,
         parts: Parts,
-        reply: Reply,
-        announced: Announced,
-        digests: list[Digest],
+        waybill: Waybill,
         ask: Ask,
         *,
         withheld: bool,
+        keepable: bool,
         deserted: Callable[[], None],
     ) -> "Fill":
-        """Open a spool for the body of a reply. ``OSError`` if there is no room; the reply is then still to be aborted."""
-        length = reply.source.length
-        writer = await parts.writers.run(lambda: parts.store.create(length))
-        blob = GrowingBlob.over(writer.fileno(), length, withheld=withheld or bool(digests), deserted=deserted)
-        etag = reply.headers.first("etag")
-        validator = etag if etag and is_strong(etag) else None
-        return cls(parts, announced, digests, blob, writer, Hashes.of(digests, length), ask, validator)
+        """Open a spool for a body. ``OSError`` if there is no room."""
+        length = waybill.length
+        worth = keepable and waybill.can_continue and length is not None and length >= KEPT_FROM
+        about = waybill.to_json() if worth else None
+        writer = await parts.writers.run(lambda: parts.store.create(length, about))
+        blob = GrowingBlob.over(writer.fileno(), length, withheld=withheld or bool(waybill.digests), deserted=deserted)
+        return cls(parts, waybill, blob, writer, Hashes.of(waybill.digests, length), ask)
+
+    @classmethod
+    async def resume(
+        cls, parts: Parts, parked: Parked, ask: Ask, *, withheld: bool, deserted: Callable[[], None]
+    ) -> "Fill | None":
+        """Open the spool of a parked fill again; None if it is gone. ``OSError`` if there is no room."""
+        writer = await parts.parking.resume(parked)
+        if writer is None:
+            return None
+        waybill = parked.waybill
+        blob = GrowingBlob.over(writer.fileno(), waybill.length, withheld=withheld or bool(waybill.digests), deserted=deserted)
+        for span in parked.left.extents:
+            blob.extents.add(span)
+        fill = cls(parts, waybill, blob, writer, Hashes.of(waybill.digests, waybill.length), ask)
+        for offset in range(0, fill.received, READ * READS_A_JOB):
+            await parts.writers.run(lambda start=offset: fill._hash_prefix(start))  # type: ignore[misc]
+        return fill
+
+    def _hash_prefix(self, start: int) -> None:
+        """Hash the next bytes of what was received by a fill before. Blocks."""
+        stop = min(self.received, start + READ * READS_A_JOB)
+        for offset in range(start, stop, READ):
+            self._hashes.update([os.pread(self.blob.fileno(), min(READ, stop - offset), offset)])
 
     @property
     def received(self) -> int:
@@ -117,12 +141,7 @@ class Fill:
             raise RegproxyError(Kind.UPSTREAM_DOWN, "upstream sent fewer bytes than it announced")
 
     def _resumable(self, error: RegproxyError) -> bool:
-        return error.kind in _TRANSIENT and not self._stopped and self.can_continue
-
-    @property
-    def can_continue(self) -> bool:
-        """Whether the rest could be asked for: a known length, and something that says that it is the same body."""
-        return self.blob.size is not None and bool(self.digests or self._validator)
+        return error.kind in TRANSIENT and not self._stopped and self.waybill.can_continue
 
     async def go_on(self) -> Source:
         """After ``stop``: ask for the rest. ``RegproxyError`` if upstream does not continue the body."""
@@ -130,17 +149,19 @@ class Fill:
         return await self._continued(RegproxyError(Kind.UPSTREAM_DOWN, "it was left for a while"))
 
     async def _continued(self, cause: RegproxyError) -> Source:
-        position = self.received
+        position, validator = self.received, self.waybill.validator
+        if position == self.blob.size:
+            return _Nothing()
         headers = [("range", f"bytes={position}-")]
-        if self._validator:
-            headers.append(("if-range", self._validator))
+        if validator:
+            headers.append(("if-range", validator))
         try:
             reply = await self._ask(Headers(tuple(headers)))
         except RegproxyError as error:
             return _Unreachable(error)
         continues = parse_content_range(reply.headers.first("content-range") or "")
         etag = reply.headers.first("etag")
-        same = not (self._validator and etag) or etag == self._validator
+        same = not (validator and etag) or etag == validator
         if reply.status == 206 and continues and same:  # noqa: PLR2004 - Partial Content
             span, whole = continues
             if (span.start, span.stop, whole) == (position, self.blob.size, self.blob.size):
@@ -154,7 +175,7 @@ class Fill:
         """Compare the body with all that was promised; returns its digests. ``RegproxyError`` (INTEGRITY) if it is another
         body.
         """
-        expected = [*self.digests, *(await promised() if promised else ())]
+        expected = [*self.waybill.digests, *(await promised() if promised else ())]
         found = self._hashes.digests()
         for digest in expected:
             if digest.algorithm not in found:
@@ -179,6 +200,14 @@ class Fill:
         """Put it into the store."""
         await self._parts.writers.run(lambda: self._writer.commit(sha256, durable=False))
 
+    async def park(self, reason: BaseException) -> None:
+        """Fail its readers, but keep what was received for the next fill, and let the blob go."""
+        self.blob.fail(reason)
+        try:
+            await self._parts.parking.put(self.waybill, self._writer)
+        finally:
+            self.blob.release()
+
     async def discard(self) -> None:
         """Remove what was received."""
         await self._parts.writers.run(self._writer.abort)
@@ -190,6 +219,19 @@ class Fill:
             await self.discard()
         finally:
             self.blob.release()
+
+
+@frozen
+class _Nothing:
+    """The rest of a body that is there already."""
+
+    length: int = 0
+
+    def deliver(self, consumer: object) -> Deferred[None]:  # noqa: ARG002 - gets nothing
+        return succeed(None)
+
+    def abort(self) -> None:
+        """Nothing is open."""
 
 
 @define(eq=False)

@@ -20,10 +20,11 @@ from regproxy.model.headers import Headers
 from regproxy.model.node import Negative, Node
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import DOCUMENT_LIMIT, Shape, Want
-from regproxy.repo.fill import Fill
+from regproxy.model.waybill import Waybill
+from regproxy.repo.fill import TRANSIENT, Fill
 from regproxy.repo.interface import Missing, Refused, Unavailable
 from regproxy.repo.outcome import GONE, failure, refusal
-from regproxy.repo.parking import Parked, Parking
+from regproxy.repo.parking import Parked
 from regproxy.repo.parts import Parts
 from regproxy.stream.flight import Airborne, Flight
 from regproxy.stream.growing import TAIL
@@ -51,6 +52,10 @@ def question_for(fetch: Fetch, want: Want, *, method: str = "GET", headers: Head
     return Question(fetch.url, method, every, _PATIENCE[want.shape], fetch.scope, stops, want.shape.value)
 
 
+class _LeftError(RegproxyError):
+    """A fill was stopped by us, nothing being wrong with it."""
+
+
 @define(eq=False)
 class Launch:
     """One launch.
@@ -69,14 +74,16 @@ class Launch:
     _held: Node | None
     _promised: "Callable[[], Deferred[Sequence[Digest]]] | None"
     _distrust: Callable[[], None]
-    _parking: Parking
     _fill: Fill | None = field(default=None, init=False)
+    _leaving: bool = field(default=False, init=False)
     _sidecar: OneShot[Sequence[Digest]] | None = field(default=None, init=False)
 
     async def run(self, flight: Flight[Outcome]) -> None:
         """Fly."""
         try:
             await self._fly(flight)
+        except _LeftError as error:
+            log.debug("{key}: {text}", key=":".join(flight.key), text=error.text)
         except RegproxyError as error:
             self._failed(flight, error)
         except OSError as error:
@@ -104,16 +111,29 @@ class Launch:
 
     async def _goes_on(self, flight: Flight[Outcome]) -> bool:
         """Continue what was parked; False if there is nothing, or upstream does not."""
-        parked = self._parking.take(flight.key[1])
+        parked = self._parts.parking.take(flight.key)
         if parked is None:
             return False
-        try:
-            source = await parked.fill.go_on()
-        except RegproxyError as error:
-            await parked.fill.give_up(error)
+        if not self._is_wanted(parked):
+            await self._parts.parking.drop(parked)
             return False
-        await self._land(flight, parked.fill, parked.reply, source)
+        fill = await Fill.resume(self._parts, parked, self._ask, withheld=self._promised is not None, deserted=self._deserted)
+        if fill is None:
+            return False
+        try:
+            source = await fill.go_on()
+        except BaseException as error:
+            await fill.give_up(error)
+            if isinstance(error, RegproxyError):
+                return False
+            raise
+        await self._land(flight, fill, source)
         return True
+
+    def _is_wanted(self, parked: Parked) -> bool:
+        """Whether it is of the same upstream, and what the address promises is promised by it."""
+        waybill, digest = parked.waybill, self._want.digest
+        return waybill.origin == _without_secrets(self._fetch.url) and (digest is None or digest in waybill.digests)
 
     def _ask_sidecar(self) -> None:
         """Ask for what says the digest while the body is flowing; its failure concerns only who awaits it."""
@@ -159,40 +179,48 @@ class Launch:
 
     async def _take(self, flight: Flight[Outcome], reply: Reply) -> None:
         try:
-            announced = self._announced(reply)
-            digests = list(dict.fromkeys((*((self._want.digest,) if self._want.digest else ()), *announced.digests)))
             fill = await Fill.begin(
                 self._parts,
-                reply,
-                announced,
-                digests,
+                self._waybill(flight, reply),
                 self._ask,
                 withheld=self._promised is not None,
+                keepable=self._settings.store_artifacts_locally and self._want.shape is not Shape.DOCUMENT,
                 deserted=self._deserted,
             )
         except BaseException:
             reply.source.abort()
             raise
-        await self._land(flight, fill, reply, reply.source)
+        await self._land(flight, fill, reply.source)
 
-    async def _land(self, flight: Flight[Outcome], fill: Fill, reply: Reply, source: Source) -> None:
-        """Bring a body in, from wherever it is; what all clients have left may be parked for the next."""
+    def _waybill(self, flight: Flight[Outcome], reply: Reply) -> Waybill:
+        announced = self._announced(reply)
+        digests = tuple(dict.fromkeys((*((self._want.digest,) if self._want.digest else ()), *announced.digests)))
+        validators = reply.headers.only(("etag", "last-modified"))
+        return Waybill(*flight.key, _without_secrets(self._fetch.url), announced, digests, validators)
+
+    async def _land(self, flight: Flight[Outcome], fill: Fill, source: Source) -> None:
+        """Bring a body in, from wherever it is; what was left or cut may be parked for the next who asks."""
         self._fill = fill
-        flight.size = fill.blob.size
+        flight.size, flight.leave = fill.blob.size, self._leave
         self._ask_sidecar()
         try:
             while not await self._received(flight, fill, source):
-                if not fill.blob.readers:
-                    if self._settings.landing == "park" and fill.can_continue:
-                        self._parking.put(flight.key[1], Parked(fill, reply))
-                        return
-                    raise RegproxyError(Kind.UPSTREAM_DOWN, "every client has left")
+                if self._leaving or not fill.blob.readers:
+                    raise _LeftError(Kind.UPSTREAM_DOWN, "regproxy stops" if self._leaving else "every client has left")
                 source = await fill.go_on()
-            await self._store(flight, fill, reply)
+            await self._store(flight, fill)
         except BaseException as error:
-            await fill.give_up(error)
+            await (fill.park(error) if self._may_park(fill, error) else fill.give_up(error))
             raise
         fill.blob.release()
+
+    def _may_park(self, fill: Fill, error: BaseException) -> bool:
+        """What was left is kept if the repository says so; what was cut, by upstream or by our own end, always is."""
+        if not isinstance(error, RegproxyError) or not fill.waybill.can_continue:
+            return False
+        if isinstance(error, _LeftError) and not self._leaving:
+            return self._settings.landing == "park"
+        return error.kind in TRANSIENT
 
     async def _received(self, flight: Flight[Outcome], fill: Fill, source: Source) -> bool:
         """Take the body to its end; False if that was stopped because nobody was there any more."""
@@ -203,7 +231,7 @@ class Launch:
             return False
         return True
 
-    async def _store(self, flight: Flight[Outcome], fill: Fill, reply: Reply) -> None:
+    async def _store(self, flight: Flight[Outcome], fill: Fill) -> None:
         found = await self._verified(fill)
         sha256 = found["sha256"].hex
         fill.blob.succeed()
@@ -211,7 +239,7 @@ class Launch:
             await fill.discard()
             return
         await fill.commit(sha256)
-        await self._register(flight, fill, sha256, found, reply)
+        await self._register(flight, fill, sha256, found)
 
     async def _verified(self, fill: Fill) -> dict[str, Digest]:
         policy = self._settings.remote_repo_checksum_policy_type
@@ -222,14 +250,14 @@ class Launch:
                 self._distrust()
                 self._parts.recorder.verification_failed(self._settings.key)
             raise
-        if policy == "fail" and self._want.shape is not Shape.DOCUMENT and not fill.digests and self._sidecar is None:
+        if policy == "fail" and self._want.shape is not Shape.DOCUMENT and not fill.waybill.digests and self._sidecar is None:
             raise RegproxyError(Kind.INTEGRITY, "nobody says what these bytes must be, and the repository demands it")
         return found
 
-    async def _register(self, flight: Flight[Outcome], fill: Fill, sha256: str, found: dict[str, Digest], reply: Reply) -> None:
-        now = self._parts.clock.seconds()
-        head = fill.announced.head.landed(fill.received, sha256)
-        paths = (flight.key[1], *fill.announced.also)
+    async def _register(self, flight: Flight[Outcome], fill: Fill, sha256: str, found: dict[str, Digest]) -> None:
+        now, waybill = self._parts.clock.seconds(), fill.waybill
+        head = waybill.announced.head.landed(fill.received, sha256)
+        paths = (flight.key[1], *waybill.announced.also)
         others = [digest for name, digest in found.items() if name != "sha256"]
         for path in paths:
             node = Node(
@@ -238,11 +266,11 @@ class Launch:
                 sha256=sha256,
                 size=fill.received,
                 head=head,
-                validators=reply.headers.only(("etag", "last-modified")),
+                validators=waybill.validators,
                 created=now,
                 modified=now,
                 checked=now,
-                origin=_without_secrets(reply.hops[0].url),
+                origin=waybill.origin,
             )
             await self._parts.index.put(node, synced=False, digests=others)
         self._parts.recorder.filled(flight.key[0], fill.received)
@@ -295,13 +323,19 @@ class Launch:
 
     def _let_in(self, flight: Flight[Outcome], fill: Fill) -> None:
         if not fill.blob.complete:
-            head: Head = fill.announced.head
+            head: Head = fill.waybill.announced.head
             flight.announce(Airborne(head, fill.blob))
 
     def _deserted(self) -> None:
         """The last client has left a fill: land it all the same, unless the repository is told to abandon such."""
         if self._settings.landing != "continue":
             self._parts.clock.callLater(DESERTED_GRACE, self._stop_if_deserted)
+
+    def _leave(self) -> None:
+        """Regproxy stops: leave the fill where it is."""
+        self._leaving = True
+        if self._fill is not None:
+            self._fill.stop()
 
     def _stop_if_deserted(self) -> None:
         fill = self._fill

@@ -1,56 +1,141 @@
-"""Parked fills: what was received of bodies that all clients have left, kept for a while for the next who asks.
+"""Parked fills: what was received of bodies whose fill was left or cut, kept on the disk for the next who asks.
 
-With ``landing = "park"`` only. They live as long as the process; at the next start their space is reclaimed.
+One table for all repositories, by repository and path. It outlives the process: at the start it is what the store has left, as
+far as age and bytes allow. Nothing in it is ever a hit: it is continued by a fill, which hashes all of it again.
 """
 
+from collections.abc import Iterator
+
 from attrs import define, field, frozen
+from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from regproxy.errors import Kind, RegproxyError
-from regproxy.repo.fill import Fill
+from regproxy.model.waybill import Waybill
+from regproxy.store.interface import BlobStore, Keep, Left
+from regproxy.stream.pool import WriterPool
+from regproxy.stream.source import BlobWriter
 from regproxy.stream.spawn import spawn
-from regproxy.upstream.interface import Reply
 
-PARKED_SECONDS = 900.0
+Key = tuple[str, str]
+
+PARKED_SECONDS = 24 * 3600.0
+PARKED_BYTES = 20 << 30
 
 
-@frozen(eq=False)
+@frozen
 class Parked:
-    """A fill that stands still, and the reply that began it."""
+    """A fill that stands still: its waybill, and what the store has of it."""
 
-    fill: Fill
-    reply: Reply
+    waybill: Waybill
+    left: Left
+
+    @property
+    def key(self) -> Key:
+        """Repository and path."""
+        return self.waybill.repository, self.waybill.path
+
+    @property
+    def usable(self) -> bool:
+        """Whether something will tell that all of it is right: a digest, or a stop that was clean."""
+        return self.waybill.can_continue and bool(self.left.extents) and bool(self.waybill.digests or self.left.clean)
 
 
 @define(eq=False)
 class Parking:
-    """The parked fills of one repository, by path."""
+    """The parked fills.
 
+    Attributes:
+        seconds: how long one is kept.
+        most: how many bytes they may take together.
+    """
+
+    _store: BlobStore
+    _threads: WriterPool
     _clock: IReactorTime
-    _places: dict[str, tuple[Parked, IDelayedCall]] = field(factory=dict, init=False)
+    seconds: float = PARKED_SECONDS
+    most: int = PARKED_BYTES
+    _places: dict[Key, Parked] = field(factory=dict, init=False)
+    _turn: DeferredLock = field(factory=DeferredLock, init=False)
+    _timer: IDelayedCall | None = field(default=None, init=False)
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def put(self, path: str, parked: Parked) -> None:
-        """Keep one; it is given up when nobody has taken it for a quarter of an hour."""
-        self._places[path] = (parked, self._clock.callLater(PARKED_SECONDS, self._expire, path))
+    @property
+    def bounds(self) -> Keep:
+        """What the store is to keep at the start."""
+        return Keep(self._clock.seconds() - self.seconds, self.most)
 
-    def take(self, path: str) -> Parked | None:
+    def load(self) -> None:
+        """At the start: know what the store has left. Blocks."""
+        self._places = self._look()
+        self._watch()
+
+    async def put(self, waybill: Waybill, writer: BlobWriter) -> None:
+        """Take a writer over from a fill that ends. Without a digest its bytes are first brought to the disk."""
+        durable = not waybill.digests
+        await self._turn.acquire()
+        try:
+            if await self._threads.run(lambda: writer.keep(durable=durable)):
+                self._places = await self._threads.run(self._look)
+        finally:
+            self._turn.release()
+        self._watch()
+
+    def _look(self) -> dict[Key, Parked]:
+        """What the store has left, within the bounds, the newest of each; the rest is removed. Blocks."""
+        every = self._store.left()
+        kept = {left.name for left in self.bounds.choose(every)}
+        known: dict[Key, Parked] = {}
+        for parked, left in _read(every):
+            if left.name in kept and parked is not None and parked.usable and parked.key not in known:
+                known[parked.key] = parked
+            else:
+                self._remove(left)
+        return known
+
+    def take(self, key: Key) -> Parked | None:
         """Take one out, if there is one."""
-        place = self._places.pop(path, None)
-        if place is None:
-            return None
-        place[1].cancel()
-        return place[0]
+        return self._places.pop(key, None)
 
-    def clear(self) -> None:
-        """Give all up."""
-        for path in list(self._places):
-            self._places[path][1].cancel()
-            self._expire(path)
+    async def resume(self, parked: Parked) -> BlobWriter | None:
+        """Open what was taken; None if it is gone. ``OSError`` if there is no room for the rest."""
+        return await self._threads.run(lambda: self._store.resume(parked.left.name, parked.waybill.length))
 
-    def _expire(self, path: str) -> None:
-        parked, _ = self._places.pop(path)
-        reason = RegproxyError(Kind.UPSTREAM_DOWN, "it was left for too long")
-        spawn(parked.fill.give_up(reason), f"giving up {path}")
+    async def drop(self, parked: Parked) -> None:
+        """Remove what was taken."""
+        await self._threads.run(lambda: self._remove(parked.left))
+
+    def close(self) -> None:
+        """Stop the clock; what is parked stays where it is."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+
+    def _remove(self, left: Left) -> None:
+        writer = self._store.resume(left.name, None)
+        if writer is not None:
+            writer.abort()
+
+    def _watch(self) -> None:
+        """Look again when the oldest has been there for too long."""
+        self.close()
+        if self._places:
+            oldest = min(parked.left.modified for parked in self._places.values())
+            delay = max(1.0, oldest + self.seconds - self._clock.seconds())
+            self._timer = self._clock.callLater(delay, lambda: spawn(self._expire(), "giving up parked fills"))
+
+    async def _expire(self) -> None:
+        since = self.bounds.since
+        for parked in [each for each in self._places.values() if each.left.modified <= since]:
+            del self._places[parked.key]
+            await self.drop(parked)
+        self._watch()
+
+
+def _read(lefts: list[Left]) -> Iterator[tuple[Parked | None, Left]]:
+    """The newest first."""
+    for left in sorted(lefts, key=lambda each: each.modified, reverse=True):
+        try:
+            yield Parked(Waybill.from_json(left.about), left), left
+        except ValueError:
+            yield None, left

@@ -1,9 +1,10 @@
 """What every remote repository is built from; made once, by ``service.py``, and shared by all of them."""
 
-from attrs import frozen
+from attrs import Factory, field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from regproxy.index.interface import Index
+from regproxy.repo.parking import Parking
 from regproxy.repo.recorder import Recorder
 from regproxy.store.interface import BlobStore
 from regproxy.stream.pool import WriterPool
@@ -16,6 +17,7 @@ class Parts:
     Attributes:
         writers: hash and write fills.
         readers: everything else that waits for a disk.
+        parking: what was received of bodies whose fill was left or cut.
     """
 
     store: BlobStore
@@ -24,3 +26,4 @@ class Parts:
     readers: WriterPool
     clock: IReactorTime
     recorder: Recorder
+    parking: Parking = field(default=Factory(lambda parts: Parking(parts.store, parts.readers, parts.clock), takes_self=True))

@@ -24,7 +24,6 @@ from regproxy.model.want import DOCUMENT_LIMIT, Shape, Want
 from regproxy.repo.interface import Answer, Body, Described, Format, Missing, Origin, Refused, Unavailable
 from regproxy.repo.launch import Launch, Outcome, question_for
 from regproxy.repo.outcome import GONE, failure, refusal
-from regproxy.repo.parking import Parking
 from regproxy.repo.parts import Parts
 from regproxy.repo.shelf import Shelf
 from regproxy.stream.flight import Airborne, Flight, Flights
@@ -47,14 +46,12 @@ class Remote:
     flights: Flights[Outcome] = field(init=False)
     _heads: "Flights[Outcome | Described]" = field(init=False)
     _patterns: Patterns = field(init=False)
-    _parking: Parking = field(init=False)
     _distrusted: dict[str, float] = field(factory=dict, init=False)
     _plan: Callable[[Want], Fetch] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.flights = Flights(self._parts.clock)
         self._heads = Flights(self._parts.clock)
-        self._parking = Parking(self._parts.clock)
         self._plan = lru_cache(maxsize=PLANS)(self._planned)
         self._patterns = Patterns.of(self._settings.includes_pattern, self._settings.excludes_pattern)
 
@@ -95,14 +92,12 @@ class Remote:
             return await self._describe(want, fetch)
         return await self._board(want, fetch, node)
 
-    @property
-    def parked(self) -> int:
-        """How many fills stand still."""
-        return len(self._parking)
-
     async def close(self) -> None:
-        """Give up what is parked, and close the upstream."""
-        self._parking.clear()
+        """Leave the fills that are in the air, keeping what they have, and close the upstream."""
+        for flight in self.flights:
+            if flight.leave is not None:
+                flight.leave()
+                await flight.landed()
         await self.upstream.close()
 
     def _admission(self, want: Want) -> Refused | None:
@@ -144,7 +139,6 @@ class Remote:
             held,
             promised,
             lambda: self._distrust(want.path),
-            self._parking,
         )
         flight, joined = self.flights.join((self.key, want.path), launch.run)
         origin = Origin.JOINED if joined else Origin.FILL

@@ -15,8 +15,9 @@ from attrs import define, field
 
 from regproxy.store import claims
 from regproxy.store.claims import DiskClaim
-from regproxy.store.interface import BlobStat, Space
+from regproxy.store.interface import NOTHING, BlobStat, Keep, Left, Space
 from regproxy.store.layout import READ_FLAGS, Layout, is_name
+from regproxy.store.leftovers import leftovers, sweep
 from regproxy.store.reading import OpenBlob
 from regproxy.store.spool import SpoolWriter
 
@@ -44,9 +45,17 @@ class DiskStore:
             raise OSError(errno.EINVAL, "a blob that is no regular file")
         return OpenBlob(descriptor, found.st_size)
 
-    def create(self, length: int | None) -> SpoolWriter:
+    def create(self, length: int | None, about: bytes | None = None) -> SpoolWriter:
         """Begin a spool file."""
-        return SpoolWriter.create(self._layout, length)
+        return SpoolWriter.create(self._layout, length, about)
+
+    def left(self) -> list[Left]:
+        """Look at every spool file that has a journal."""
+        return list(leftovers(self._layout.spool))
+
+    def resume(self, name: str, length: int | None) -> SpoolWriter | None:
+        """Go on with a spool file."""
+        return SpoolWriter.resume(self._layout, name, length)
 
     def claim(self, sha256: str) -> DiskClaim | None:
         """Give it a second name."""
@@ -81,31 +90,20 @@ class DiskStore:
             yield from _listing(f"{self._layout.blobs}/{folder}")
 
     def unfinished(self) -> Sequence[str]:
-        """The names of all files in the spool."""
+        """The names of all files in the spool; a journal goes with its file."""
         with os.scandir(self._layout.spool) as entries:
-            return sorted(entry.name for entry in entries if not entry.is_dir(follow_symlinks=False))
+            names = {entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)}
+        return sorted(name for name in names if name.partition(".")[0] == name or name.partition(".")[0] not in names)
 
-    def recover(self) -> int:
-        """Remove every spool file, and every claim: nothing is resumed across restarts."""
-        return sum(map(_emptied, (self._layout.spool, self._layout.moving)))
+    def recover(self, keep: Keep = NOTHING) -> int:
+        """Remove every claim, and every spool file but those to keep."""
+        kept = {left.name for left in keep.choose(self.left())}
+        return sweep(self._layout.spool, kept) + sweep(self._layout.moving, ())
 
     def space(self) -> Space:
         """Ask the file system; ``free`` is what an ordinary user may still take."""
         found = os.statvfs(self._layout.spool)
         return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
-
-
-def _emptied(folder: str) -> int:
-    reclaimed = 0
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                continue  # none of ours
-            found = entry.stat(follow_symlinks=False)
-            # A claim, and a commit that was killed between link and unlink, is a second name of a blob, whose bytes stay.
-            reclaimed += found.st_blocks * 512 if found.st_nlink == 1 else 0
-            os.unlink(entry.path)  # noqa: PTH108 - as above
-    return reclaimed
 
 
 def _listing(folder: str) -> list[BlobStat]:

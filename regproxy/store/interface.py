@@ -1,10 +1,11 @@
 """What a store of blobs is. ``tests/conformance/store.py`` is what it means; every store passes it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from attrs import frozen
 
+from regproxy.model.ranges import Span
 from regproxy.stream.source import BlobReader, BlobWriter
 
 
@@ -32,14 +33,63 @@ class Claim(Protocol):
         """Let it go, once. Blocks."""
 
 
+@frozen
+class Left:
+    """A blob that was begun and is to be continued.
+
+    Attributes:
+        name: what ``resume`` is called with.
+        about: what ``create`` was given.
+        extents: the bytes that were written; certain only if it is ``clean``.
+        used: bytes on the disk.
+        modified: when it last grew, in seconds since the epoch.
+    """
+
+    name: str
+    about: bytes
+    extents: tuple[Span, ...]
+    clean: bool
+    used: int
+    modified: float
+
+
+@frozen
+class Keep:
+    """What ``recover`` may keep of blobs that were begun: the newest, at most ``used`` bytes, none older than ``since``."""
+
+    since: float = float("inf")
+    used: int = 0
+
+    def choose(self, candidates: Iterable[Left]) -> list[Left]:
+        """Those that are kept."""
+        chosen, used = [], 0
+        for each in sorted(candidates, key=lambda left: left.modified, reverse=True):
+            if each.modified >= self.since and used + each.used <= self.used:
+                used += each.used
+                chosen.append(each)
+        return chosen
+
+
+NOTHING = Keep()
+
+
 class BlobStore(Protocol):
     """Blobs by the hexadecimal SHA-256 of their bytes."""
 
     def open(self, sha256: str) -> BlobReader | None:
         """Open for reading; None if it is not there. Fast enough for the reactor: one open, one fstat."""
 
-    def create(self, length: int | None) -> BlobWriter:
-        """Begin a blob. Blocks. ``length``, if known, is reserved; ``OSError`` (ENOSPC) if it does not fit."""
+    def create(self, length: int | None, about: bytes | None = None) -> BlobWriter:
+        """Begin a blob. Blocks. ``length``, if known, is reserved; ``OSError`` (ENOSPC) if it does not fit.
+
+        With ``about``, what it is, it can be continued after a crash, and by ``keep``.
+        """
+
+    def left(self) -> list[Left]:
+        """What was begun, has not ended, and is written by nobody now. Blocks."""
+
+    def resume(self, name: str, length: int | None) -> BlobWriter | None:
+        """Go on with one of these, reserving as ``create`` does. Blocks. None if it is gone, or somebody else goes on with it."""
 
     def claim(self, sha256: str) -> Claim | None:
         """Keep a blob that is there from being deleted until the claim is released; None if it is not there. Blocks."""
@@ -57,10 +107,14 @@ class BlobStore(Protocol):
         """Every blob, in no order. Blocks between steps; what is added or deleted meanwhile may or may not be seen."""
 
     def unfinished(self) -> Sequence[str]:
-        """What is in the spool now, by names of its own: one for each blob that is being written, if nothing was left behind."""
+        """What is in the spool now, by names of its own: one for each blob that is being written or was left to be gone on with,
+        if nothing else was left behind.
+        """
 
-    def recover(self) -> int:
-        """At the start, before anything else: remove what a crash left behind. Blocks. Returns the bytes reclaimed."""
+    def recover(self, keep: Keep = NOTHING) -> int:
+        """At the start, before anything else: remove what a crash left behind and is not to be kept. Blocks. Returns the bytes
+        reclaimed.
+        """
 
     def space(self) -> Space:
         """Look at the file system. Fast."""

@@ -17,6 +17,7 @@ FOLDER_MODE = 0o700
 
 # O_NONBLOCK: a FIFO under a blob's name must not stop the reactor; it means nothing to a regular file.
 READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+RESUME_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 SPOOL_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _NAME = re.compile(r"[0-9a-f]{64}")

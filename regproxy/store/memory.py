@@ -5,6 +5,7 @@ Readers and writers have real descriptors, so that ``pread`` and ``sendfile`` wo
 
 import errno
 import os
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,8 @@ from threading import Lock
 
 from attrs import define, field
 
-from regproxy.store.interface import BlobStat, Space
+from regproxy.model.ranges import Extents, Span
+from regproxy.store.interface import NOTHING, BlobStat, Keep, Left, Space
 from regproxy.store.layout import is_name
 from regproxy.store.reading import OpenBlob
 from regproxy.store.writing import write_all
@@ -39,7 +41,9 @@ class MemoryWriter:
     _store: "MemoryStore"
     _descriptor: int
     _reserved: int
-    _claim: "MemoryClaim | None" = None
+    _about: bytes | None = None
+    _extents: Extents = field(factory=Extents)
+    _claim: "MemoryClaim | None" = field(default=None, init=False)
 
     def fileno(self) -> int:
         """A descriptor for reading and writing; -1 once the writer is ended."""
@@ -51,6 +55,7 @@ class MemoryWriter:
         if end > max(self._reserved, self._store.space().free + os.fstat(self._descriptor).st_size):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write_all(self._descriptor, offset, buffers)
+        self._extents.add(Span(offset, end))
 
     def commit(self, sha256: str, *, durable: bool, claim: bool = False) -> None:
         """Make it visible, by the rule of ``SpoolWriter.commit``."""
@@ -62,6 +67,14 @@ class MemoryWriter:
         claim, self._claim = self._claim, None
         if claim is not None:
             claim.release()
+
+    def keep(self, *, durable: bool) -> bool:
+        """Leave it to ``MemoryStore.resume``."""
+        about = self._about
+        if about is not None:
+            self._store.leave(about, self._descriptor, self._extents, clean=durable)
+        self._close()
+        return about is not None
 
     def abort(self) -> None:
         """Forget it."""
@@ -98,6 +111,7 @@ class MemoryStore:
     _blobs: dict[str, _Stored] = field(init=False, factory=dict)
     _quarantined: dict[str, _Stored] = field(init=False, factory=dict)
     _claims: Counter[str] = field(init=False, factory=Counter)
+    _left: dict[str, tuple[Left, _Stored]] = field(init=False, factory=dict)
     _lock: Lock = field(init=False, factory=Lock)
 
     def open(self, sha256: str) -> OpenBlob | None:
@@ -107,11 +121,34 @@ class MemoryStore:
             found = self._blobs.get(sha256)
             return OpenBlob(os.dup(found.descriptor), found.size) if found else None
 
-    def create(self, length: int | None) -> MemoryWriter:
+    def create(self, length: int | None, about: bytes | None = None) -> MemoryWriter:
         """Begin a blob."""
         if length is not None and length > self.space().free:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return MemoryWriter(self, os.memfd_create("regproxy"), length or 0)
+        return MemoryWriter(self, os.memfd_create("regproxy"), length or 0, about)
+
+    def leave(self, about: bytes, descriptor: int, extents: Extents, *, clean: bool) -> None:
+        """Keep what a writer has written so far."""
+        name, size = secrets.token_hex(16), os.fstat(descriptor).st_size
+        left = Left(name, about, tuple(extents), clean, size, self.clock())
+        with self._lock:
+            self._left[name] = (left, _Stored(os.dup(descriptor), size, left.modified))
+
+    def left(self) -> list[Left]:
+        """Everything that was kept and not gone on with."""
+        with self._lock:
+            return [left for left, _ in self._left.values()]
+
+    def resume(self, name: str, length: int | None) -> MemoryWriter | None:
+        """Go on with one."""
+        with self._lock:
+            left, stored = self._left.pop(name, (None, None))
+        if left is None or stored is None:
+            return None
+        extents = Extents()
+        for span in left.extents:
+            extents.add(span)
+        return MemoryWriter(self, os.dup(stored.descriptor), length or 0, left.about, extents)
 
     def accept(self, sha256: str, descriptor: int, *, durable: bool, claim: bool = False) -> MemoryClaim | None:
         """Take over what a writer has written."""
@@ -159,9 +196,12 @@ class MemoryStore:
         """None: what is being written has no name here."""
         return []
 
-    def recover(self) -> int:
-        """Reclaim nothing: no crash leaves anything behind."""
-        return 0
+    def recover(self, keep: Keep = NOTHING) -> int:
+        """Forget what was kept and is not to be."""
+        kept = {left.name for left in keep.choose(self.left())}
+        with self._lock:
+            gone = [name for name in self._left if name not in kept]
+            return sum(self._left.pop(name)[0].used for name in gone)
 
     def space(self) -> Space:
         """Say what is left of the capacity."""

@@ -2,8 +2,10 @@
 
 Nothing is visible before commit, and a commit is one step: the file gets its name whole or not at all, whenever the process
 dies. What the name stands for is on the disk before the name is (``durable``): data first, then the name, then the folder.
+A file with a journal (``about``) outlives its writer, and can be continued by the next.
 """
 
+import fcntl
 import os
 import secrets
 from collections.abc import Sequence
@@ -12,8 +14,10 @@ from pathlib import Path
 
 from attrs import define
 
+from regproxy.model.ranges import Span
 from regproxy.store.claims import claim_path
-from regproxy.store.layout import FILE_MODE, SPOOL_FLAGS, Layout, is_same_file
+from regproxy.store.journal import Journal, State
+from regproxy.store.layout import FILE_MODE, RESUME_FLAGS, SPOOL_FLAGS, Layout, is_same_file, sync_folder
 from regproxy.store.writing import reserve, write_all
 
 
@@ -25,16 +29,44 @@ class SpoolWriter:
     _path: str
     _descriptor: int
     _reserved: int
+    _journal: Journal | None = None
 
     @classmethod
-    def create(cls, layout: Layout, length: int | None) -> "SpoolWriter":
+    def create(cls, layout: Layout, length: int | None, about: bytes | None = None) -> "SpoolWriter":
         """Begin a spool file; nothing of it is left if the length does not fit."""
         path = f"{layout.spool}/{secrets.token_hex(16)}"
         writer = cls(layout, path, os.open(path, SPOOL_FLAGS, FILE_MODE), length or 0)
         try:
             reserve(writer.fileno(), length or 0)
+            if about is not None:
+                fcntl.flock(writer.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                writer._journal = Journal.begin(path, about)
         except OSError:
             writer.abort()
+            raise
+        return writer
+
+    @classmethod
+    def resume(cls, layout: Layout, name: str, length: int | None) -> "SpoolWriter | None":
+        """Go on with a spool file that has a journal; None if there is none, or another process has it."""
+        path = f"{layout.spool}/{name}"
+        try:
+            descriptor = os.open(path, RESUME_FLAGS)
+        except FileNotFoundError:
+            return None
+        writer = cls(layout, path, descriptor, length or 0)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            found = os.fstat(descriptor)
+            if not found.st_nlink:  # another has ended it since it was opened
+                raise BlockingIOError
+            writer._journal = Journal.reopen(path)
+            reserve(descriptor, length or 0, found.st_blocks * 512)
+        except BlockingIOError:
+            writer._close()
+            return None
+        except OSError:
+            writer._close()
             raise
         return writer
 
@@ -45,6 +77,8 @@ class SpoolWriter:
     def write_at(self, offset: int, buffers: Sequence[bytes]) -> None:
         """Write all buffers, one after the other, at an offset."""
         write_all(self._descriptor, offset, buffers)
+        if self._journal is not None:
+            self._journal.wrote(Span(offset, offset + sum(map(len, buffers))))
 
     def commit(self, sha256: str, *, durable: bool, claim: bool = False) -> None:
         """Give the file its name; as a claim it keeps another one until ``settle``.
@@ -69,6 +103,7 @@ class SpoolWriter:
             self._name(target, size, durable=durable, keep=claim)
         if durable:
             self._layout.sync_name(sha256)
+        self._end_journal(State.COMPLETE)
         self._close()
 
     def _name(self, target: str, size: int, *, durable: bool, keep: bool) -> None:
@@ -100,9 +135,32 @@ class SpoolWriter:
         """Remove the file. After a commit that failed behind the rename, the blob stays: it is whole, but nobody was told so."""
         with suppress(FileNotFoundError):
             Path(self._path).unlink()
+        self._end_journal(State.FAILED)
         self._close()
 
+    def keep(self, *, durable: bool) -> bool:
+        """Leave the file and its journal; what was reserved beyond the end is given back."""
+        if self._journal is None:
+            self.abort()
+            return False
+        os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size)
+        if durable:
+            os.fdatasync(self._descriptor)
+            self._journal.end(State.KEPT)
+            sync_folder(self._layout.spool)
+        self._close()
+        return True
+
+    def _end_journal(self, state: State) -> None:
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            with suppress(OSError):  # it only tells others, who see the lock fall as well
+                journal.end(state)
+            journal.remove()
+
     def _close(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)

@@ -36,12 +36,17 @@ class Airborne:
 
 @define(eq=False)
 class Flight(Generic[R]):
-    """One fill. ``R`` is what a flight without a body ends in."""
+    """One fill. ``R`` is what a flight without a body ends in.
+
+    Attributes:
+        leave: stops it where it is, what it has being kept if it can be continued; None while there is no body.
+    """
 
     key: Key
     began: float
     size: int | None = field(default=None, init=False)
     body: Airborne | None = field(default=None, init=False)
+    leave: Callable[[], None] | None = field(default=None, init=False)
     _announced: "OneShot[Airborne | R | None]" = field(factory=OneShot, init=False)
     _landed: OneShot[None] = field(factory=OneShot, init=False)
 

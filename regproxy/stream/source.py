@@ -56,8 +56,9 @@ class BlobReader(Protocol):
 class BlobWriter(Protocol):
     """A blob that is being written, invisible to readers of the store until it is committed.
 
-    All methods but ``fileno`` block: they are called on the writer pool, one at a time. Exactly one of ``commit`` and ``abort``
-    ends it; after a failed ``commit``, ``abort`` is still to be called; ``settle`` comes last. I/O failures are ``OSError``.
+    All methods but ``fileno`` block: they are called on the writer pool. Writes of several extents may overlap in time. Exactly
+    one of ``commit``, ``keep`` and ``abort`` ends it; after one that failed, ``abort`` is still to be called; ``settle``
+    comes last. I/O failures are ``OSError``.
     """
 
     def fileno(self) -> int:
@@ -75,6 +76,12 @@ class BlobWriter(Protocol):
 
     def settle(self) -> None:
         """Give up the claim, if there is one; nothing otherwise."""
+
+    def keep(self, *, durable: bool) -> bool:
+        """Leave what was written for later: the store lists it as ``left``. False, and removed, if ``create`` got no ``about``.
+
+        With ``durable`` it is ``clean``: every extent is as it was written, even after a power loss.
+        """
 
     def abort(self) -> None:
         """Remove what was written."""

@@ -41,6 +41,8 @@ def mistakes(tmp_path: Path, text: str) -> list[str]:
         ("[[server.listener]]\naddress = 'x'", "server.listener[0].certificate: expected a string, but it is missing"),
         ("server = 1", "server: expected a table"),
         ("[store]\nmaxBytes = '5 boxes'", "store.maxBytes: expected a size"),
+        ("[store]\nparkedMaxBytes = ''", "store.parkedMaxBytes: expected a size"),
+        ("[store]\nparkedHours = -1", "store.parkedHours: expected 0 or more"),
         ("[store]\ntype = 's3'", 'store.type: expected "disk"'),
         ("[access]\nanonymous = false", "access.anonymous: expected true"),
         ("[repository]\nkey = 'a'", "repository: expected a list of tables, written as [[repository]]"),

@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from regproxy.store.interface import BlobStore
+from regproxy.model.ranges import Span
+from regproxy.store.interface import BlobStore, Keep
 from regproxy.stream.source import BlobReader
 
 ABSENT = "0" * 64
@@ -230,3 +231,53 @@ class StoreContract:
         writer.commit(name_of(b"body"), durable=False)
         writer.settle()
         assert read(store, name_of(b"body")) == b"body"
+
+    def test_what_is_kept_is_continued(self, store: BlobStore) -> None:
+        """A blob that was begun with what it is can be left, found, continued and committed."""
+        writer = store.create(9, b"about")
+        writer.write_at(0, [b"abc"])
+        writer.write_at(6, [b"ghi"])
+        assert store.create(3).keep(durable=True) is False
+        assert writer.keep(durable=True)
+        (left,) = store.left()
+        assert (left.about, left.extents, left.clean) == (b"about", (Span(0, 3), Span(6, 9)), True)
+        assert list(store.each()) == []
+        again = store.resume(left.name, 9)
+        assert again is not None
+        assert store.left() == []
+        assert store.resume(left.name, 9) is None
+        again.write_at(3, [b"def"])
+        again.commit(name_of(b"abcdefghi"), durable=False)
+        assert read(store, name_of(b"abcdefghi")) == b"abcdefghi"
+        assert store.left() == []
+        assert store.recover() == 0
+
+    def test_what_is_kept_twice(self, store: BlobStore) -> None:
+        """Continuing and leaving again adds up; what was left without care is not clean; aborting ends it."""
+        store_one = store.create(None, b"x")
+        store_one.write_at(0, [b"abc"])
+        store_one.keep(durable=True)
+        again = store.resume(store.left()[0].name, None)
+        assert again is not None
+        again.write_at(3, [b"d"])
+        again.keep(durable=False)
+        (left,) = store.left()
+        assert (left.extents, left.clean) == ((Span(0, 4),), False)
+        last = store.resume(left.name, None)
+        assert last is not None
+        assert os.pread(last.fileno(), 10, 0) == b"abcd"
+        last.abort()
+        assert store.left() == []
+        assert store.resume(left.name, None) is None
+
+    def test_recover_keeps_within_bounds(self, store: BlobStore) -> None:
+        """The newest are kept, as far as age and bytes allow; without bounds nothing is."""
+        for number in range(3):
+            writer = store.create(None, b"%d" % number)
+            writer.write_at(0, [b"x" * 4096])
+            writer.keep(durable=False)
+        each = store.left()[0]
+        store.recover(Keep(each.modified - 3600, each.used * 2))
+        assert len(store.left()) == 2
+        store.recover(Keep(each.modified + 3600, each.used * 2))
+        assert store.left() == []

@@ -183,6 +183,7 @@ class Bench:
     index: MemoryIndex
     format: Planned
     recorder: Counting
+    parts: Parts
 
     def resolve(self, want: Want) -> list[Any]:
         """Ask; the list has the answer, or the failure, once there is one."""
@@ -191,17 +192,18 @@ class Bench:
         return got
 
 
-def bench(**settings: Any) -> Bench:
+def bench(*, store: MemoryStore | None = None, **settings: Any) -> Bench:
     """Make a remote; settings are the keys of its configuration in snake case."""
     clock = Clock()
     clock.advance(1_000_000.0)
-    store, index, upstream, planned, recorder = MemoryStore(), MemoryIndex(), ScriptedUpstream(), Planned(), Counting()
+    store = store or MemoryStore(clock=clock.seconds)
+    index, upstream, planned, recorder = MemoryIndex(), ScriptedUpstream(), Planned(), Counting()
     index.start()
     pool = InlinePool()
     parts = Parts(store, index, pool, pool, clock, recorder)
-    made = RepositorySettings(key="r", rclass="remote", url="https://upstream.example", **settings)
+    made = RepositorySettings(key="r", rclass="remote", **{"url": "https://upstream.example", **settings})
     remote = Remote(made, planned, upstream, parts, Shelf(parts))
-    return Bench(remote, upstream, clock, store, index, planned, recorder)
+    return Bench(remote, upstream, clock, store, index, planned, recorder, parts)
 
 
 def digest_of(data: bytes) -> Digest:

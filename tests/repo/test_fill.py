@@ -1,9 +1,17 @@
 """How a fill goes on, ends, or is left: seen without sockets."""
 
-import pytest
+import json
 
+import pytest
+from twisted.internet.defer import Deferred
+
+from regproxy.errors import Kind, RegproxyError
 from regproxy.model.want import Shape, Want
 from tests.fakes.remote import BIG, Bench, Body, bench, blob, content
+
+LARGE = BIG * 8
+LARGE_BLOB = blob(LARGE)
+LARGE_REST = f"bytes 100000-{len(LARGE) - 1}/{len(LARGE)}"
 
 
 def test_a_cut_body_is_continued() -> None:
@@ -108,12 +116,12 @@ def test_an_abandoned_fill_stops_when_its_last_client_leaves() -> None:
     assert len(made.remote.flights) == 0
 
 
-def parked() -> Bench:
-    """A remote whose last client has left at 100 000 bytes."""
+def parked(want: Want = LARGE_BLOB, at: int = 100_000, **headers: str) -> Bench:
+    """A remote whose last client has left."""
     made = bench(landing="park")
-    got = made.resolve(blob(BIG))
-    body = made.upstream.answer(200, Body(len(BIG)), etag='"v1"')
-    body.send(BIG[:100_000])
+    got = made.resolve(want)
+    body = made.upstream.answer(200, Body(len(LARGE)), **headers or {"etag": '"v1"'})
+    body.send(LARGE[:at])
     got[0].readable.release()
     made.clock.advance(1)
     assert body.aborted
@@ -121,37 +129,155 @@ def parked() -> Bench:
     return made
 
 
+def go_on(made: Bench, want: Want = LARGE_BLOB) -> None:
+    """The next client gets everything, and upstream is asked for the rest only."""
+    got = made.resolve(want)
+    assert made.upstream.questions[-1].headers.first("range") == "bytes=100000-"
+    rest = made.upstream.answer(206, Body(len(LARGE) - 100_000), content_range=LARGE_REST, etag='"v1"')
+    assert got[0].readable.reach(0) == 100_000
+    rest.send(LARGE[100_000:])
+    rest.end()
+    assert content(got[0]) == LARGE
+    assert made.store.left() == []
+
+
+def begin_anew(made: Bench, want: Want = LARGE_BLOB) -> None:
+    """The next client gets everything, and upstream is asked for all of it."""
+    got = made.resolve(want)
+    assert made.upstream.questions[-1].headers.first("range") is None
+    body = made.upstream.answer(200, Body(len(LARGE)), etag='"v2"')
+    body.send(LARGE)
+    body.end()
+    assert content(got[0]) == LARGE
+    assert made.store.left() == []
+
+
+def restarted(made: Bench, *, clean: bool = True) -> Bench:
+    """Another process over what the store has."""
+    again = bench(store=made.store)
+    if not clean:
+        for left in made.store.left():
+            writer = made.store.resume(left.name, None)
+            assert writer is not None
+            writer.keep(durable=False)
+    made.store.recover(again.parts.parking.bounds)
+    again.parts.parking.load()
+    return again
+
+
 def test_a_parked_fill_goes_on_with_the_next_client() -> None:
     """``landing = "park"``: what was received is not asked for again."""
+    go_on(parked())
+
+
+def test_a_parked_fill_goes_on_after_a_restart() -> None:
+    """It is on the disk, with all that has to be known."""
+    go_on(restarted(parked()))
+    go_on(restarted(parked(), clean=False))
+
+
+def test_a_parked_fill_without_a_digest() -> None:
+    """A strong validator is enough after a clean stop; after another one nothing could tell whether the bytes are right."""
+    mutable = Want("a/b", Shape.FILE)
+    go_on(restarted(parked(mutable)), mutable)
+    begin_anew(restarted(parked(mutable), clean=False), mutable)
+
+
+def test_a_parked_fill_that_is_not_what_it_was() -> None:
+    """The bytes of the prefix are hashed again: if the disk has lost them, nobody completes the artifact."""
     made = parked()
-    got = made.resolve(blob(BIG))
-    assert made.upstream.questions[-1].headers.first("range") == "bytes=100000-"
-    rest = made.upstream.answer(
-        206, Body(len(BIG) - 100_000), content_range=f"bytes 100000-{len(BIG) - 1}/{len(BIG)}", etag='"v1"'
-    )
-    assert got[0].readable.reach(0) == 100_000
-    rest.send(BIG[100_000:])
+    (left,) = made.store.left()
+    writer = made.store.resume(left.name, None)
+    assert writer is not None
+    writer.write_at(5, [b"?"])
+    writer.keep(durable=False)
+    made = restarted(made)
+    got = made.resolve(LARGE_BLOB)
+    rest = made.upstream.answer(206, Body(len(LARGE) - 100_000), content_range=LARGE_REST, etag='"v1"')
+    rest.send(LARGE[100_000:])
     rest.end()
-    assert content(got[0]) == BIG
+    assert isinstance(got[0].readable.failed, RegproxyError)
+    assert got[0].readable.failed.kind is Kind.INTEGRITY
+    got[0].readable.release()
+    assert made.store.left() == []
+    begin_anew(made)
+
+
+def test_a_parked_fill_of_another_upstream_is_not_used() -> None:
+    """The repository points elsewhere by now."""
+    made = bench(store=parked().store, url="https://other.example")
+    made.parts.parking.load()
+    begin_anew(made)
+
+
+def test_a_small_body_is_not_parked() -> None:
+    """It is sooner fetched again."""
+    made = bench(landing="park")
+    got = made.resolve(blob(BIG))
+    made.upstream.answer(200, Body(len(BIG)), etag='"v1"').send(BIG[:1000])
+    got[0].readable.release()
+    made.clock.advance(1)
+    assert made.store.left() == []
 
 
 def test_a_parked_fill_that_does_not_continue_begins_anew() -> None:
     """Upstream has another body by now: nothing of the old one is used."""
     made = parked()
-    got = made.resolve(blob(BIG))
+    got = made.resolve(LARGE_BLOB)
     made.upstream.answer(200, Body(5), etag='"v2"')
-    body = made.upstream.answer(200, Body(len(BIG)), etag='"v2"')
-    body.send(BIG)
+    body = made.upstream.answer(200, Body(len(LARGE)), etag='"v2"')
+    body.send(LARGE)
     body.end()
-    assert content(got[0]) == BIG
+    assert content(got[0]) == LARGE
 
 
 def test_a_parked_fill_is_given_up_in_time() -> None:
-    """After a quarter of an hour nothing of it is left."""
+    """After a day nothing of it is left."""
     made = parked()
-    made.clock.advance(901)
-    made.resolve(blob(BIG))
-    assert made.upstream.questions[-1].headers.first("range") is None
+    made.clock.advance(24 * 3600 + 1)
+    assert made.store.left() == []
+    begin_anew(made)
+
+
+def test_parked_fills_take_a_limited_space() -> None:
+    """The oldest one goes."""
+    made = parked()
+    made.parts.parking.most = 150_000
+    other = blob(LARGE, "c")
+    got = made.resolve(other)
+    made.upstream.answer(200, Body(len(LARGE)), etag='"v1"').send(LARGE[:120_000])
+    got[0].readable.release()
+    made.clock.advance(1)
+    assert [json.loads(left.about)["path"] for left in made.store.left()] == ["c"]
+
+
+def test_a_fill_that_upstream_cuts_for_good_is_kept() -> None:
+    """Whoever asks when it is back gets the rest of it."""
+    made = bench()
+    got = made.resolve(LARGE_BLOB)
+    body = made.upstream.answer(200, Body(len(LARGE)), etag='"v1"')
+    body.send(LARGE[:100_000])
+    body.cut()
+    for _ in range(5):
+        made.clock.advance(60)
+        made.upstream.fail()
+    assert got[0].readable.failed is not None
+    got[0].readable.release()
+    go_on(made)
+
+
+def test_a_fill_that_our_own_end_cuts_is_kept() -> None:
+    """Whatever is in the air when regproxy stops goes on when it starts again."""
+    made = bench()
+    got = made.resolve(LARGE_BLOB)
+    body = made.upstream.answer(200, Body(len(LARGE)), etag='"v1"')
+    body.send(LARGE[:100_000])
+    closed: list[object] = []
+    Deferred.fromCoroutine(made.remote.close()).addBoth(closed.append)
+    assert closed == [None]
+    assert body.aborted
+    got[0].readable.release()
+    go_on(restarted(made))
 
 
 def test_a_deserted_fill_lands_by_default() -> None:
