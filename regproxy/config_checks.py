@@ -23,6 +23,7 @@ CACHE_SUFFIX = "-cache"
 DOCKER = frozenset({"docker", "oci"})
 AUTO = "auto"
 DATA_DIR_BYTES = 90  # the path of a UNIX socket below it has to fit into 108
+DRAIN_LIMIT = 24 * 3600
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DOCKER_KEY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
@@ -95,6 +96,9 @@ def _server(server: Server, mistakes: Mistakes) -> None:
             mistakes.add(f"server.trustedProxies[{number}]", 'expected an address or a network such as "10.0.0.0/8"')
     if server.workers != 1:
         mistakes.add("server.workers", "expected 1: this version serves with one process")
+    for name, seconds in (("drainDelay", server.drain_delay), ("drainSeconds", server.drain_seconds)):
+        if not 0 <= seconds <= DRAIN_LIMIT:
+            mistakes.add(f"server.{name}", f"expected seconds, at most {DRAIN_LIMIT}")
     if not server.data_dir or len(server.data_dir.encode()) > DATA_DIR_BYTES:
         mistakes.add("server.dataDir", f"expected a folder, by a path of at most {DATA_DIR_BYTES} bytes")
 

@@ -42,6 +42,29 @@ class LiveFill(msgspec.Struct, frozen=True, kw_only=True):
     rate: float
 
 
+class Draining(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the server is on its way out, and what it waits for."""
+
+    draining: bool
+    responses: int
+    fills: int
+
+
+class DrainSwitch(Resource):
+    """``POST /drain``: ends the server, in order; asking again says how far it is."""
+
+    isLeaf = True  # noqa: N815 - the name that Twisted reads
+
+    def __init__(self, drain: Callable[[], Draining]) -> None:
+        Resource.__init__(self)
+        self._drain = drain
+
+    def render_POST(self, request: IRequest) -> bytes:  # noqa: N802 - the name that Twisted calls
+        """Begin, or look."""
+        request.setHeader(b"content-type", b"application/json")
+        return msgspec.json.encode(self._drain())
+
+
 class _Fetches(Resource):
     """``GET /fetches``."""
 

@@ -46,3 +46,7 @@ class Fetches:
     def count(self) -> int:
         """How many there are."""
         return sum(len(remote.flights) for remote in self._remotes)
+
+    def parkable(self) -> int:
+        """How many of them may be parked once nobody reads them any more."""
+        return sum(len(remote.flights) for remote in self._remotes if remote.settings.landing == "park")

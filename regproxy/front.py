@@ -1,5 +1,6 @@
 """The HTTP side of the server: the site, what it mounts, and the ports that it listens on."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class Front:
     _endpoints: Callable[[Server], Sequence[IStreamServerEndpoint]]
     _ports: list[IListeningPort] = field(factory=list, init=False)
     _log: AccessLog | None = field(default=None, init=False)
+    _site: ProxySite | None = field(default=None, init=False)
 
     async def listen(self) -> None:
         """Open every port of the configuration, or none: the first that fails closes the others and is raised."""
@@ -48,7 +50,7 @@ class Front:
         lag.start()
         text = "The event loop's worst lag of the last half minute."
         self._metrics.watch("regproxy_reactor_lag_seconds", text, lag.seconds, "largest")
-        site = ProxySite(self._root(), self._reactor, self._record)
+        site = self._site = ProxySite(self._root(), self._reactor, self._record)
         try:
             for endpoint in self._endpoints(server):
                 self._ports.append(await endpoint.listen(site))
@@ -56,13 +58,38 @@ class Front:
             await self.close()
             raise
 
-    async def close(self) -> None:
-        """Stop listening."""
+    def announce_end(self) -> None:
+        """Tell clients with their next response that the connection ends."""
+        if self._site is not None:
+            self._site.is_ending = True
+
+    async def close_ports(self) -> None:
+        """Stop listening, and let go of whoever is idle."""
         ports, self._ports = self._ports, []
         for port in ports:
             stopped = port.stopListening()
             if stopped is not None:
                 await stopped
+        if self._site is not None:
+            self._site.close_idle()
+
+    def responses(self) -> int:
+        """How many requests are being answered."""
+        return 0 if self._site is None else self._site.busy
+
+    def cut(self) -> None:
+        """Abort every connection."""
+        if self._site is not None:
+            self._site.cut()
+
+    def reopen_log(self) -> None:
+        """Go on in a new file: the access log was moved away."""
+        if self._log is not None:
+            self._log.reopen()
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await self.close_ports()
         if self._log is not None:
             self._log.close()
 
@@ -88,7 +115,7 @@ class Front:
         address = request.getClientAddress()
         self._log.write(
             Entry(
-                ts=ended,
+                ts=time.time(),  # the wall clock's: lines of several machines are put beside one another
                 request_id=request.request_id,
                 client=str(getattr(address, "host", "")),
                 method=request.method.decode("ascii", "replace"),

@@ -1,13 +1,13 @@
 """Builds regproxy from a configuration: the only place, with ``config`` and ``tap``, that knows concrete classes.
 
 ``make_service`` reads the configuration and locks the data directory, so that mistakes end the program before anything
-listens. ``Regproxy`` is the running service: threads, index, ports, repositories; SIGHUP reads the configuration again.
+listens. ``Regproxy`` is the running service: threads, index, ports, repositories. SIGHUP reads the configuration again
+(``reload``), SIGTERM drains (``drain``), a second one ends at once.
 """
 
 import os
 import signal
 from pathlib import Path
-from types import FrameType
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -15,9 +15,9 @@ from twisted.internet.posixbase import PosixReactorBase
 from txaio.tx import make_logger
 
 from regproxy.auto import resolve, run_program
-from regproxy.config import ConfigurationError, load
-from regproxy.config_changes import Changes, changed
-from regproxy.control import Control, Families
+from regproxy.config import load
+from regproxy.control import Control, Draining, DrainSwitch, Families
+from regproxy.drain import Drain
 from regproxy.fetches import Fetches
 from regproxy.formats_found import find_formats
 from regproxy.front import Front
@@ -25,12 +25,15 @@ from regproxy.jobs import Jobs
 from regproxy.lock import DataDirLock
 from regproxy.model.settings import Configuration
 from regproxy.model.size import parse_size
+from regproxy.notify import Notify
 from regproxy.offline import INDEX, STORE
+from regproxy.reload import Reload
 from regproxy.repo.parking import Parking
 from regproxy.repo.parts import Parts
 from regproxy.repo.shelf import Shelf
 from regproxy.repositories import Repositories, Shared
 from regproxy.standing import Alone, Standing
+from regproxy.steady import steady
 from regproxy.store.disk import DiskStore
 from regproxy.stream.follower import Sending
 from regproxy.stream.pool import WriterPool
@@ -51,7 +54,8 @@ def make_service(path: str | Path) -> "Regproxy":
     configuration = load(path)
     data_dir = Path(configuration.server.data_dir).absolute()
     lock = DataDirLock.acquire(data_dir)
-    standing = Alone(reactor, Path(path), data_dir, lock)  # type: ignore[arg-type] # a module to mypy
+    steady(reactor)  # type: ignore[arg-type] # a module to mypy
+    standing = Alone(reactor, Path(path), data_dir, lock)  # type: ignore[arg-type] # as above
     return Regproxy(reactor, configuration, data_dir, standing)  # type: ignore[arg-type] # as above
 
 
@@ -59,7 +63,8 @@ class Regproxy(Service):
     """The running server."""
 
     def __init__(self, reactor: PosixReactorBase, configuration: Configuration, data_dir: Path, standing: Standing) -> None:
-        self._reactor, self._configuration, self._standing = reactor, configuration, standing
+        self._reactor, self._standing = reactor, standing
+        self._notify = Notify.of(reactor, os.environ)
         self._metrics = Metrics()
         self._writers = WriterPool(reactor, os.cpu_count() or 1)
         self._readers = WriterPool(reactor, READERS)
@@ -79,13 +84,18 @@ class Regproxy(Service):
         shared = Shared(reactor, parts, self._shelf, sending, self._metrics, self._formats, make_upstream)
         self._repositories = Repositories(shared)
         self._fetches = Fetches(self._repositories, reactor.seconds)
+        self._reload = Reload(configuration, standing.path, self._readers.run, self._apply, self._notify)
         verifying = Verifying(parts, self._repositories.spooling)
-        more = {b"metrics": Families(self._metrics.families), b"verify": verifying.resource()}
+        more = {b"metrics": Families(self._metrics.families), b"verify": verifying.resource(), b"drain": DrainSwitch(self.drain)}
         self._control = Control(reactor, standing.control, self._fetches, more)
         self._jobs = Jobs(reactor)
         page = standing.page(self._metrics, lambda: self._readers.run(self._metrics.render))
         catalog, endpoints = self._repositories.catalog, standing.endpoints
         self._front = Front(reactor, configuration, catalog, self._formats, self._metrics, page, self._checks, endpoints)
+        server = configuration.server
+        self._drain = Drain(
+            reactor, self._front, self._fetches, self._notify, delay=server.drain_delay, seconds=server.drain_seconds
+        )
         self._is_started = False
 
     def startService(self) -> None:  # noqa: N802 - Twisted's name
@@ -99,12 +109,13 @@ class Regproxy(Service):
             self._shelf.suspect()
         self._metrics.watch("regproxy_inflight_fetches", "Live fills.", self._fetches.count)
         if self._standing.path is not None:
-            signal.signal(signal.SIGHUP, self._hang_up)
+            signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
+        self._reactor.callWhenRunning(self._take_signals)
         spawn(self._begin(), "starting")
 
     async def _begin(self) -> None:
         try:
-            configuration, needs_url = await self._resolved(self._configuration)
+            configuration, needs_url = await self._resolved(self._reload.configuration)
             self._repositories.configure(configuration, frozenset())
             await self._front.listen()
         except Exception as error:
@@ -114,6 +125,7 @@ class Regproxy(Service):
         self._control.startService()
         self._standing.elect(self._jobs.start)
         self._is_started = True
+        self._notify.ready("serving")
         self._standing.serving(configuration, needs_url)
 
     async def _resolved(self, configuration: Configuration) -> tuple[Configuration, tuple[str, ...]]:
@@ -130,32 +142,42 @@ class Regproxy(Service):
     def _checks(self) -> dict[str, bool]:
         """What must hold for this process to be of use; upstreams are not among it."""
         space = self._store.space()
-        return {"started": self._is_started, "running": bool(self.running), "space": space.free > 0}
+        return {"started": self._is_started, "not draining": not self._drain.began, "space": space.free > 0}
 
-    def _hang_up(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal's arguments
-        self._reactor.callFromThread(self.reload)
+    def _take_signals(self) -> None:
+        """In place of Twisted's own, which end with the signal where status 0 is expected, and know no second one."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._reactor.callFromThread(self._end))
+
+    def _end(self) -> None:
+        if self._drain.began:
+            self._drain.hurry()
+        else:
+            self.drain()
+
+    def drain(self) -> Draining:
+        """Begin to end, if that has not begun, and say what there is to wait for."""
+        if self.running and not self._drain.began:
+            self._drain.began = True
+            self._reactor.callLater(0, self._reactor.stop)
+        return self._drain.state
 
     def reload(self) -> None:
-        """Read the configuration again; the old one stays in force if the new one has mistakes."""
-        spawn(self._reload(), "reloading")
+        """Read the configuration again, and open the access log anew; the old configuration stays in force if the new one has
+        mistakes.
+        """
+        self._front.reopen_log()
+        if self._is_started:
+            self._reload()
 
-    async def _reload(self) -> None:
-        try:
-            new = await self._readers.run(lambda: load(self._standing.path or ""))
-        except ConfigurationError as error:
-            log.error("the configuration was not reloaded: {error}", error=error)  # noqa: TRY400 - the lines are the message
-            return
-        changes: Changes = changed(self._configuration, new)
-        if changes.refused:
-            log.error("the configuration was not reloaded: {lines}", lines="; ".join(changes.refused))
-            return
+    async def _apply(self, new: Configuration, same: frozenset[str]) -> None:
         resolved, _ = await self._resolved(new)
-        same = {settings.key for settings in new.repository} - set(changes.added) - set(changes.replaced)
-        self._repositories.configure(resolved, frozenset(same))
-        self._configuration = new
-        log.info("the configuration was reloaded")
+        self._repositories.configure(resolved, same)
 
     async def _stop(self) -> None:
+        if self._is_started:
+            await self._drain.run()
+        self._is_started = False
         await self._jobs.stop()
         if self._control.running:
             await _done(self._control.stopService())
@@ -165,12 +187,12 @@ class Regproxy(Service):
         await self._index.close()
         self._writers.stop()
         self._readers.stop()
+        self._notify.close()
         self._standing.end(self._metrics)
 
     def stopService(self) -> "Deferred[object]":  # noqa: N802 - Twisted's name
-        """Stop listening and close everything; what is arriving is left, and gone on with by whoever asks next."""
+        """Drain, and close everything; what has not arrived by then is left, and gone on with by whoever asks next."""
         Service.stopService(self)
-        self._is_started = False
         return spawn(self._stop(), "stopping")
 
 

@@ -33,7 +33,7 @@ class _Leaf:
 
 @define(eq=False)
 class Probe(_Leaf):
-    """200 while every check holds, else 503; ``?verbose`` lists them."""
+    """200 while every check holds, else 503 and those that fail; ``?verbose`` lists all of them."""
 
     _checks: Callable[[], Mapping[str, bool]]
 
@@ -42,7 +42,7 @@ class Probe(_Leaf):
         checks = self._checks()
         good = all(checks.values())
         verbose = b"verbose" in request.uri.partition(b"?")[2]  # ``args`` leaves out what has no value
-        lines = [f"{'ok' if held else 'FAILED'} {name}" for name, held in checks.items()] if verbose else []
+        lines = [f"{'ok' if held else 'FAILED'} {name}" for name, held in checks.items() if verbose or not held]
         body = "\n".join([*lines, "ok" if good else "not ready", ""]).encode()
         send_text(request, Text(body, "text/plain", headers=_NO_STORE, status=200 if good else 503))
         request.finish()

@@ -3,10 +3,13 @@
 import http.client
 import socket
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from regproxy.control import SOCKET, LiveFill
+from regproxy.control import SOCKET, Draining, LiveFill
+
+T = TypeVar("T")
 
 SECONDS = 10.0
 
@@ -31,14 +34,23 @@ class UnixConnection(http.client.HTTPConnection):
 
 def fetches(data_dir: Path) -> list[LiveFill]:
     """The live fills; ``NotRunningError`` where there is nobody to ask."""
+    return _ask(data_dir, "GET", "/fetches", list[LiveFill])
+
+
+def drain(data_dir: Path) -> Draining:
+    """Begin to end the server, or see how far that is; ``NotRunningError`` where there is none, any more."""
+    return _ask(data_dir, "POST", "/drain", Draining)
+
+
+def _ask(data_dir: Path, method: str, path: str, kind: type[T]) -> T:
     connection = UnixConnection(data_dir / SOCKET)
     try:
-        connection.request("GET", "/fetches")
+        connection.request(method, path)
         answer = connection.getresponse()
         body = answer.read()
         if answer.status != http.client.OK:
             raise NotRunningError(f"{data_dir}: the server answered {answer.status}")
-        return msgspec.json.decode(body, type=list[LiveFill])
+        return msgspec.json.decode(body, type=kind)
     except (OSError, http.client.HTTPException, msgspec.DecodeError) as error:
         reason = getattr(error, "strerror", None) or "no answer"
         raise NotRunningError(f"{data_dir / SOCKET}: no regproxy to ask ({reason})") from error

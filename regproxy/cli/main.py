@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from regproxy.cli.drain import drain
 from regproxy.cli.ending import CONFIGURATION, DEFAULT_CONFIG, FAILED, config_option, data_dir_option, end, find_data_dir
 from regproxy.cli.verify import verify
 
@@ -64,6 +65,7 @@ def fetches(*, as_json: bool, config: Path, data_dir: Path | None) -> None:
         show_fills(fills)
 
 
+main.add_command(drain)
 main.add_command(verify)
 
 

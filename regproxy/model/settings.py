@@ -141,6 +141,8 @@ class Server(_Section, frozen=True):
     workers: int = 1
     data_dir: str = "var"
     sendfile: Literal["auto", "off"] = "auto"
+    drain_delay: float = 0
+    drain_seconds: float = 60
 
 
 class Store(_Section, frozen=True):

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import msgspec
 from attrs import define, field
+from txaio.tx import make_logger
+
+log = make_logger()
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,8 +56,14 @@ class AccessLog:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
     def reopen(self) -> None:
-        """Go on in a new file: the old one was moved away."""
+        """Go on in a new file: the old one was moved away. If that cannot be opened, as without a free descriptor, in the old."""
+        try:
+            new = self._open()
+        except OSError as error:
+            log.error("the access log was not opened anew: {error!r}", error=error)  # noqa: TRY400 - one line
+            return
         self.close()
+        self._descriptor = new
 
     def close(self) -> None:
         """Close the file."""

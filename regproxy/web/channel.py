@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from twisted.internet import tcp
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.interfaces import IAddress, IDelayedCall, ITCPTransport
 from twisted.python.failure import Failure
-from twisted.web.http import RESPONSES, HTTPChannel
+from twisted.web.http import RESPONSES, HTTPChannel, Request
 from twisted.web.http_headers import Headers
 
 from regproxy.web.prompt import send_at_once
@@ -55,12 +55,33 @@ class Edge(HTTPChannel):
     _idle: IDelayedCall | None = None
     _idle_since = 0.0
 
+    def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
+        """A client is there."""
+        self.site.open.add(self)
+        HTTPChannel.connectionMade(self)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is a request on it, or the first bytes of one."""
+        return bool(self.requests) or self._in_headers or bool(self._buffer)
+
+    def requestDone(self, request: Request) -> None:  # noqa: N802 - Twisted's name
+        """One response is complete."""
+        HTTPChannel.requestDone(self, request)
+        if self.site.is_ending and not self.is_busy:
+            self.loseConnection()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        cast(ITCPTransport, self.transport).abortConnection()
+
     def connectionLost(self, reason: Failure = _LOST) -> None:  # noqa: N802 - Twisted's name
         """The connection is gone."""
         self._stop_deadline()
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
+        self.site.open.discard(self)
         HTTPChannel.connectionLost(self, reason)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name

@@ -161,7 +161,7 @@ class ProxyRequest(Request):
         if not self.answered:
             self.answered = self.channel.site.reactor.seconds()
             self.setHeader(b"x-request-id", self.request_id.encode("ascii"))
-            if self._is_early():
+            if self.site.is_ending or self._is_early():
                 self.setHeader(b"connection", b"close")
                 self.channel.persistent = False
         Request.write(self, data)

@@ -1,4 +1,7 @@
-"""The HTTP server: our request and our channel on Twisted's ``Site``."""
+"""The HTTP server: our request and our channel on Twisted's ``Site``, and the connections that are open.
+
+While the server ``is_ending`` each response ends its connection, and a connection without a request is closed.
+"""
 
 from collections.abc import Callable
 
@@ -25,6 +28,24 @@ class ProxySite(Site):
         )
         self.displayTracebacks = False
         self.record = record
+        self.open: set[Edge] = set()
+        self.is_ending = False
+
+    @property
+    def busy(self) -> int:
+        """Connections with a request: one that is answered, or one that is still arriving."""
+        return sum(channel.is_busy for channel in self.open)
+
+    def close_idle(self) -> None:
+        """Close every connection without a request."""
+        for channel in list(self.open):
+            if not channel.is_busy:
+                channel.loseConnection()
+
+    def cut(self) -> None:
+        """Abort every connection."""
+        for channel in list(self.open):
+            channel.abort()
 
     def acceptableProtocols(self) -> list[bytes]:  # noqa: N802 - Twisted's name
         """HTTP/1.1 only: HTTP/2 costs six times the processor time for a body; a proxy in front can speak it."""

@@ -108,9 +108,10 @@ async def test_what_is_not_served() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_probes() -> None:
-    """Only a failed check makes 503; ``verbose`` says which."""
+    """Only a failed check makes 503, which says which; ``verbose`` says the others too."""
     assert (await ask("/livez")).status == 200
     assert (await ask("/readyz")).status == 200
+    assert (await ask("/readyz", ready=False)).body == b"FAILED store\nnot ready\n"
     failed = await ask("/readyz?verbose", ready=False)
     assert (failed.status, failed.body) == (503, b"ok index\nFAILED store\nnot ready\n")
 

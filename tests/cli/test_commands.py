@@ -13,12 +13,14 @@ from twisted.internet.threads import deferToThread
 from regproxy import __version__
 from regproxy.cli.main import main
 from regproxy.cli.showing import size
-from regproxy.control import SOCKET, Control, LiveFill
+from regproxy.control import SOCKET, Control, Draining, DrainSwitch, LiveFill
 
 FILLS = [
     LiveFill(repository="hub", path="young", received=10, size=None, age=1.0, followers=1, rate=5.0),
     LiveFill(repository="hub", path="old\x1b[2J", received=3 << 20, size=6 << 30, age=90.0, followers=12, rate=2e6),
 ]
+
+LEFT = Draining(draining=True, responses=3, fills=2)
 
 
 def regproxy(*arguments: str | Path) -> Result:
@@ -29,7 +31,8 @@ def regproxy(*arguments: str | Path) -> Result:
 @pytest_twisted.async_yield_fixture
 async def served(tmp_path: Path) -> AsyncIterator[Path]:
     """A data directory whose control socket is served."""
-    control = Control(reactor, tmp_path / SOCKET, lambda: FILLS)  # type: ignore[arg-type]  # the reactor is a module to mypy
+    asked = {b"drain": DrainSwitch(lambda: LEFT)}
+    control = Control(reactor, tmp_path / SOCKET, lambda: FILLS, asked)  # type: ignore[arg-type]  # the reactor is a module to mypy
     control.startService()
     yield tmp_path
     await control.stopService()  # type: ignore[misc]  # it listens, so there is something to wait for
@@ -80,6 +83,15 @@ async def test_fetches_as_lines(served: Path) -> None:
         "hub\told?[2J\t3.0 MiB\t6.0 GiB\t90 s\t12\t1.9 MiB/s",
         "hub\tyoung\t10 B\t?\t1 s\t1\t5 B/s",
     ]
+
+
+@pytest_twisted.ensureDeferred
+async def test_drain(served: Path) -> None:
+    """Says what is left; who waits in vain is told so by status 1."""
+    result = await deferToThread(regproxy, "drain", "--data-dir", served)
+    assert (result.exit_code, result.output) == (0, "draining: 3 responses and 2 fills are left\n")
+    result = await deferToThread(regproxy, "drain", "--wait", "0.1", "--data-dir", served)
+    assert (result.exit_code, result.stderr) == (1, "draining: 3 responses and 2 fills are left\n")
 
 
 @pytest_twisted.ensureDeferred

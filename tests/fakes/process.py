@@ -23,6 +23,7 @@ from twisted.internet.threads import deferToThread
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
+DRAIN_SECONDS = 1
 SIGNS_OF_TROUBLE = ("Traceback (most recent call last)", "Unhandled error in Deferred", "Unhandled Error")
 
 
@@ -131,6 +132,8 @@ class Regproxy:
         if repositories is not None:
             self.repositories = repositories
         head = f'[server]\nlisten = ["tcp:{self.port}:interface=127.0.0.1"]\ndataDir = "{self.data_dir}"\n{self.server}\n'
+        if "drainSeconds" not in self.server:
+            head += f"drainSeconds = {DRAIN_SECONDS}\n"
         self.config.write_text(head + self.repositories)
 
     def start(self, *, ready: bool = True) -> None:
