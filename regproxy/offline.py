@@ -10,6 +10,7 @@ from regproxy.index.migrate import prepare
 from regproxy.index.sqlite import SqliteIndex
 from regproxy.lock import DataDirLock
 from regproxy.repo.parts import Parts
+from regproxy.repo.room import Room
 from regproxy.store.disk import DiskStore
 from regproxy.stream.pool import WriterPool
 from regproxy.telemetry.metrics import Metrics
@@ -32,7 +33,8 @@ async def opened(reactor: PosixReactorBase, data_dir: Path) -> AsyncIterator[Par
         index.start()
         pool.start()
         try:
-            yield Parts(DiskStore(data_dir / STORE), index, pool, pool, reactor, Metrics())
+            store, metrics = DiskStore(data_dir / STORE), Metrics()
+            yield Parts(store, index, pool, pool, reactor, metrics, Room(store, pool, pool, reactor, metrics))
         finally:
             await index.close()
             pool.stop()

@@ -30,6 +30,7 @@ from regproxy.offline import INDEX, STORE
 from regproxy.reload import Reload
 from regproxy.repo.parking import Parking
 from regproxy.repo.parts import Parts
+from regproxy.repo.room import Room
 from regproxy.repo.shelf import Shelf
 from regproxy.repositories import Repositories, Shared
 from regproxy.standing import Alone, Standing
@@ -78,7 +79,9 @@ class Regproxy(Service):
             configuration.store.parked_hours * 3600.0,
             parse_size(configuration.store.parked_max_bytes),
         )
-        parts = Parts(self._store, self._index, self._writers, self._readers, reactor, self._metrics, self._parking)
+        self._rescue = WriterPool(reactor, 1)
+        room = Room(self._store, self._writers, self._rescue, reactor, self._metrics)
+        parts = Parts(self._store, self._index, self._writers, self._readers, reactor, self._metrics, room, self._parking)
         self._shelf = Shelf(parts)
         sending = Sending(reactor, self._readers, sendfile=configuration.server.sendfile == "auto")
         shared = Shared(reactor, parts, self._shelf, sending, self._metrics, self._formats, make_upstream)
@@ -105,6 +108,7 @@ class Regproxy(Service):
         self._parking.load()
         self._writers.start()
         self._readers.start()
+        self._rescue.start()
         if not was_clean:
             self._shelf.suspect()
         self._metrics.watch("regproxy_inflight_fetches", "Live fills.", self._fetches.count)
@@ -188,6 +192,7 @@ class Regproxy(Service):
         self._writers.stop()
         self._readers.stop()
         self._notify.close()
+        self._rescue.stop()
         self._standing.end(self._metrics)
 
     def stopService(self) -> "Deferred[object]":  # noqa: N802 - Twisted's name

@@ -28,6 +28,9 @@ class Hash(Protocol):
     def hexdigest(self) -> str:
         """The value so far, in lower case."""
 
+    def copy(self) -> Self:
+        """Another one in the same state."""
+
 
 @frozen(order=True, cache_hash=True)
 class Digest:

@@ -10,6 +10,7 @@ Rules:
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from attrs import define, field, frozen
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -21,12 +22,18 @@ from regproxy.model.headers import Headers
 from regproxy.model.ranges import parse_content_range
 from regproxy.model.retry import retry_after
 from regproxy.model.waybill import Waybill
+from regproxy.repo.detour import detour
 from regproxy.repo.parking import Parked
 from regproxy.repo.parts import Parts
-from regproxy.stream.growing import GrowingBlob
+from regproxy.stream.enduring import EnduringWriter
 from regproxy.stream.ingest import Hashes, Ingest
-from regproxy.stream.source import BlobWriter, Source
+from regproxy.stream.lane import Lane, in_time
+from regproxy.stream.passing import PassingBlob
+from regproxy.stream.source import Source
+from regproxy.stream.spawn import spawn
 from regproxy.upstream.interface import Reply
+
+T = TypeVar("T")
 
 RESUMES = 5
 RESUME_WAIT = 0.5
@@ -46,50 +53,61 @@ Promise = Callable[[], Awaitable[Sequence[Digest]]]
 class Fill:
     """A body on its way. ``ask`` repeats the request from its first hop, with further headers."""
 
-    _parts: Parts
+    parts: Parts
     waybill: Waybill
-    blob: GrowingBlob
-    _writer: BlobWriter
+    blob: PassingBlob
+    writer: EnduringWriter
     _hashes: Hashes
-    _ask: Ask
+    ask: Ask
+    lane: Lane = field(init=False)
     _running: "Deferred[None] | None" = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
 
+    def __attrs_post_init__(self) -> None:
+        parts = self.parts
+        self.lane = Lane(self.writer, parts.writers, parts.room.rescue, parts.clock, self._hashes)
+        self.blob.writer = self.writer
+        self.blob.begin()
+
     @classmethod
-    async def begin(
+    def begin(
         cls,
         parts: Parts,
         waybill: Waybill,
         ask: Ask,
+        writer: EnduringWriter,
         *,
         withheld: bool,
-        keepable: bool,
         deserted: Callable[[], None],
     ) -> "Fill":
-        """Open a spool for a body. ``OSError`` if there is no room."""
-        length = waybill.length
-        worth = keepable and waybill.can_continue and length is not None and length >= KEPT_FROM
-        about = waybill.to_json() if worth else None
-        writer = await parts.writers.run(lambda: parts.store.create(length, about))
-        blob = GrowingBlob.over(writer.fileno(), length, withheld=withheld or bool(waybill.digests), deserted=deserted)
-        return cls(parts, waybill, blob, writer, Hashes.of(waybill.digests, length), ask)
+        """Begin with a body, which is written by ``writer``, whatever happens to the disk."""
+        blob = PassingBlob.over(writer.fileno(), waybill.length, withheld=withheld or bool(waybill.digests), deserted=deserted)
+        fill = cls(parts, waybill, blob, writer, Hashes.of(waybill.digests, waybill.length), ask)
+        fill._allow_detours(withheld=withheld)
+        return fill
 
     @classmethod
     async def resume(
         cls, parts: Parts, parked: Parked, ask: Ask, *, withheld: bool, deserted: Callable[[], None]
     ) -> "Fill | None":
         """Open the spool of a parked fill again; None if it is gone. ``OSError`` if there is no room."""
-        writer = await parts.parking.resume(parked)
-        if writer is None:
+        spool = await parts.parking.resume(parked)
+        if spool is None:
             return None
         waybill = parked.waybill
-        blob = GrowingBlob.over(writer.fileno(), waybill.length, withheld=withheld or bool(waybill.digests), deserted=deserted)
+        blob = PassingBlob.over(spool.fileno(), waybill.length, withheld=withheld or bool(waybill.digests), deserted=deserted)
         for span in parked.left.extents:
             blob.extents.add(span)
+        writer = EnduringWriter(spool, end=blob.extents.reach(0))
         fill = cls(parts, waybill, blob, writer, Hashes.of(waybill.digests, waybill.length), ask)
+        fill._allow_detours(withheld=withheld)
         for offset in range(0, fill.received, READ * READS_A_JOB):
             await parts.writers.run(lambda start=offset: fill._hash_prefix(start))  # type: ignore[misc]
         return fill
+
+    def _allow_detours(self, *, withheld: bool) -> None:
+        if self.waybill.digests or not withheld:  # else nobody could verify what a detour brings
+            self.blob.branch = lambda offset: Deferred.fromCoroutine(detour(self, offset))
 
     def _hash_prefix(self, start: int) -> None:
         """Hash the next bytes of what was received by a fill before. Blocks."""
@@ -122,13 +140,13 @@ class Fill:
                 wait = RESUME_WAIT * 2 ** (failures - 1)
                 if error.retry_after is not None:
                     wait = max(wait, min(error.retry_after, RESUME_LATEST))
-                await deferLater(self._parts.clock, wait)
+                await deferLater(self.parts.clock, wait)
                 source = await self._continued(error)
             else:
                 return
 
     async def _take(self, source: Source) -> None:
-        ingest = Ingest(self.blob, self._writer, self._parts.writers, self._hashes, self.received, self.blob.size)
+        ingest = Ingest(self.blob, self.writer, self.lane, self._hashes, self.received, self.blob.size)
         if self._stopped:
             source.abort()
             raise CancelledError
@@ -156,7 +174,7 @@ class Fill:
         if validator:
             headers.append(("if-range", validator))
         try:
-            reply = await self._ask(Headers(tuple(headers)))
+            reply = await self.ask(Headers(tuple(headers)))
         except RegproxyError as error:
             return _Unreachable(error)
         continues = parse_content_range(reply.headers.first("content-range") or "")
@@ -178,8 +196,10 @@ class Fill:
         expected = [*self.waybill.digests, *(await promised() if promised else ())]
         found = self._hashes.digests()
         for digest in expected:
+            if digest.algorithm not in found and self.blob.is_passing:
+                raise RegproxyError(Kind.INTEGRITY, "there is no room to verify it by what upstream says of it")
             if digest.algorithm not in found:
-                value = await self._parts.writers.run(lambda name=digest.algorithm: self._hash_again(name))  # type: ignore[misc]
+                value = await self.parts.writers.run(lambda name=digest.algorithm: self._hash_again(name))  # type: ignore[misc]
                 found[digest.algorithm] = Digest(digest.algorithm, value)
             if found[digest.algorithm] != digest:
                 raise RegproxyError(
@@ -197,20 +217,37 @@ class Fill:
         return running.hexdigest()
 
     async def commit(self, sha256: str) -> None:
-        """Put it into the store."""
-        await self._parts.writers.run(lambda: self._writer.commit(sha256, durable=False))
+        """Put it into the store; nobody deletes it before ``settle``. ``OSError`` if it cannot be stored in time."""
+        given_up = False
+
+        def job() -> None:
+            self.writer.commit(sha256, durable=False, claim=True)
+            if given_up:
+                self.writer.settle()
+
+        try:
+            await in_time(self.parts.clock, self.parts.writers.run(job))
+        except TimeoutError:
+            given_up = True
+            raise
+
+    def settle(self) -> None:
+        """After ``commit``: its row is written, or never will be."""
+        spawn(_awaited(self.parts.writers.run(self.writer.settle)), "giving up a claim")
 
     async def park(self, reason: BaseException) -> None:
         """Fail its readers, but keep what was received for the next fill, and let the blob go."""
         self.blob.fail(reason)
         try:
-            await self._parts.parking.put(self.waybill, self._writer)
+            await self.parts.parking.put(self.waybill, self.writer)
         finally:
             self.blob.release()
 
     async def discard(self) -> None:
-        """Remove what was received."""
-        await self._parts.writers.run(self._writer.abort)
+        """Remove what was received; a disk that is in trouble is not waited for."""
+        removal = spawn(_awaited(self.parts.writers.run(self.writer.abort)), "removing a spool")
+        if not self.blob.is_passing:
+            await removal
 
     async def give_up(self, reason: BaseException) -> None:
         """Fail its readers, remove what was received, and let the blob go."""
@@ -232,6 +269,10 @@ class _Nothing:
 
     def abort(self) -> None:
         """Nothing is open."""
+
+
+async def _awaited(deferred: "Deferred[T]") -> T:
+    return await deferred
 
 
 @define(eq=False)

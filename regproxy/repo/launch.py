@@ -21,13 +21,15 @@ from regproxy.model.node import Negative, Node
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import DOCUMENT_LIMIT, Shape, Want
 from regproxy.model.waybill import Waybill
-from regproxy.repo.fill import TRANSIENT, Fill
+from regproxy.repo.fill import KEPT_FROM, TRANSIENT, Fill
 from regproxy.repo.interface import Missing, Refused, Unavailable
 from regproxy.repo.outcome import GONE, failure, refusal
 from regproxy.repo.parking import Parked
 from regproxy.repo.parts import Parts
+from regproxy.stream.enduring import EnduringWriter
 from regproxy.stream.flight import Airborne, Flight
 from regproxy.stream.growing import TAIL
+from regproxy.stream.lane import in_time
 from regproxy.stream.observer import OneShot
 from regproxy.stream.source import Source
 from regproxy.stream.spawn import spawn
@@ -117,7 +119,12 @@ class Launch:
         if not self._is_wanted(parked):
             await self._parts.parking.drop(parked)
             return False
-        fill = await Fill.resume(self._parts, parked, self._ask, withheld=self._promised is not None, deserted=self._deserted)
+        withheld = self._promised is not None
+        try:
+            fill = await Fill.resume(self._parts, parked, self._ask, withheld=withheld, deserted=self._deserted)
+        except OSError as error:
+            self._parts.room.troubled(flight.key[0], error)
+            return False
         if fill is None:
             return False
         try:
@@ -179,18 +186,26 @@ class Launch:
 
     async def _take(self, flight: Flight[Outcome], reply: Reply) -> None:
         try:
-            fill = await Fill.begin(
+            waybill = self._waybill(flight, reply)
+            fill = Fill.begin(
                 self._parts,
-                self._waybill(flight, reply),
+                waybill,
                 self._ask,
+                await self._writer(waybill),
                 withheld=self._promised is not None,
-                keepable=self._settings.store_artifacts_locally and self._want.shape is not Shape.DOCUMENT,
                 deserted=self._deserted,
             )
         except BaseException:
             reply.source.abort()
             raise
         await self._land(flight, fill, reply.source)
+
+    async def _writer(self, waybill: Waybill) -> EnduringWriter:
+        """Where the body goes; what is large enough to be gone on with after a restart says what it is."""
+        length, store, document = waybill.length, self._parts.store, self._want.shape is Shape.DOCUMENT
+        worth = waybill.can_continue and length is not None and length >= KEPT_FROM and not document
+        about = waybill.to_json() if worth else None
+        return await self._parts.room.writer(self._settings, lambda: store.create(length, about), whole=document)
 
     def _waybill(self, flight: Flight[Outcome], reply: Reply) -> Waybill:
         announced = self._announced(reply)
@@ -202,6 +217,7 @@ class Launch:
         """Bring a body in, from wherever it is; what was left or cut may be parked for the next who asks."""
         self._fill = fill
         flight.size, flight.leave = fill.blob.size, self._leave
+        fill.blob.turned, fill.blob.closed = self._turned, flight.close
         self._ask_sidecar()
         try:
             while not await self._received(flight, fill, source):
@@ -216,7 +232,7 @@ class Launch:
 
     def _may_park(self, fill: Fill, error: BaseException) -> bool:
         """What was left is kept if the repository says so; what was cut, by upstream or by our own end, always is."""
-        if not isinstance(error, RegproxyError) or not fill.waybill.can_continue:
+        if not isinstance(error, RegproxyError) or not fill.waybill.can_continue or fill.blob.is_passing:
             return False
         if isinstance(error, _LeftError) and not self._leaving:
             return self._settings.landing == "park"
@@ -235,11 +251,35 @@ class Launch:
         found = await self._verified(fill)
         sha256 = found["sha256"].hex
         fill.blob.succeed()
-        if not self._settings.store_artifacts_locally and flight.is_announced:
-            await fill.discard()
+        if not fill.blob.is_passing and await self._kept(flight, fill, found):
             return
-        await fill.commit(sha256)
-        await self._register(flight, fill, sha256, found)
+        if not flight.is_announced:
+            # It is complete; whoever waits for it holds it before this returns.
+            flight.announce(Airborne(fill.waybill.announced.head.landed(fill.received, sha256), fill.blob))
+        await fill.discard()
+
+    async def _kept(self, flight: Flight[Outcome], fill: Fill, found: dict[str, Digest]) -> bool:
+        """Store it; False if that is not possible, which concerns nobody who waits for the body."""
+        sha256 = found["sha256"].hex
+        try:
+            await fill.commit(sha256)
+            try:
+                await in_time(self._parts.clock, Deferred.fromCoroutine(self._register(flight, fill, sha256, found)))
+            finally:
+                fill.settle()
+        except (OSError, RegproxyError) as error:
+            if isinstance(error, RegproxyError) and error.kind is not Kind.STORAGE:
+                raise
+            self._parts.room.troubled(flight.key[0], error)
+            return False
+        return True
+
+    def _turned(self) -> None:
+        """In the middle of a body, the disk takes no more of it."""
+        fill = self._fill
+        if fill is not None and fill.writer.error is not None:
+            self._parts.room.troubled(self._settings.key, fill.writer.error)
+            self._deserted()
 
     async def _verified(self, fill: Fill) -> dict[str, Digest]:
         policy = self._settings.remote_repo_checksum_policy_type
@@ -325,10 +365,12 @@ class Launch:
         if not fill.blob.complete:
             head: Head = fill.waybill.announced.head
             flight.announce(Airborne(head, fill.blob))
+            if fill.blob.is_passing:
+                self._deserted()  # if nobody has come for it
 
     def _deserted(self) -> None:
-        """The last client has left a fill: land it all the same, unless the repository is told to abandon such."""
-        if self._settings.landing != "continue":
+        """The last client has left a fill: land it all the same, unless it is not kept, or the repository abandons such."""
+        if self._settings.landing != "continue" or (self._fill is not None and self._fill.blob.is_passing):
             self._parts.clock.callLater(DESERTED_GRACE, self._stop_if_deserted)
 
     def _leave(self) -> None:

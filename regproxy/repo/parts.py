@@ -6,6 +6,7 @@ from twisted.internet.interfaces import IReactorTime
 from regproxy.index.interface import Index
 from regproxy.repo.parking import Parking
 from regproxy.repo.recorder import Recorder
+from regproxy.repo.room import Room
 from regproxy.store.interface import BlobStore
 from regproxy.stream.pool import WriterPool
 
@@ -26,4 +27,5 @@ class Parts:
     readers: WriterPool
     clock: IReactorTime
     recorder: Recorder
+    room: Room
     parking: Parking = field(default=Factory(lambda parts: Parking(parts.store, parts.readers, parts.clock), takes_self=True))

@@ -14,3 +14,6 @@ class Recorder(Protocol):
 
     def blob_lost(self, why: str) -> None:
         """A stored blob was taken out of sight; ``why`` is a fixed word."""
+
+    def not_kept(self, repository: str) -> None:
+        """A body passed through, because it could not be stored."""

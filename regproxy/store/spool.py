@@ -133,10 +133,12 @@ class SpoolWriter:
 
     def abort(self) -> None:
         """Remove the file. After a commit that failed behind the rename, the blob stays: it is whole, but nobody was told so."""
-        with suppress(FileNotFoundError):
-            Path(self._path).unlink()
-        self._end_journal(State.FAILED)
-        self._close()
+        try:
+            with suppress(FileNotFoundError):
+                Path(self._path).unlink()
+        finally:
+            self._end_journal(State.FAILED)
+            self._close()
 
     def keep(self, *, durable: bool) -> bool:
         """Leave the file and its journal; what was reserved beyond the end is given back."""

@@ -3,7 +3,7 @@
 A flight is launched by the first who asks and belongs to none of them: clients come and go, the launch goes on. It has two
 events: *announced*, once what upstream answers is known, and *landed*, once the launch has ended and whatever it stored can
 be seen. Between the two its blob, if there is one, may be followed from any offset. It is in the table from ``join`` until
-it has landed, so there is no moment in which a second fetch could begin.
+it has landed, so there is no moment in which a second fetch could begin, unless its body is not kept (``close``).
 
 The key is (repository, path), never a digest: a fill is joined by those who may see it there.
 """
@@ -47,6 +47,7 @@ class Flight(Generic[R]):
     size: int | None = field(default=None, init=False)
     body: Airborne | None = field(default=None, init=False)
     leave: Callable[[], None] | None = field(default=None, init=False)
+    is_closed: bool = field(default=False, init=False)
     _announced: "OneShot[Airborne | R | None]" = field(factory=OneShot, init=False)
     _landed: OneShot[None] = field(factory=OneShot, init=False)
 
@@ -55,6 +56,10 @@ class Flight(Generic[R]):
         if isinstance(outcome, Airborne):
             self.body = outcome
         self._announced.fire(outcome)
+
+    def close(self) -> None:
+        """Let nobody join any more: its body is not kept, and the beginning has gone by. Whoever comes now begins another."""
+        self.is_closed = True
 
     @property
     def is_announced(self) -> bool:
@@ -88,16 +93,20 @@ class Flights(Generic[R]):
 
     _clock: IReactorTime
     _table: "dict[Key, Flight[R]]" = field(factory=dict, init=False)
+    _closed: "dict[Flight[R], None]" = field(factory=dict, init=False)
 
     def get(self, key: Key) -> "Flight[R] | None":
-        """The flight for a key, if one is in the air."""
-        return self._table.get(key)
+        """The flight for a key, if one is in the air and may be joined."""
+        flight = self._table.get(key)
+        return None if flight is None or flight.is_closed else flight
 
     def join(self, key: Key, launch: "Launch[R]") -> "tuple[Flight[R], bool]":
         """Join the flight for a key, launching it if there is none; the flag says that it was there already."""
         flight = self._table.get(key)
-        if flight is not None:
+        if flight is not None and not flight.is_closed:
             return flight, True
+        if flight is not None:
+            self._closed[flight] = None
         flight = self._table[key] = Flight(key, self._clock.seconds())
         spawn(self._fly(flight, launch), f"filling {key[0]}:{key[1]}")
         return flight, False
@@ -112,11 +121,14 @@ class Flights(Generic[R]):
             if flight.is_announced:
                 raise
         finally:
-            del self._table[flight.key]
+            if flight in self._closed:
+                del self._closed[flight]
+            else:
+                del self._table[flight.key]
             flight.end(failure)
 
     def __iter__(self) -> "Iterator[Flight[R]]":
-        return iter(list(self._table.values()))
+        return iter([*self._closed, *self._table.values()])
 
     def __len__(self) -> int:
-        return len(self._table)
+        return len(self._table) + len(self._closed)

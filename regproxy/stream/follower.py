@@ -10,7 +10,8 @@ Rules:
 3. Pages that are not in memory are fetched in a thread first (``pages``): neither way waits for a disk in the reactor.
 4. When the blob fails the connection is aborted: the client sees a body that is too short, never other bytes. A blob that
    succeeds is the only way to a body that ends well.
-5. A client that takes no byte for ``STALL`` seconds is dropped; waiting for upstream is not its fault.
+5. What a blob that is not kept has no more (``passed``) comes from a detour of the follower's own, once.
+6. A client that takes no byte for ``STALL`` seconds is dropped; waiting for upstream is not its fault.
 """
 
 import os
@@ -101,6 +102,8 @@ class _Follower:
     _waiting: bool = field(default=False, init=False)
     _fetching: bool = field(default=False, init=False)
     _ended: bool = field(default=False, init=False)
+    _left: Readable | None = field(default=None, init=False)
+    _rest: Readable | None = field(default=None, init=False)
     _done: Deferred[None] = field(init=False)
     _stall: IdleWatch = field(init=False)
 
@@ -135,16 +138,36 @@ class _Follower:
             stop = min(stop, self._span.stop)
         count = min(most, stop - self._position)
         if count > 0:
-            if pages.is_hot(self._readable.fileno(), self._position, count):
+            if pages.is_hot(self._readable.fileno(self._position), self._position, count):
                 return count
             self._fetch(count)
         elif self._finished():
             self._finish()
+        elif self._readable.failed is None and self._readable.passed(self._position):
+            self._detour()
         elif self._readable.failed is not None or self._readable.complete:
             self._abort()
         else:
             self._waiting = True
         return 0
+
+    def _detour(self) -> None:
+        """The bytes from here on went by: go on with what has them, which is ours alone."""
+        if self._left is not None:
+            self._abort()
+            return
+        self._left = self._readable
+        self._left.unwatch(self._grown)
+        self._fetching = True
+        self._left.detour(self._position).addCallbacks(self._rejoined, self._unreadable)
+
+    def _rejoined(self, readable: Readable) -> None:
+        if self._ended:
+            readable.release()
+            return
+        self._readable = self._rest = readable
+        readable.watch(self._grown)
+        self._fetched(None)
 
     def _finished(self) -> bool:
         if self._open_ended:
@@ -164,7 +187,7 @@ class _Follower:
 
     def _fetch(self, count: int) -> None:
         self._fetching = True
-        fd, offset = self._readable.fileno(), self._position
+        fd, offset = self._readable.fileno(self._position), self._position
         self._sending.readers.run(lambda: pages.warm(fd, offset, count)).addCallbacks(self._fetched, self._unreadable)
 
     def _fetched(self, _: None) -> None:
@@ -200,6 +223,10 @@ class _Follower:
             self._readable.unwatch(self._grown)
             self._stall.stop()
             self._detach()
+            if self._left is not None:
+                self._left.returned()
+            if self._rest is not None:
+                self._rest.release()
 
     def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
         """The connection is lost."""
@@ -246,7 +273,7 @@ class _Kernel(_Follower):
             return
         transport = self._transport()
         try:
-            sent = os.sendfile(transport.socket.fileno(), self._readable.fileno(), self._position, count)
+            sent = os.sendfile(transport.socket.fileno(), self._readable.fileno(self._position), self._position, count)
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -296,7 +323,7 @@ class _Copying(_Follower):
             if not count:
                 return
             try:
-                data = os.pread(self._readable.fileno(), count, self._position)
+                data = os.pread(self._readable.fileno(self._position), count, self._position)
             except OSError:
                 data = b""
             if not data:

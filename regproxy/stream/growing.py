@@ -12,11 +12,13 @@ The rules it keeps (docs/design/overview.md):
 
 import os
 from collections.abc import Callable
+from typing import Self
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
 
 from regproxy.model.ranges import Extents, Span
+from regproxy.stream.source import Readable
 
 TAIL = 64 << 10
 EARLY = 1 << 20
@@ -38,7 +40,7 @@ class GrowingBlob:
     _holds: int = field(default=1, init=False)
 
     @classmethod
-    def over(cls, fd: int, size: int | None, *, withheld: bool, deserted: Callable[[], None] | None = None) -> "GrowingBlob":
+    def over(cls, fd: int, size: int | None, *, withheld: bool, deserted: Callable[[], None] | None = None) -> Self:
         """Begin over a spool's descriptor, which is duplicated."""
         return cls(os.dup(fd), size, withheld, deserted)
 
@@ -62,9 +64,20 @@ class GrowingBlob:
         """How many follow it now."""
         return self._holds - 1
 
-    def fileno(self) -> int:
+    def fileno(self, offset: int = 0) -> int:  # noqa: ARG002 - one file has all of it; see passing.py
         """The descriptor."""
         return self._fd
+
+    def passed(self, offset: int) -> bool:  # noqa: ARG002 - nothing is dropped
+        """Never; see passing.py."""
+        return False
+
+    def detour(self, offset: int) -> "Deferred[Readable]":
+        """Nobody needs one."""
+        raise NotImplementedError
+
+    def returned(self) -> None:
+        """Nobody was away."""
 
     def reach(self, offset: int, *, early: bool = False) -> int:
         """How far a follower may read from ``offset`` now."""

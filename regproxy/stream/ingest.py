@@ -16,7 +16,7 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.model.digest import Digest, Hash, new_hash
 from regproxy.model.ranges import Span
 from regproxy.stream.growing import GrowingBlob
-from regproxy.stream.pool import WriterPool
+from regproxy.stream.pool import Pool
 from regproxy.stream.source import BlobWriter, Source
 
 HIGH = 2 << 20
@@ -43,6 +43,10 @@ class Hashes:
             for data in buffers:
                 running.update(data)
 
+    def copy(self) -> "Hashes":
+        """The same state, to go on from it twice."""
+        return Hashes({name: running.copy() for name, running in self._running.items()})
+
     def digests(self) -> dict[str, Digest]:
         """The values so far, by algorithm."""
         return {name: Digest(name, running.hexdigest()) for name, running in self._running.items()}
@@ -54,7 +58,7 @@ class Ingest:
 
     _blob: GrowingBlob
     _writer: BlobWriter
-    _pool: WriterPool
+    _pool: Pool
     _hashes: Hashes
     _offset: int = 0
     _limit: int | None = None
@@ -111,8 +115,9 @@ class Ingest:
         self._offset += size
 
         def job() -> None:
-            self._writer.write_at(offset, buffers)
+            # In this order: a write that gets stuck may be taken over, and its bytes are not hashed twice.
             self._hashes.update(buffers)
+            self._writer.write_at(offset, buffers)
 
         self._job = self._pool.run(job)
         self._job.addCallbacks(lambda _: self._written(Span(offset, offset + size)), self._not_written)

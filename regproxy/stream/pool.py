@@ -7,7 +7,7 @@ this is crossed a few thousand times for every gigabyte.
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -15,6 +15,13 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
+
+
+class Pool(Protocol):
+    """What runs jobs elsewhere than in the reactor."""
+
+    def run(self, work: Callable[[], T]) -> "Deferred[T]":
+        """Run a callable; the Deferred fires in the reactor."""
 
 
 @define(eq=False)

@@ -102,14 +102,23 @@ class Readable(Protocol):
     def failed(self) -> BaseException | None:
         """Why it will never be complete, once that is so."""
 
-    def fileno(self) -> int:
-        """A descriptor for ``pread`` and ``sendfile``."""
+    def fileno(self, offset: int = 0) -> int:
+        """A descriptor for ``pread`` and ``sendfile`` at an offset, as far as ``reach`` says."""
 
     def reach(self, offset: int, *, early: bool = False) -> int:
         """How far a follower may read from ``offset`` now; ``offset`` itself if it has to wait.
 
         Less than what exists while the tail is not verified. ``early`` readers, of small closed ranges, see all that exists.
         """
+
+    def passed(self, offset: int) -> bool:
+        """Whether the byte at ``offset`` will never be seen here, because the body is not kept: the reader makes a ``detour``."""
+
+    def detour(self, offset: int) -> "Deferred[Readable]":
+        """Get the rest from ``offset`` on from elsewhere; the reader releases what it gets, and calls ``returned`` here."""
+
+    def returned(self) -> None:
+        """A reader that made a detour has ended."""
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call ``changed`` whenever ``reach``, ``size``, ``complete`` or ``failed`` may have changed."""

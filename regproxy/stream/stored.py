@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from attrs import define
+from twisted.internet.defer import Deferred
 
-from regproxy.stream.source import BlobReader
+from regproxy.stream.source import BlobReader, Readable
 
 
 @define(eq=False)
@@ -28,13 +29,24 @@ class StoredBlob:
         """It has not."""
         return None
 
-    def fileno(self) -> int:
+    def fileno(self, offset: int = 0) -> int:  # noqa: ARG002 - one file has all of it
         """The blob's descriptor."""
         return self._reader.fileno()
 
     def reach(self, offset: int, *, early: bool = False) -> int:  # noqa: ARG002 - nothing is withheld
         """To the end."""
         return max(offset, self._reader.size)
+
+    def passed(self, offset: int) -> bool:  # noqa: ARG002 - all of it is here
+        """Never."""
+        return False
+
+    def detour(self, offset: int) -> "Deferred[Readable]":
+        """Nobody needs one."""
+        raise NotImplementedError
+
+    def returned(self) -> None:
+        """Nobody was away."""
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Nothing will change."""

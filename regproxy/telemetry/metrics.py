@@ -34,6 +34,7 @@ class Metrics:
         self._in = counter("upstream_bytes", "Bytes of artifacts brought in.", by_repository)
         self._wrong = counter("digest_mismatch", "Bodies that were not what they had to be.", by_repository)
         self._lost = counter("blobs_quarantined", "Stored blobs that were found damaged or gone.", ("why",))
+        self._not_kept = counter("not_kept", "Artifacts that passed through because they could not be stored.", by_repository)
         self._replies = counter("upstream_requests", "Answers of upstreams.", ("repository", "code"))
         self._failures = counter("upstream_failures", "Requests without an answer.", by_repository)
         self._duration = Histogram(
@@ -74,6 +75,10 @@ class Metrics:
     def blob_lost(self, why: str) -> None:
         """A stored blob was taken out of sight; ``why`` is a fixed word."""
         self._lost.labels(why).inc()
+
+    def not_kept(self, repository: str) -> None:
+        """A body passed through, because it could not be stored."""
+        self._not_kept.labels(repository).inc()
 
     def upstream_answered(self, repository: str, status: int, seconds: float) -> None:
         """An upstream has sent its headers."""

@@ -21,6 +21,7 @@ from regproxy.model.want import Shape, Want
 from regproxy.repo.interface import Body as Answered
 from regproxy.repo.parts import Parts
 from regproxy.repo.remote import Remote
+from regproxy.repo.room import Room
 from regproxy.repo.shelf import Shelf
 from regproxy.store.memory import MemoryStore
 from regproxy.stream.pool import WriterPool
@@ -158,6 +159,7 @@ class Counting:
         self.fills: list[int] = []
         self.wrong = 0
         self.lost: list[str] = []
+        self.passed = 0
 
     def filled(self, repository: str, size: int) -> None:
         """A fill has landed."""
@@ -170,6 +172,10 @@ class Counting:
     def blob_lost(self, why: str) -> None:
         """A stored blob was bad."""
         self.lost.append(why)
+
+    def not_kept(self, repository: str) -> None:
+        """A body passed through."""
+        self.passed += 1
 
 
 @define(eq=False)
@@ -200,7 +206,8 @@ def bench(*, store: MemoryStore | None = None, **settings: Any) -> Bench:
     index, upstream, planned, recorder = MemoryIndex(), ScriptedUpstream(), Planned(), Counting()
     index.start()
     pool = InlinePool()
-    parts = Parts(store, index, pool, pool, clock, recorder)
+    room = Room(store, pool, pool, clock, recorder)
+    parts = Parts(store, index, pool, pool, clock, recorder, room)
     made = RepositorySettings(key="r", rclass="remote", **{"url": "https://upstream.example", **settings})
     remote = Remote(made, planned, upstream, parts, Shelf(parts))
     return Bench(remote, upstream, clock, store, index, planned, recorder, parts)

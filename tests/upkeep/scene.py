@@ -10,6 +10,7 @@ from regproxy.index.memory import MemoryIndex
 from regproxy.model.head import Head
 from regproxy.model.node import Node
 from regproxy.repo.parts import Parts
+from regproxy.repo.room import Room
 from regproxy.store.disk import DiskStore
 from regproxy.upkeep.pace import Pace
 from regproxy.upkeep.report import Report, Trouble
@@ -36,7 +37,8 @@ class Holdings:
         self.index.start()
         self.clock.advance(1e9)
         pool = InlinePool()
-        self.parts = Parts(self.store, self.index, pool, pool, self.clock, self.recorder)
+        room = Room(self.store, pool, pool, self.clock, self.recorder)
+        self.parts = Parts(self.store, self.index, pool, pool, self.clock, self.recorder, room)
 
     def hold(self, body: bytes, *paths: str, origin: str = UPSTREAM) -> str:
         """Store a body and make it a node at each path."""

@@ -20,6 +20,7 @@ from regproxy.model.head import Head
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface import Answer, Body, Described, Format, Missing, Origin, Serving
+from regproxy.stream.source import Readable
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import Responder
 from regproxy.web.root import Root
@@ -47,9 +48,20 @@ class Bytes:
         """Of the data."""
         return len(self.data)
 
-    def fileno(self) -> int:
+    def fileno(self, offset: int = 0) -> int:
         """A real one."""
         return self.file.fileno()
+
+    def passed(self, offset: int) -> bool:
+        """Never."""
+        return False
+
+    def detour(self, offset: int) -> "Deferred[Readable]":
+        """Never asked for."""
+        raise NotImplementedError
+
+    def returned(self) -> None:
+        """Never away."""
 
     def reach(self, offset: int, *, early: bool = False) -> int:
         """Everything."""

@@ -1,0 +1,144 @@
+"""A writer that outlives its disk: when the spool cannot be written any more, the body goes on through a window.
+
+Which troubles are meant, ``is_trouble`` says: no room, no inode, no quota, a file system that is read-only or failing, and one
+that does not answer. A body of any other error fails. The bytes that the spool has stay readable; it is removed at once.
+"""
+
+import errno
+from collections.abc import Sequence
+from contextlib import suppress
+from threading import Lock
+from typing import Self
+
+from attrs import define, field
+
+from regproxy.stream.source import BlobWriter
+from regproxy.stream.window import Window
+
+# A prefix of this size is copied, which frees the spool and leaves one file to read.
+COPIED = 1 << 20
+
+_TROUBLE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ETIMEDOUT, errno.EFBIG, errno.ENFILE, errno.EMFILE, errno.ENOMEM}
+)
+
+
+def is_trouble(error: OSError) -> bool:
+    """Whether a client should get its bytes in spite of it."""
+    return error.errno in _TROUBLE
+
+
+@define(eq=False)
+class EnduringWriter:
+    """A ``BlobWriter`` over a spool.
+
+    Attributes:
+        window: where the bytes go instead, once they do.
+        error: why.
+    """
+
+    _spool: BlobWriter | None
+    whole: bool = False
+    window: Window | None = field(default=None, init=False)
+    error: OSError | None = field(default=None, init=False)
+    _end: int = field(default=0, alias="end")
+    _pending: "tuple[int, Sequence[bytes]] | None" = field(default=None, init=False)
+    _lock: Lock = field(factory=Lock, init=False)
+
+    @classmethod
+    def through(cls, window: Window) -> Self:
+        """One without a spool."""
+        writer = cls(None, not window.bounded)
+        writer.window, writer._end = window, window.start
+        return writer
+
+    @property
+    def turned_at(self) -> int:
+        """The offset at which the window took over."""
+        return self._end
+
+    def fileno(self) -> int:
+        """The spool's descriptor, or the window's."""
+        if self._spool is None:
+            assert self.window is not None
+            return self.window.fileno()
+        return self._spool.fileno()
+
+    def write_at(self, offset: int, buffers: Sequence[bytes]) -> None:
+        """Write all buffers, wherever they can be written."""
+        with self._lock:
+            if self.window is not None:
+                self.window.write(buffers)
+                return
+            self._pending = (offset, buffers)
+        assert self._spool is not None
+        try:
+            self._spool.write_at(offset, buffers)
+        except OSError as error:
+            if not is_trouble(error) or not self._turned(error):
+                raise
+        else:
+            with self._lock:
+                if self._pending is not None and self.window is None:
+                    self._end = max(self._end, offset + sum(map(len, buffers)))
+                    self._pending = None
+
+    def _turned(self, error: OSError) -> bool:
+        """What was being written goes into a window; False if it does not continue what is written already."""
+        with self._lock:
+            if self._pending is None:
+                return True  # somebody else has seen to it
+            offset, buffers = self._pending
+            self._pending = None
+            if offset != self._end:
+                return False
+            self._turn(error)
+            assert self.window is not None
+            self.window.write(buffers)
+            return True
+
+    def _turn(self, error: OSError) -> None:
+        assert self._spool is not None
+        copied = self.whole or self._end <= COPIED
+        window = Window.open(0 if copied else self._end, bounded=not self.whole)
+        if copied:
+            window.copy_from(self._spool.fileno(), self._end)
+        self.error, self.window = error, window
+
+    def give_up_disk(self, error: OSError) -> bool:
+        """The disk has not answered in time. In a thread that does not wait for it.
+
+        Returns:
+            Whether what was being written is in the window now; False if nothing was.
+        """
+        if self.window is not None:
+            return True
+        with self._lock:
+            pending = self._pending is not None
+            if not pending:
+                self._turn(error)
+        return pending and self._turned(error)
+
+    def commit(self, sha256: str, *, durable: bool, claim: bool = False) -> None:
+        """As the spool; ``OSError`` if all of it is not there."""
+        if self._spool is None or self.window is not None:
+            raise self.error or OSError(errno.ENOSPC, "it went through a window")
+        self._spool.commit(sha256, durable=durable, claim=claim)
+
+    def keep(self, *, durable: bool) -> bool:
+        """As the spool, while that has all of it."""
+        if self._spool is None or self.window is not None:
+            self.abort()
+            return False
+        return self._spool.keep(durable=durable)
+
+    def settle(self) -> None:
+        """As the spool."""
+        if self._spool is not None:
+            self._spool.settle()
+
+    def abort(self) -> None:
+        """Remove the spool; a file system that cannot even do that has nothing of ours in the end: the next start removes it."""
+        if self._spool is not None:
+            with suppress(OSError):
+                self._spool.abort()

@@ -1,0 +1,138 @@
+"""The lane of one fill: runs the jobs of its ingest, on the writer pool, or, when the disk fails or stalls, past it.
+
+A job hashes some bytes and then writes them by the fill's ``EnduringWriter``. Once that has a window, jobs run on a pool that
+no disk can block, and only while the window has room. A job that has not come back after ``STALL`` seconds is taken
+over: its bytes, which are hashed, are put into the window, and whatever the disk does to the stuck thread later is ignored.
+"""
+
+import errno
+from collections.abc import Callable
+from threading import Lock
+from typing import TypeVar
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from regproxy.stream.checkpoints import Checkpoints
+from regproxy.stream.enduring import EnduringWriter
+from regproxy.stream.ingest import Hashes
+from regproxy.stream.observer import OneShot
+from regproxy.stream.pool import Pool
+from regproxy.stream.window import Window
+
+T = TypeVar("T")
+
+STALL = 10.0
+
+
+def in_time(clock: IReactorTime, deferred: "Deferred[T]") -> "Deferred[T]":
+    """Fail with ``TimeoutError`` if a job of a pool takes too long; what it brings later is dropped."""
+    outcome: OneShot[T] = OneShot()
+
+    def expire() -> None:
+        outcome.fail(Failure(TimeoutError(errno.ETIMEDOUT, "the disk does not answer")))
+
+    timer = clock.callLater(STALL, expire)
+
+    def came(result: T | Failure) -> None:
+        if not timer.active():
+            return
+        timer.cancel()
+        if isinstance(result, Failure):
+            outcome.fail(result)
+        else:
+            outcome.fire(result)
+
+    deferred.addBoth(came)
+    return outcome.when()
+
+
+@define(eq=False)
+class _Attempt:
+    """One job on a thread that may get stuck."""
+
+    work: Callable[[], None]
+    before: Hashes
+    _lock: Lock = field(factory=Lock, init=False)
+    taken: bool = field(default=False, init=False)
+    started: bool = field(default=False, init=False)
+
+    def run(self) -> None:
+        """Do it, if nobody else has."""
+        with self._lock:
+            if self.taken:
+                return
+            self.started = True
+        self.work()
+
+    def take(self) -> bool:
+        """Take it over; False if it runs already."""
+        with self._lock:
+            self.taken = True
+            return not self.started
+
+
+@define(eq=False)
+class Lane:
+    """A ``Pool`` to the ingest."""
+
+    writer: EnduringWriter
+    _disk: Pool
+    _rescue: Pool
+    _clock: IReactorTime
+    _hashes: Hashes
+    checkpoints: Checkpoints = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        window = self.writer.window
+        self.checkpoints = Checkpoints(window.start if window else 0, self._hashes.copy())
+
+    def run(self, work: Callable[[], T]) -> "Deferred[T]":
+        """Run a job; they come one at a time."""
+        return Deferred.fromCoroutine(self._run(work))  # type: ignore[arg-type] # jobs bring nothing
+
+    async def _run(self, work: Callable[[], None]) -> None:
+        window = self.writer.window
+        if window is not None:
+            await self._through(window, work)
+            return
+        before = self._hashes.copy()
+        attempt = _Attempt(work, before)
+        done: OneShot[None] = OneShot()
+        self._disk.run(attempt.run).addCallbacks(done.fire, done.fail)
+        while True:
+            try:
+                await in_time(self._clock, done.when())
+            except TimeoutError as error:
+                late = error
+                if not await self._rescue.run(lambda: self._taken_over(attempt, late)):  # noqa: B023 - awaited here
+                    continue
+            if self.writer.window is not None:
+                self._note(self.writer.window, before)
+            return
+
+    def _taken_over(self, attempt: _Attempt, error: OSError) -> bool:
+        if attempt.take():
+            self.writer.give_up_disk(error)
+            attempt.work()
+            return True
+        return self.writer.give_up_disk(error)
+
+    async def _through(self, window: Window, work: Callable[[], None]) -> None:
+        await window.room()
+        behind = window.trim()
+
+        def job() -> None:
+            if behind is not None:
+                window.punch(behind)
+            work()
+
+        await self._rescue.run(job)
+        self.checkpoints.add(window.head, self._hashes)
+
+    def _note(self, window: Window, before: Hashes) -> None:
+        """The first job that went into a window: where it began, and where it ended."""
+        self.checkpoints.add(self.writer.turned_at, before)
+        self.checkpoints.add(window.head, self._hashes)
