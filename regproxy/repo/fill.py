@@ -123,6 +123,8 @@ class Fill:
     def stop(self) -> None:
         """Nobody wants it any more: stop receiving. ``receive`` raises ``CancelledError``."""
         self._stopped = True
+        if self.writer.window is not None:
+            self.writer.window.interrupt()
         if self._running is not None:
             self._running.cancel()
 
@@ -164,6 +166,8 @@ class Fill:
     async def go_on(self) -> Source:
         """After ``stop``: ask for the rest. ``RegproxyError`` if upstream does not continue the body."""
         self._stopped = False
+        if self.writer.window is not None:
+            self.writer.window.interrupt(going_on=True)
         return await self._continued(RegproxyError(Kind.UPSTREAM_DOWN, "it was left for a while"))
 
     async def _continued(self, cause: RegproxyError) -> Source:

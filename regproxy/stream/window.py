@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from attrs import define, field
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from regproxy.model.ranges import Span
 
@@ -42,6 +42,7 @@ class Window:
     head: int = field(init=False)
     tail: int = field(init=False)
     _waiting: "list[Deferred[None]]" = field(factory=list, init=False)
+    _stopped: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.head = self.tail = self.start
@@ -88,9 +89,18 @@ class Window:
     def _is_full(self) -> bool:
         return self.bounded and self.head - self._furthest > AHEAD
 
+    def interrupt(self, *, going_on: bool = False) -> None:
+        """Let nobody wait for room any more, because no reader will make any; until it goes on."""
+        self._stopped = not going_on
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            waiter.errback(CancelledError())
+
     async def room(self) -> None:
-        """Wait until more may be written."""
+        """Wait until more may be written; ``CancelledError`` if that was interrupted."""
         while self._is_full():
+            if self._stopped:
+                raise CancelledError
             waiter: Deferred[None] = Deferred(self._waiting.remove)
             self._waiting.append(waiter)
             await waiter
