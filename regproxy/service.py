@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.posixbase import PosixReactorBase
 from txaio.tx import make_logger
 
+from regproxy.allocator import keep_buffers
 from regproxy.auto import resolve, run_program
 from regproxy.config import load
 from regproxy.control import Control, Draining, DrainSwitch, Families
@@ -104,6 +105,7 @@ class Regproxy(Service):
     def startService(self) -> None:  # noqa: N802 - Twisted's name
         """Recover what a crash left, open everything, and listen once the repositories are known."""
         Service.startService(self)
+        keep_buffers()
         was_clean = self._standing.open(self._store, self._index, self._parking.bounds)
         self._parking.load()
         self._writers.start()

@@ -19,8 +19,8 @@ from regproxy.stream.growing import GrowingBlob
 from regproxy.stream.pool import Pool
 from regproxy.stream.source import BlobWriter, Source
 
-HIGH = 2 << 20
-LOW = 1 << 20
+HIGH = 1 << 20
+LOW = 1 << 19
 
 
 @define(eq=False)

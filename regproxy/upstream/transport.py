@@ -21,7 +21,7 @@ from regproxy.upstream.origin import Origin
 from regproxy.upstream.targets import CheckingReactor, CheckingResolver, Targets, refused
 from regproxy.upstream.tunnel import Proxies, Tunnel, Via
 
-READ_SIZE = 256 << 10
+READ_SIZE = 1 << 20
 CONNECT_SECONDS = 15
 IDLE_CONNECTIONS = 16
 IDLE_SECONDS = 60
