@@ -160,7 +160,12 @@ class _Repository:
         found = formats.get(self.settings.package_type)
         if found is None:
             self.wrong("packageType", f"expected one of {', '.join(sorted(formats))}")
-        self._url(found)
+        elif self.settings.rclass not in found.rclasses:
+            self.wrong("rclass", f"expected {' or '.join(sorted(found.rclasses))}: {self.settings.package_type} has no other")
+        if self.settings.rclass == "remote":
+            self._url(found)
+        elif self.settings.url:
+            self.wrong("url", "expected nothing: a local repository has no upstream")
         self._references(configuration)
         self._numbers()
         self._texts()

@@ -10,12 +10,15 @@ from attrs import define, field, frozen
 from twisted.internet.interfaces import IReactorCore
 
 from regproxy.config_checks import AUTO
+from regproxy.index.interface_holdings import Holdings
 from regproxy.model.settings import Configuration, RepositorySettings
-from regproxy.repo.cached import Cached
+from regproxy.repo.cached import SUFFIX, Cached
 from regproxy.repo.interface import Format, Repository
+from regproxy.repo.local import Local
 from regproxy.repo.parts import Parts
 from regproxy.repo.remote import Remote
 from regproxy.repo.shelf import Shelf
+from regproxy.repo.tree import Tree
 from regproxy.stream.follower import Sending
 from regproxy.stream.spawn import spawn
 from regproxy.telemetry.metrics import Metrics
@@ -24,6 +27,7 @@ from regproxy.upstream.interface import Upstream
 from regproxy.upstream.restraint import Restrained
 from regproxy.web.addresses import BaseUrl
 from regproxy.web.catalog import Catalog, Table
+from regproxy.web.guard import Guard
 from regproxy.web.serving import Served
 
 MakeUpstream = Callable[[IReactorCore, RepositorySettings, Configuration], Upstream]
@@ -35,6 +39,7 @@ class Shared:
 
     reactor: IReactorCore
     parts: Parts
+    holdings: Holdings
     shelf: Shelf
     sending: Sending
     metrics: Metrics
@@ -44,16 +49,23 @@ class Shared:
 
 @define(eq=False)
 class Repositories:
-    """The remotes of the current configuration, and the catalog that finds them."""
+    """The repositories of the current configuration, and the catalog that finds them; iterating gives the remotes."""
 
     _shared: Shared
     catalog: Catalog = field(factory=Catalog, init=False)
     _remotes: dict[str, Remote] = field(factory=dict, init=False)
+    _locals: dict[str, Local] = field(factory=dict, init=False)
 
     def configure(self, configuration: Configuration, keep: frozenset[str]) -> None:
         """Serve what a configuration declares; the remotes named in ``keep`` did not change and go on."""
         before = self._remotes
-        declared = [settings for settings in configuration.repository if settings.url != AUTO]
+        shared = self._shared
+        self._locals = {
+            settings.key: Local(settings, shared.parts, shared.holdings, shared.shelf)
+            for settings in configuration.repository
+            if settings.rclass == "local"
+        }
+        declared = [each for each in configuration.repository if each.rclass == "remote" and each.url != AUTO]
         self._remotes = {
             settings.key: before[settings.key]
             if settings.key in keep and settings.key in before
@@ -85,17 +97,20 @@ class Repositories:
 
     def _table(self, configuration: Configuration) -> Table:
         base_url = BaseUrl.of(configuration.server.base_url, configuration.server.trusted_proxies)
+        guard = Guard(configuration.access)
         companions = [Cached(remote, self._shared.parts, self._shared.shelf) for remote in self]
         return Table(
-            {remote.key: self._served(remote, base_url) for remote in self},
-            {companion.key: self._served(companion, base_url) for companion in companions},
+            {each.key: self._served(each, each.key, base_url, guard) for each in (*self, *self._locals.values())},
+            {each.key: self._served(each, each.key.removesuffix(SUFFIX), base_url, guard) for each in companions},
             configuration.docker,
         )
 
-    def _served(self, repository: Repository, base_url: BaseUrl) -> Served:
+    def _served(self, repository: Repository, held_under: str, base_url: BaseUrl, guard: Guard) -> Served:
         shared = self._shared
         found = shared.formats[repository.settings.package_type]
-        return Served(repository, found, shared.sending, shared.shelf, shared.parts.readers, base_url, shared.metrics)
+        readers = shared.parts.readers
+        tree = Tree(held_under, shared.parts.index, shared.holdings, readers)
+        return Served(repository, found, tree, guard, shared.sending, shared.shelf, readers, base_url, shared.metrics)
 
 
 async def _retire(remote: Remote) -> None:

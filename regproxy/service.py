@@ -22,6 +22,7 @@ from regproxy.drain import Drain
 from regproxy.fetches import Fetches
 from regproxy.formats_found import find_formats
 from regproxy.front import Front
+from regproxy.index.sqlite_holdings import SqliteHoldings
 from regproxy.jobs import Jobs
 from regproxy.lock import DataDirLock
 from regproxy.model.settings import Configuration
@@ -85,7 +86,9 @@ class Regproxy(Service):
         parts = Parts(self._store, self._index, self._writers, self._readers, reactor, self._metrics, room, self._parking)
         self._shelf = Shelf(parts)
         sending = Sending(reactor, self._readers, sendfile=configuration.server.sendfile == "auto")
-        shared = Shared(reactor, parts, self._shelf, sending, self._metrics, self._formats, make_upstream)
+        shared = Shared(
+            reactor, parts, SqliteHoldings(self._index), self._shelf, sending, self._metrics, self._formats, make_upstream
+        )
         self._repositories = Repositories(shared)
         self._fetches = Fetches(self._repositories, reactor.seconds)
         self._reload = Reload(configuration, standing.path, self._readers.run, self._apply, self._notify)

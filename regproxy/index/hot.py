@@ -45,3 +45,8 @@ class HotNodes:
     def drop(self, key: tuple[str, str]) -> None:
         """Forget a node that was changed."""
         self._nodes.pop(key, None)
+
+    def drop_below(self, repository: str, prefix: str) -> None:
+        """Forget every node whose path begins so."""
+        for key in [key for key in self._nodes if key[0] == repository and key[1].startswith(prefix)]:
+            del self._nodes[key]

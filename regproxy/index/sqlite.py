@@ -7,7 +7,7 @@ processes one is the owner: it starts first, brings the schema up to date, and n
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -185,9 +185,19 @@ class SqliteIndex:
             yield from map(read_blob, rows)
             last = str(rows[-1][0])
 
-    def _scan(self, sql: str, bindings: tuple[str | int, ...]) -> list[Any]:
+    def look(self, sql: str, bindings: tuple[Any, ...]) -> list[Any]:
+        """Read by primary key, in the reactor's thread."""
+        return self._reader.execute(sql, bindings).fetchall()
+
+    @contextmanager
+    def scanning(self) -> Iterator[Callable[[str, tuple[Any, ...]], list[Any]]]:
+        """Several reads that may take a while, by one connection of their own. Blocks."""
         with closing(connect(self._path)) as connection:
-            return connection.execute(sql, bindings).fetchall()
+            yield lambda sql, bindings: connection.execute(sql, bindings).fetchall()
+
+    def _scan(self, sql: str, bindings: tuple[str | int, ...]) -> list[Any]:
+        with self.scanning() as ask:
+            return ask(sql, bindings)
 
     def put(self, node: Node, *, synced: bool, digests: Sequence[Digest] = ()) -> Deferred[None]:
         """Add or replace a node."""
@@ -226,6 +236,12 @@ class SqliteIndex:
     def remember(self, name: str, word: str) -> Deferred[None]:
         """Keep a word."""
         return self._change(partial(statements.remember, name=name, word=word))
+
+    def change(self, apply: Callable[[apsw.Connection], T], forget: Callable[[HotNodes], None] | None = None) -> Deferred[T]:
+        """Write something that has to survive a power loss; ``forget`` drops the nodes that it changes."""
+        if self._writer is None:
+            return fail(RegproxyError(Kind.STORAGE, "the index is closed"))
+        return self._writer.write(apply, None if forget is None else partial(forget, self._hot), durable=True)
 
     def _change(self, apply: Callable[[apsw.Connection], T], key: tuple[str, str] | None = None) -> Deferred[T]:
         if self._writer is None:

@@ -1,8 +1,8 @@
 """The one thread that writes to the index: changes are applied in order, and what has queued up becomes one transaction.
 
 Rules: a change is a function of the connection, under a savepoint of its own, so one that raises takes nobody along. Deferreds
-fire in the reactor's thread after the commit, with ``RegproxyError`` (STORAGE) where SQLite refused. Whoever needs a
-batch to be durable would set ``PRAGMA synchronous`` before its BEGIN: that is the only place.
+fire in the reactor's thread after the commit, with ``RegproxyError`` (STORAGE) where SQLite refused. A batch with a durable
+change in it is on the disk by then; the others are, sooner or later, in their order.
 """
 
 from collections.abc import Callable
@@ -32,6 +32,7 @@ class Change:
 
     apply: Callable[[apsw.Connection], Any]
     settled: Callable[[], None] | None
+    durable: bool = False
     deferred: Deferred[Any] = field(factory=Deferred)
     outcome: Any = None
 
@@ -59,9 +60,11 @@ class Writer:
         """Begin."""
         self._thread.start()
 
-    def write(self, apply: Callable[[apsw.Connection], T], settled: Callable[[], None] | None = None) -> Deferred[T]:
+    def write(
+        self, apply: Callable[[apsw.Connection], T], settled: Callable[[], None] | None = None, *, durable: bool = False
+    ) -> Deferred[T]:
         """Queue a change; called in the reactor's thread."""
-        change = Change(apply, settled)
+        change = Change(apply, settled, durable)
         if self._stopping:
             change.deferred.errback(RegproxyError(Kind.STORAGE, "the index is closed"))
         else:
@@ -110,6 +113,8 @@ class Writer:
 
 def _commit(connection: apsw.Connection, batch: list[Change]) -> None:
     try:
+        # It cannot be changed inside of a transaction.
+        connection.execute(f"PRAGMA synchronous = {'FULL' if any(change.durable for change in batch) else 'NORMAL'}")
         connection.execute("BEGIN IMMEDIATE")
         for change in batch:
             change.outcome = _attempt(connection, change)

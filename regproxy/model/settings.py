@@ -34,7 +34,7 @@ class RepositorySettings(_Section, frozen=True):
     """One ``[[repository]]``."""
 
     key: str
-    rclass: Literal["remote"]
+    rclass: Literal["remote", "local"]
     package_type: str = "generic"
     description: str = ""
     notes: str = ""
@@ -82,6 +82,7 @@ class RepositorySettings(_Section, frozen=True):
     remote_repo_checksum_policy_type: Literal["generate-if-absent", "fail", "ignore-and-generate", "pass-thru"] = (
         "generate-if-absent"
     )
+    checksum_policy_type: Literal["client-checksums", "server-generated-checksums"] = "client-checksums"
     block_mismatching_mime_types: bool = True
     mismatching_mime_types_override_list: str = ""
     bypass_head_requests: bool = False
@@ -164,6 +165,7 @@ class Access(_Section, frozen=True):
     """``[access]``."""
 
     anonymous: bool = True
+    anonymous_write: Literal["loopback", "anywhere", "never"] = "loopback"
 
 
 class Docker(_Section, frozen=True):

@@ -6,20 +6,24 @@ client wants, may replace a document's bytes by its own rendering (``Text``), an
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 
+from regproxy.model.access import Action
+from regproxy.model.deposit import Upload
 from regproxy.model.digest import Digest
 from regproxy.model.fetch import Fetch
 from regproxy.model.head import Head
 from regproxy.model.headers import Headers
+from regproxy.model.node import Node
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
-from regproxy.stream.source import Readable
+from regproxy.repo.tree import Tree
+from regproxy.stream.source import Readable, Source
 
 T = TypeVar("T")
 
@@ -145,12 +149,54 @@ class Repository(Protocol):
         """
 
 
+@frozen
+class Receipt:
+    """An upload that has become a node; ``digests`` are those of its bytes."""
+
+    node: Node
+    digests: tuple[Digest, ...]
+    is_new: bool
+
+
+@runtime_checkable
+class Hosting(Repository, Protocol):
+    """A repository that clients may put something into. What raises ``RegproxyError`` has changed nothing.
+
+    Paths of folders end in a slash.
+    """
+
+    async def receive(self, upload: Upload, source: Source) -> Receipt:
+        """Make a body a node; it is durable when this returns."""
+
+    async def link(self, upload: Upload, may_use: Callable[[Node], bool]) -> Receipt | None:
+        """Make a node of bytes that are here already; None unless a node that ``may_use`` admits has all the promised digests."""
+
+    async def make_folder(self, path: str, by: str) -> bool:
+        """Make a folder; False if it was there."""
+
+    async def delete(self, path: str) -> bool:
+        """Remove a node, or a folder with all that is in it; False if there is none."""
+
+
 class Serving(Protocol):
     """What a format's routes are given to serve one repository with."""
 
     @property
     def repository(self) -> Repository:
         """The one they serve."""
+
+    @property
+    def tree(self) -> Tree:
+        """What it holds, to be listed and described."""
+
+    def permit(self, request: IRequest, action: Action, path: str) -> str:
+        """Who asks; ``RegproxyError`` unless he may do that with this path."""
+
+    def permits(self, request: IRequest, action: Action, path: str) -> bool:
+        """Whether he may."""
+
+    def sees(self, request: IRequest, node: Node) -> bool:
+        """Whether he may read a node, of whichever repository."""
 
     async def send(self, request: IRequest, answer: Answer) -> None:
         """Write an answer: status, headers, conditionals, ranges, body; returns when it is sent or the client has gone."""
@@ -184,6 +230,10 @@ class Format(Protocol):
     @property
     def package_types(self) -> frozenset[str]:
         """The values of ``packageType`` that it serves."""
+
+    @property
+    def rclasses(self) -> frozenset[str]:
+        """Which kinds of repositories it can be: remote, local."""
 
     @property
     def api(self) -> str | None:

@@ -33,9 +33,13 @@ class _Job(Generic[T]):
         try:
             result = self.work()
         except BaseException:  # noqa: BLE001 - it belongs to whoever waits for the job
-            reactor.callFromThread(self.done.errback, Failure())
+            reactor.callFromThread(self._settle, Failure())
         else:
-            reactor.callFromThread(self.done.callback, result)
+            reactor.callFromThread(self._settle, result)
+
+    def _settle(self, outcome: "T | Failure") -> None:
+        if not self.done.called:  # unless nobody waits any more: it was cancelled
+            self.done.callback(outcome)
 
 
 @define(eq=False)
@@ -63,15 +67,11 @@ class WriterPool:
         self._threads.clear()
 
     def run(self, work: Callable[[], T]) -> "Deferred[T]":
-        """Run a callable in a thread; the Deferred fires in the reactor. It cannot be cancelled."""
-        done: Deferred[T] = Deferred(_not_cancellable)
+        """Run a callable in a thread; the Deferred fires in the reactor. Cancelling it stops the waiting, not the work."""
+        done: Deferred[T] = Deferred()
         self._queue.put(_Job(work, done))  # type: ignore[arg-type] # a queue of jobs of any result
         return done
 
     def _serve(self) -> None:
         while (job := self._queue.get()) is not None:
             job.run(self._reactor)
-
-
-def _not_cancellable(done: "Deferred[T]") -> None:
-    """Leave a cancelled Deferred to fire with the job's own result: the thread cannot be stopped."""

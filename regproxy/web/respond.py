@@ -236,7 +236,8 @@ def send_text(request: ProxyRequest, text: Text) -> None:
     for name, value in text.headers:
         if not name.startswith(INTERNAL):
             request.setHeader(name, value)
-    request.setHeader("content-length", str(len(text.body)))
+    if text.status != 204:  # noqa: PLR2004 - No Content, which has no length either
+        request.setHeader("content-length", str(len(text.body)))
     request.setHeader("x-content-type-options", "nosniff")
     if text.status == 200 and _decide(request, head):  # noqa: PLR2004 - OK
         return

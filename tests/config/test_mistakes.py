@@ -7,6 +7,7 @@ import pytest
 from regproxy.config import ConfigurationError, load
 from tests.fakes.formats import named_formats
 
+KINDS = 'repository[0].rclass (a): expected "remote" or "local"'
 REPOSITORY = '[[repository]]\nkey = "r"\nrclass = "remote"\nurl = "https://r.example"\n'
 DOCKER = REPOSITORY + 'packageType = "docker"\n'
 
@@ -46,8 +47,20 @@ def mistakes(tmp_path: Path, text: str) -> list[str]:
         ("[store]\ntype = 's3'", 'store.type: expected "disk"'),
         ("[access]\nanonymous = false", "access.anonymous: expected true"),
         ("[repository]\nkey = 'a'", "repository: expected a list of tables, written as [[repository]]"),
-        ("[[repository]]\nkey = 'a'\nurl = 'http://a'", 'repository[0].rclass (a): expected "remote", but it is missing'),
-        ("[[repository]]\nkey = 'a'\nrclass = 'virtual'\nurl = 'http://a'", 'repository[0].rclass (a): expected "remote"'),
+        (
+            "[[repository]]\nkey = 'a'\nurl = 'http://a'",
+            f"{KINDS}, but it is missing",
+        ),
+        (
+            "[[repository]]\nkey = 'a'\nrclass = 'virtual'\nurl = 'http://a'",
+            'repository[0].rclass (a): expected "remote" or "local"',
+        ),
+        ("[[repository]]\nkey = 'a'\nrclass = 'local'\nurl = 'http://a'", "repository[0].url (a): expected nothing"),
+        (
+            "[[repository]]\nkey = 'a'\nrclass = 'local'\npackageType = 'docker'",
+            "repository[0].rclass (a): expected remote: docker has",
+        ),
+        ("[access]\nanonymousWrite = 'yes'", 'access.anonymousWrite: expected "loopback" or "anywhere" or "never"'),
         (REPOSITORY + "packageType = 'floppy'", "repository[0].packageType (r): expected one of docker, generic"),
         (
             REPOSITORY + "socketTimeoutMilis = 5",

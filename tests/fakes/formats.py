@@ -1,10 +1,35 @@
-"""Formats that serve nothing, for tests of the configuration."""
+"""Formats that serve nothing, for tests of the configuration, and what servings of canned answers have in common."""
 
 from collections.abc import Mapping
 
 from attrs import frozen
+from twisted.web.iweb import IRequest
 
+from regproxy.model.access import Action
+from regproxy.model.node import Node
 from regproxy.repo.interface import AutoUrl, Format
+from regproxy.repo.tree import Tree
+
+
+class Permissive:
+    """The part of ``repo.interface.Serving`` that lets everybody do everything."""
+
+    @property
+    def tree(self) -> Tree:
+        """Nothing is held."""
+        raise NotImplementedError("canned answers are no tree")
+
+    def permit(self, request: IRequest, action: Action, path: str) -> str:
+        """Anybody."""
+        return "anonymous"
+
+    def permits(self, request: IRequest, action: Action, path: str) -> bool:
+        """Yes."""
+        return True
+
+    def sees(self, request: IRequest, node: Node) -> bool:
+        """Yes."""
+        return True
 
 
 @frozen
@@ -14,11 +39,13 @@ class NamedFormat:
     package_types: frozenset[str]
     auto: AutoUrl | None = None
     api: str | None = None
+    rclasses: frozenset[str] = frozenset({"remote"})
 
 
 def named_formats(auto: AutoUrl | None = None) -> Mapping[str, Format]:
     """Stand-ins for the shipped formats; ``pypi`` has the given AutoUrl."""
-    found = {name: NamedFormat(frozenset({name})) for name in ("generic", "docker", "oci", "huggingfaceml")}
+    found = {name: NamedFormat(frozenset({name})) for name in ("docker", "oci", "huggingfaceml")}
+    found["generic"] = NamedFormat(frozenset({"generic"}), rclasses=frozenset({"remote", "local"}))
     found["pypi"] = NamedFormat(
         frozenset({"pypi"}), auto or AutoUrl((("pip", "config", "list"),), lambda printed: printed.strip() or None)
     )

@@ -136,6 +136,7 @@ class Planned:
     """The generic format, with plans that the test may change."""
 
     package_types = FORMAT.package_types
+    rclasses = FORMAT.rclasses
     api = None
     auto = None
     resource = FORMAT.resource

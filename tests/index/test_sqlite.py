@@ -249,14 +249,14 @@ def test_steps_are_applied_once_and_in_order(begin: Begin, path: Path, monkeypat
     index, clock = begin()
     clock.wait(index.put(node_at("p"), synced=True))
     clock.wait(index.close())
-    first = migrate.steps()[0]
-    second = migrate.Step(2, "CREATE TABLE extra (x INTEGER); INSERT INTO extra VALUES (7);")
-    third = migrate.Step(3, "CREATE TABLE half (x INTEGER); INSERT INTO nowhere VALUES (1);")
-    monkeypatch.setattr(migrate, "steps", lambda: [first, second, third])
+    shipped = migrate.steps()
+    second = migrate.Step(9001, "CREATE TABLE extra (x INTEGER); INSERT INTO extra VALUES (7);")
+    third = migrate.Step(9002, "CREATE TABLE half (x INTEGER); INSERT INTO nowhere VALUES (1);")
+    monkeypatch.setattr(migrate, "steps", lambda: [*shipped, second, third])
     with pytest.raises(apsw.SQLError, match="nowhere"):
         begin()
-    assert rows(path, "SELECT max(version) FROM schema_version") == [(1,)]
-    monkeypatch.setattr(migrate, "steps", lambda: [first, second])
+    assert rows(path, "SELECT max(version) FROM schema_version") == [(shipped[-1].version,)]
+    monkeypatch.setattr(migrate, "steps", lambda: [*shipped, second])
     again, _ = begin()
     assert rows(path, "SELECT x FROM extra") == [(7,)]
     assert node_at("p") == again.node("npm", "p")

@@ -1,18 +1,21 @@
-"""The routes: GET and HEAD of any path."""
+"""The routes of a remote repository, GET and HEAD of any path, and the format itself."""
 
 from collections.abc import Mapping
 
 from attrs import evolve, frozen
 from twisted.web.resource import IResource
 
+from regproxy.formats.generic.local import LocalRoutes
 from regproxy.formats.generic.names import want_for
 from regproxy.formats.generic.plan import plan
+from regproxy.model.access import Action
 from regproxy.model.fetch import Fetch
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
-from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable
+from regproxy.repo.interface import AutoUrl, Find, Hosting, Missing, Refused, Serving, Text, Unavailable
 from regproxy.web.direct import Direct
 from regproxy.web.errors import envelope, register
+from regproxy.web.guard import guarded
 from regproxy.web.request import ProxyRequest
 from regproxy.web.root import new_app
 
@@ -21,20 +24,21 @@ from regproxy.web.root import new_app
 class Routes:
     """The addresses of one repository."""
 
-    _serving: Serving
+    serving: Serving
 
     app = new_app()
     register(app, envelope)
 
     @app.route("/", methods=["GET", "HEAD"])
     @app.route("/<path:path>", methods=["GET", "HEAD"])
+    @guarded(Action.READ)
     async def file(self, request: ProxyRequest, path: str = "") -> None:  # noqa: ARG002 - the request has it undecoded
         """Serve a file."""
-        passed = self._serving.repository.settings.propagate_query_params
+        passed = self.serving.repository.settings.propagate_query_params
         query = request.uri.partition(b"?")[2].decode("latin-1")
         want = want_for(request.rest, request.rest_slash, body=request.method == b"GET", query=query if passed else "")
         request.node = want.path
-        await self._serving.send(request, await self._serving.repository.resolve(want))
+        await self.serving.send(request, await self.serving.repository.resolve(want))
 
 
 @frozen
@@ -42,11 +46,15 @@ class Generic:
     """``packageType = "generic"``."""
 
     package_types = frozenset({"generic"})
+    rclasses = frozenset({"remote", "local"})
     api = None
     auto: AutoUrl | None = None
 
     def resource(self, serving: Serving) -> IResource:
         """The resource of one repository."""
+        if isinstance(serving.repository, Hosting):
+            hosted = LocalRoutes(serving, serving.repository)
+            return Direct(hosted.read, hosted.app.resource(), envelope)
         routes = Routes(serving)
         return Direct(routes.file, routes.app.resource(), envelope)
 

@@ -17,6 +17,7 @@ class HuggingFace:
     """The format (``repo.interface.Format``)."""
 
     package_types: frozenset[str] = frozenset({"huggingfaceml"})
+    rclasses: frozenset[str] = frozenset({"remote"})
     api: str | None = "huggingfaceml"
     auto: AutoUrl | None = None
 

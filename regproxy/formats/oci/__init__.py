@@ -17,6 +17,7 @@ class Oci:
     """The format (``repo.interface.Format``)."""
 
     package_types: frozenset[str] = routes.PACKAGE_TYPES
+    rclasses: frozenset[str] = frozenset({"remote"})
     api: str | None = "docker"
     auto: AutoUrl | None = None
 

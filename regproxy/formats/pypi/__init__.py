@@ -17,6 +17,7 @@ class PyPi:
     """The format (``repo.interface.Format``)."""
 
     package_types: frozenset[str] = frozenset({"pypi"})
+    rclasses: frozenset[str] = frozenset({"remote"})
     api: str | None = "pypi"
     auto: AutoUrl | None = auto.AUTO
 

@@ -25,6 +25,7 @@ from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import Responder
 from regproxy.web.root import Root
 from regproxy.web.site import ProxySite
+from tests.fakes.formats import Permissive
 
 T = TypeVar("T")
 
@@ -113,7 +114,7 @@ class Repository:
 
 
 @frozen(eq=False)
-class CannedServing:
+class CannedServing(Permissive):
     """``repo.interface.Serving``."""
 
     repository: Repository

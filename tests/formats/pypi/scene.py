@@ -16,6 +16,7 @@ from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface import Answer, Body, Missing, Origin
 from regproxy.stream.source import Readable
+from tests.fakes.formats import Permissive
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ class Canned:
 
 
 @frozen(eq=False)
-class Serving:
+class Serving(Permissive):
     """``repo.interface.Serving``, as far as documents need it."""
 
     repository: Canned

@@ -1,0 +1,124 @@
+"""Changes of deposits, folders and properties, as functions on a connection inside a transaction that somebody else commits.
+
+As in ``statements``: they run on the writer thread and keep nothing, and a change that raises is rolled back.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.index.rows import behind_prefix
+from regproxy.index.statements import put
+from regproxy.model.deposit import Deposit, Properties, folders_above
+
+_AT = "WHERE repository = ? AND path = ?"
+_BELOW = "WHERE repository = ? AND path >= ? AND path < ?"
+_PUT_FOLDER = """
+INSERT INTO folders (repository, path, created, modified, created_by) VALUES (?1, ?2, ?3, ?3, ?4)
+ON CONFLICT (repository, path) DO UPDATE SET modified = excluded.modified
+"""
+_PUT_DEPOSIT = """
+INSERT INTO deposits (repository, path, created_by, modified_by) VALUES (?1, ?2, ?3, ?3)
+ON CONFLICT (repository, path) DO UPDATE SET modified_by = excluded.modified_by
+"""
+_OCCUPY = """
+INSERT INTO occupied (repository, size, files) VALUES (?, ?, ?)
+ON CONFLICT (repository) DO UPDATE SET size = size + excluded.size, files = files + excluded.files
+"""
+
+
+def deposit(connection: apsw.Connection, given: Deposit) -> bool:
+    """See ``Holdings.deposit``."""
+    node = given.node
+    key = (node.repository, node.path)
+    held: list[Any] = connection.execute(f"SELECT size FROM nodes {_AT}", key).fetchall()  # noqa: S608 - our own text
+    if held and not given.may_replace:
+        raise RegproxyError(Kind.DENIED, f"{node.path!a} is there already, and replacing it needs the right to delete it")
+    if connection.execute(f"SELECT 1 FROM folders {_AT}", (node.repository, node.path + "/")).fetchall():  # noqa: S608 - as above
+        raise RegproxyError(Kind.CONFLICT, f"{node.path!a} is a folder")
+    before = int(held[0][0]) if held else 0
+    if given.most is not None:
+        now = _occupied(connection, node.repository)
+        if now - before + node.size > given.most:
+            raise over_quota(node.repository, given.most)
+    _make_folders(connection, node.repository, node.path, node.modified, given.by)
+    put(connection, node, given.digests, synced=True)
+    connection.execute(_PUT_DEPOSIT, (*key, given.by))
+    connection.execute(_OCCUPY, (node.repository, node.size - before, 0 if held else 1))
+    connection.execute(f"DELETE FROM properties {_AT}", key)  # noqa: S608 - as above
+    _set(connection, *key, given.properties)
+    return not held
+
+
+def over_quota(repository: str, most: int) -> RegproxyError:
+    """Write the refusal."""
+    return RegproxyError(Kind.TOO_LARGE, f"repository {repository} may hold {most} bytes, and would hold more with this file")
+
+
+def make_folder(connection: apsw.Connection, repository: str, path: str, when: float, by: str) -> bool:
+    """See ``Holdings.make_folder``."""
+    if connection.execute(f"SELECT 1 FROM nodes {_AT}", (repository, path[:-1])).fetchall():  # noqa: S608 - our own text
+        raise RegproxyError(Kind.CONFLICT, f"{path[:-1]!a} is a file")
+    found = connection.execute(f"SELECT 1 FROM folders {_AT}", (repository, path)).fetchall()  # noqa: S608 - as above
+    if not found:
+        _make_folders(connection, repository, path, when, by)
+        connection.execute(_PUT_FOLDER, (repository, path, when, by))
+    return not found
+
+
+def _make_folders(connection: apsw.Connection, repository: str, path: str, when: float, by: str) -> None:
+    for folder in folders_above(path):
+        if connection.execute(f"SELECT 1 FROM nodes {_AT}", (repository, folder[:-1])).fetchall():  # noqa: S608 - our own text
+            raise RegproxyError(Kind.CONFLICT, f"{folder[:-1]!a} is a file: nothing lies below it")
+        connection.execute(_PUT_FOLDER, (repository, folder, when, by))
+
+
+def delete(connection: apsw.Connection, repository: str, path: str) -> bool:
+    """See ``Holdings.delete``; triggers do the rest."""
+    if not path.endswith("/"):
+        connection.execute(f"DELETE FROM nodes {_AT}", (repository, path))  # noqa: S608 - our own text
+        return connection.changes() > 0
+    bounds = (repository, path, behind_prefix(path))
+    removed = 0
+    for table in ("nodes", "folders"):
+        connection.execute(f"DELETE FROM {table} {_BELOW}", bounds)  # noqa: S608 - as above
+        removed += connection.changes()
+    return removed > 0
+
+
+def annotate(connection: apsw.Connection, repository: str, path: str, properties: Properties, *, below: bool) -> None:
+    """See ``Holdings.annotate``."""
+    for target in _targets(connection, repository, path, below=below):
+        for name in properties:
+            connection.execute(f"DELETE FROM properties {_AT} AND name = ?", (repository, target, name))  # noqa: S608 - as above
+        _set(connection, repository, target, properties)
+
+
+def strip(connection: apsw.Connection, repository: str, path: str, names: Sequence[str], *, below: bool) -> None:
+    """See ``Holdings.strip``."""
+    for target in _targets(connection, repository, path, below=below):
+        for name in names:
+            connection.execute(f"DELETE FROM properties {_AT} AND name = ?", (repository, target, name))  # noqa: S608 - as above
+
+
+def _targets(connection: apsw.Connection, repository: str, path: str, *, below: bool) -> list[str]:
+    if not (below and path.endswith("/")):
+        return [path]
+    bounds = (repository, path, behind_prefix(path))
+    found = {path}
+    for table in ("nodes", "folders"):
+        found.update(str(row[0]) for row in connection.execute(f"SELECT path FROM {table} {_BELOW}", bounds).fetchall())  # noqa: S608 - as above
+    return sorted(found)
+
+
+def _set(connection: apsw.Connection, repository: str, path: str, properties: Properties) -> None:
+    for name, values in properties.items():
+        for value in values:
+            connection.execute("INSERT OR IGNORE INTO properties VALUES (?, ?, ?, ?)", (repository, path, name, value))
+
+
+def _occupied(connection: apsw.Connection, repository: str) -> int:
+    rows: list[Any] = connection.execute("SELECT size FROM occupied WHERE repository = ?", (repository,)).fetchall()
+    return int(rows[0][0]) if rows else 0

@@ -1,0 +1,13 @@
+"""What somebody may be allowed to do with a node. Routes say which of these they need (``web/guard.py``)."""
+
+from enum import Enum
+
+
+class Action(Enum):
+    """Creating, overwriting and deleting are different things: who may write need not be able to destroy."""
+
+    READ = "read"
+    WRITE = "write"
+    ANNOTATE = "annotate"
+    DELETE = "delete"
+    """Also what replacing the bytes of a node needs."""

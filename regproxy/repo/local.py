@@ -1,0 +1,273 @@
+"""A local repository: what clients put into it, and nothing else.
+
+Rules:
+
+1. Nothing of an upload can be seen before all of it is there, is what the client said, and is on the disk; then its row makes it
+   visible as one step. A client that is told 201 finds it after a power loss.
+2. What would be refused anyway is refused before the first byte is asked for; what may have changed meanwhile is decided again
+   in the transaction of the row: of several uploads to one path each is whole, and the last row stands.
+3. An upload whose body has come goes on when its client leaves.
+4. Its bytes are there once: they are claimed in the store until the row names them.
+"""
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Coroutine
+from email.utils import formatdate
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from attrs import define, field
+from twisted.python.failure import Failure
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.index.interface_holdings import Holdings
+from regproxy.model.deposit import Deposit, Upload, folders_above
+from regproxy.model.digest import Digest, new_hash
+from regproxy.model.head import Head
+from regproxy.model.headers import Headers
+from regproxy.model.media import media_type_of
+from regproxy.model.node import Node
+from regproxy.model.patterns import Patterns
+from regproxy.model.settings import RepositorySettings
+from regproxy.model.size import parse_size
+from regproxy.model.want import Want
+from regproxy.repo.interface import Answer, Body, Missing, Origin, Receipt, Refused, Unavailable
+from regproxy.repo.parts import Parts
+from regproxy.repo.shelf import Shelf
+from regproxy.stream.capped import Capped
+from regproxy.stream.growing import GrowingBlob
+from regproxy.stream.ingest import Hashes, Ingest
+from regproxy.stream.observer import OneShot
+from regproxy.stream.source import BlobWriter, Source
+from regproxy.stream.spawn import spawn
+
+ALGORITHMS = ("md5", "sha1", "sha256")
+READ = 1 << 20
+
+T = TypeVar("T")
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@define(eq=False)
+class Local:
+    """One local repository."""
+
+    _settings: RepositorySettings
+    _parts: Parts
+    _holdings: Holdings
+    _shelf: Shelf
+    _patterns: Patterns = field(init=False)
+    _most: int | None = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._patterns = Patterns.of(self._settings.includes_pattern, self._settings.excludes_pattern)
+        self._most = parse_size(self._settings.max_bytes) if self._settings.max_bytes else None
+
+    @property
+    def key(self) -> str:
+        """Its name in addresses."""
+        return self._settings.key
+
+    @property
+    def settings(self) -> RepositorySettings:
+        """Its configuration."""
+        return self._settings
+
+    def has(self, path: str, digest: Digest | None = None) -> bool:
+        """Whether a node is held there."""
+        node = self._parts.index.node(self.key, path)
+        return node is not None and (digest is None or digest.algorithm != "sha256" or digest.hex == node.sha256)
+
+    async def resolve(self, want: Want) -> Answer:
+        """Look into the index, and nowhere else."""
+        refusal = self._refusal(want.path)
+        if refusal is not None:
+            return Refused(403, refusal)
+        node = self._parts.index.node(self.key, want.path) if self.has(want.path, want.digest) else None
+        if node is None:
+            return Missing(f"{self.key} does not have it")
+        readable = await self._shelf.open(node)
+        if readable is None:
+            return Unavailable(500, "its bytes are damaged")
+        if want.body:
+            self._parts.index.used(node.repository, node.path, node.sha256, self._parts.clock.seconds())
+        return Body(node.head, readable, Origin.LOCAL)
+
+    def _refusal(self, path: str) -> str | None:
+        if self._settings.blacked_out:
+            return f"repository {self.key} is blacked out"
+        if not self._patterns.admits(path):
+            return f"repository {self.key} excludes this path by its patterns"
+        return None
+
+    # Uploads.
+
+    async def receive(self, upload: Upload, source: Source) -> Receipt:
+        """Take a body and make it a node; ``RegproxyError`` says why not, and then nothing has changed."""
+        return await _apart(self._receive(upload, source), f"an upload to {self.key}")
+
+    async def link(self, upload: Upload, may_use: Callable[[Node], bool]) -> Receipt | None:
+        """Make a node of bytes that are here already; None unless a node that ``may_use`` admits has all the promised digests."""
+        return await _apart(self._link(upload, may_use), f"a link in {self.key}")
+
+    async def _receive(self, upload: Upload, source: Source) -> Receipt:
+        parts = self._parts
+        try:
+            room = await self._admit(upload, source.length)
+            writer = await parts.writers.run(lambda: parts.store.create(source.length))
+        except BaseException as error:
+            source.abort()
+            raise _told(error) from error
+        blob = GrowingBlob.over(writer.fileno(), source.length, withheld=False)
+        try:
+            digests = await self._take(upload, source if room is None else Capped(source, room, self._over()), blob, writer)
+            size = blob.extents.reach(0)
+            await parts.writers.run(lambda: writer.commit(digests["sha256"].hex, durable=True, claim=True))
+        except BaseException as error:
+            await parts.writers.run(writer.abort)
+            raise _told(error) from error
+        finally:
+            blob.release()
+        try:
+            return await self._publish(upload, size, digests)
+        finally:
+            await parts.writers.run(writer.settle)
+
+    async def _take(self, upload: Upload, source: Source, blob: GrowingBlob, writer: BlobWriter) -> dict[str, Digest]:
+        names = {*ALGORITHMS, *(digest.algorithm for digest in upload.promised)}
+        hashes = Hashes({name: new_hash(name, source.length) for name in sorted(names)})
+        await Ingest(blob, writer, self._parts.writers, hashes).run(source)
+        digests = hashes.digests()
+        for digest in upload.promised:
+            found = digests[digest.algorithm]
+            if found != digest:
+                raise RegproxyError(Kind.CONFLICT, f"the bytes are not those that were announced: expected {digest}, got {found}")
+        return digests
+
+    async def _link(self, upload: Upload, may_use: Callable[[Node], bool]) -> Receipt | None:
+        names = {self._parts.index.blob_of(digest) for digest in upload.promised}
+        sha256 = names.pop() if len(names) == 1 else None
+        if sha256 is None:
+            return None
+        readers, store = self._parts.readers, self._parts.store
+        if not any(map(may_use, await readers.run(lambda: self._holdings.nodes_with(sha256)))):
+            return None
+        await self._admit(upload, None)
+        claim = await readers.run(lambda: store.claim(sha256))
+        if claim is None:
+            return None
+        try:
+            row = self._parts.index.blob(sha256)
+            digests = await self._digests(sha256)
+            if row is None or any(digests.get(digest.algorithm) != digest for digest in upload.promised):
+                return None
+            if not row.synced:
+                await readers.run(lambda: store.sync(sha256))
+            return await self._publish(upload, row.size, digests)
+        finally:
+            await readers.run(claim.release)
+
+    async def _digests(self, sha256: str) -> dict[str, Digest]:
+        """All that is known of a blob that is claimed; it is read if that is not enough."""
+        known = {digest.algorithm: digest for digest in self._holdings.digests(sha256)}
+        known["sha256"] = Digest("sha256", sha256)
+        if known.keys() >= set(ALGORITHMS):
+            return known
+        return known | await self._parts.readers.run(lambda: self._hash_blob(sha256))
+
+    async def make_folder(self, path: str, by: str) -> bool:
+        """Make a folder (its path ends in a slash); False if it was there."""
+        refusal = self._refusal(path)
+        if refusal is not None:
+            raise RegproxyError(Kind.DENIED, refusal)
+        return await self._holdings.make_folder(self.key, path, self._parts.clock.seconds(), by)
+
+    async def delete(self, path: str) -> bool:
+        """Remove a node, or a folder (its path ends in a slash) with all that is in it; False if there is none."""
+        if self._settings.blacked_out:
+            raise RegproxyError(Kind.DENIED, f"repository {self.key} is blacked out")
+        return await self._holdings.delete(self.key, path)
+
+    async def _admit(self, upload: Upload, length: int | None) -> int | None:
+        """Refuse what can be refused now; bytes that there is room for, None without a quota."""
+        refusal = self._refusal(upload.path)
+        if refusal is not None:
+            raise RegproxyError(Kind.DENIED, refusal)
+        held = self._parts.index.node(self.key, upload.path)
+        if held is not None and not upload.may_replace:
+            raise RegproxyError(Kind.DENIED, f"{upload.path!a} is there already, and replacing it needs the right to delete it")
+        for folder in folders_above(upload.path):
+            if self._parts.index.node(self.key, folder[:-1]) is not None:
+                raise RegproxyError(Kind.CONFLICT, f"{folder[:-1]!a} is a file: nothing lies below it")
+        if await self._parts.readers.run(lambda: self._holdings.folder(self.key, f"{upload.path}/")) is not None:
+            raise RegproxyError(Kind.CONFLICT, f"{upload.path!a} is a folder")
+        if self._most is None:
+            return None
+        room = self._most - self._holdings.occupied(self.key).size + (held.size if held is not None else 0)
+        if (length or 0) > room:
+            raise self._over()
+        return room
+
+    def _over(self) -> RegproxyError:
+        return RegproxyError(
+            Kind.TOO_LARGE, f"repository {self.key} may hold {self._most} bytes, and would hold more with this file"
+        )
+
+    async def _publish(self, upload: Upload, size: int, digests: dict[str, Digest]) -> Receipt:
+        now = self._parts.clock.seconds()
+        sha256 = digests["sha256"].hex
+        node = Node(self.key, upload.path, sha256, size, _head(upload.path, size, digests, now), Headers(), now, now, now)
+        known = tuple(digests[name] for name in sorted(digests))
+        is_new = await self._holdings.deposit(Deposit(node, known, upload.properties, upload.by, upload.may_replace, self._most))
+        return Receipt(self._parts.index.node(self.key, upload.path) or node, known, is_new)
+
+    def _hash_blob(self, sha256: str) -> dict[str, Digest]:
+        reader = self._parts.store.open(sha256)
+        if reader is None:
+            raise RegproxyError(Kind.STORAGE, "its bytes have just gone")
+        hashes = Hashes({name: hashlib.new(name, usedforsecurity=False) for name in ALGORITHMS})
+        try:
+            for offset in range(0, reader.size, READ):
+                hashes.update([os.pread(reader.fileno(), READ, offset)])
+        finally:
+            reader.close()
+        return hashes.digests()
+
+
+async def _apart(work: Coroutine[Any, Any, T], why: str) -> T:
+    """Do something that goes on if the client for whom it is done leaves."""
+    outcome: OneShot[T] = OneShot()
+
+    async def settled() -> None:
+        try:
+            result = await work
+        except BaseException:  # noqa: BLE001 - it belongs to whoever waits
+            outcome.fail(Failure())
+        else:
+            outcome.fire(result)
+
+    spawn(settled(), why)
+    return await outcome.when()
+
+
+def _head(path: str, size: int, digests: dict[str, Digest], now: float) -> Head:
+    """What downloads will say; the ETag is the SHA-1, as clients of this API expect. Files are never shown inline."""
+    name = quote(path.rpartition("/")[2], safe="")
+    kept = Headers.of(
+        x_checksum_sha1=digests["sha1"].hex,
+        x_checksum_md5=digests["md5"].hex,
+        content_disposition=f"attachment; filename=\"{name}\"; filename*=UTF-8''{name}",
+    )
+    return Head(size, media_type_of(path), f'"{digests["sha1"].hex}"', formatdate(now, usegmt=True), kept)
+
+
+def _told(error: BaseException) -> BaseException:
+    """What the client is told of an upload that cannot be stored."""
+    if not isinstance(error, OSError):
+        return error
+    if error.errno in _FULL:
+        return RegproxyError(Kind.NO_ROOM, "there is no room for this file on the disk", detail=repr(error))
+    return RegproxyError(Kind.STORAGE, "the file cannot be stored", detail=repr(error))
