@@ -25,6 +25,8 @@ AUTO = "auto"
 DATA_DIR_BYTES = 90  # the path of a UNIX socket below it has to fit into 108
 DRAIN_LIMIT = 24 * 3600
 
+WORKERS = 30  # twice as many may live during a reload; each has a slot of index/generation.py
+
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DOCKER_KEY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
@@ -94,8 +96,8 @@ def _server(server: Server, mistakes: Mistakes) -> None:
             ip_network(text, strict=False)
         except ValueError:
             mistakes.add(f"server.trustedProxies[{number}]", 'expected an address or a network such as "10.0.0.0/8"')
-    if server.workers != 1:
-        mistakes.add("server.workers", "expected 1: this version serves with one process")
+    if not 1 <= server.workers <= WORKERS:
+        mistakes.add("server.workers", f"expected a number from 1 to {WORKERS}")
     for name, seconds in (("drainDelay", server.drain_delay), ("drainSeconds", server.drain_seconds)):
         if not 0 <= seconds <= DRAIN_LIMIT:
             mistakes.add(f"server.{name}", f"expected seconds, at most {DRAIN_LIMIT}")

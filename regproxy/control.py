@@ -14,6 +14,7 @@ import msgspec
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IReactorUNIX
+from twisted.web.http import Request
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from twisted.web.server import Site
@@ -79,6 +80,15 @@ class _Fetches(Resource):
         return msgspec.json.encode(self._fetches())
 
 
+class ControlSite(Site):
+    """A site that leaves no line in the log for each question."""
+
+    noisy = False
+
+    def log(self, request: Request) -> None:
+        """Nobody wants to read this."""
+
+
 class Families(Resource):
     """``GET /metrics``: the numbers of this process, to be put together with those of others."""
 
@@ -117,7 +127,7 @@ class Control(Service):
         Service.startService(self)
         with contextlib.suppress(FileNotFoundError):
             self.path.unlink()
-        site: Any = Site(self._root)  # the stubs of listenUNIX ask for a factory of one kind of protocol
+        site: Any = ControlSite(self._root)  # the stubs of listenUNIX ask for a factory of one kind of protocol
         self._port = self._reactor.listenUNIX(str(self.path), site, mode=0o600)
 
     def stopService(self) -> Deferred[None] | None:  # noqa: N802 - the name that Twisted calls

@@ -6,7 +6,9 @@
 3. Responses and fills that run are waited for, ``drainSeconds`` at most.
 4. What is left is cut. A fill of a repository with ``landing = "park"`` has a moment to be parked; others are dropped.
 
-A second wish to end (``hurry``) skips what is left of the waiting.
+A second wish to end (``hurry``) skips what is left of the waiting. A process that others take the place of (``is_retired``) is no
+reason to look elsewhere: it closes its ports at once, gives its clients a moment to hear that they should connect anew, and
+waits for what runs as long as that may take.
 """
 
 from collections.abc import Awaitable, Callable
@@ -25,6 +27,8 @@ log = make_logger()
 
 LOOK = 0.1
 PARK_SECONDS = 5.0
+RETIRED_GRACE = 3.0
+RETIRED_SECONDS = 3600.0
 SLACK = 15.0
 """Seconds for what comes after the drain: closing the index, joining the threads."""
 
@@ -36,7 +40,10 @@ class Serving(Protocol):
         """Say it to whoever asks, and to every client with his next response."""
 
     def close_ports(self) -> Awaitable[None]:
-        """Take nobody new, and let go of whoever is idle."""
+        """Take nobody new."""
+
+    def close_idle(self) -> None:
+        """Let go of whoever is idle."""
 
     def responses(self) -> int:
         """How many requests are being answered."""
@@ -61,6 +68,7 @@ class Drain:
 
     Attributes:
         began: it was asked for.
+        is_retired: others go on in its place.
     """
 
     _clock: IReactorTime
@@ -70,6 +78,7 @@ class Drain:
     _delay: float = field(kw_only=True)
     _seconds: float = field(kw_only=True)
     began: bool = field(default=False, init=False)
+    is_retired: bool = field(default=False, init=False)
     _hurried: OneShot[None] = field(factory=OneShot, init=False)
 
     @property
@@ -87,9 +96,12 @@ class Drain:
         self.began = True
         self._notify.stopping(self._delay + self._seconds + PARK_SECONDS + SLACK)
         self._serving.announce_end()
-        await self._rest(self._delay)
+        await self._rest(0.0 if self.is_retired else self._delay)
         await self._serving.close_ports()
-        await self._until(lambda: not (self._serving.responses() or self._fills.count()), self._seconds)
+        await self._rest(RETIRED_GRACE if self.is_retired else 0.0)
+        self._serving.close_idle()
+        seconds = RETIRED_SECONDS if self.is_retired else self._seconds
+        await self._until(lambda: not (self._serving.responses() or self._fills.count()), seconds)
         left = self.state
         if left.responses or left.fills:
             log.warn("cutting {responses} responses and {fills} fills", responses=left.responses, fills=left.fills)  # noqa: G010 - txaio's name

@@ -64,12 +64,15 @@ class Front:
             self._site.is_ending = True
 
     async def close_ports(self) -> None:
-        """Stop listening, and let go of whoever is idle."""
+        """Stop listening."""
         ports, self._ports = self._ports, []
         for port in ports:
             stopped = port.stopListening()
             if stopped is not None:
                 await stopped
+
+    def close_idle(self) -> None:
+        """Let go of whoever is idle."""
         if self._site is not None:
             self._site.close_idle()
 
@@ -90,6 +93,7 @@ class Front:
     async def close(self) -> None:
         """Stop listening."""
         await self.close_ports()
+        self.close_idle()
         if self._log is not None:
             self._log.close()
 

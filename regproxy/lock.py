@@ -36,6 +36,10 @@ class DataDirLock:
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return cls(descriptor)
 
+    def fileno(self) -> int:
+        """The descriptor: a process that inherits it holds the lock as well."""
+        return self._descriptor
+
     def release(self) -> None:
         """Let another process have it. The file stays: to remove it would let two processes lock two files of one name."""
         os.close(self._descriptor)

@@ -19,6 +19,11 @@ from regproxy.stream.spawn import spawn
 
 log = make_logger()
 
+
+class NotAppliedError(Exception):
+    """A configuration without mistakes could not be brought into use; what was in force still is."""
+
+
 Apply = Callable[[Configuration, frozenset[str]], Coroutine[Any, Any, None]]
 """Serve a configuration; the keys are those of repositories that did not change."""
 
@@ -68,6 +73,10 @@ class Reload:
             log.error("the configuration was not reloaded: {lines}", lines="; ".join(changes.refused))
             return
         same = {settings.key for settings in new.repository} - set(changes.added) - set(changes.replaced)
-        await self._apply(new, frozenset(same))
+        try:
+            await self._apply(new, frozenset(same))
+        except NotAppliedError as error:
+            log.error("the configuration was not reloaded: {error}", error=error)  # noqa: TRY400 - it says what there is to say
+            return
         self.configuration = new
         log.info("the configuration was reloaded")

@@ -35,7 +35,7 @@ from regproxy.repo.parts import Parts
 from regproxy.repo.room import Room
 from regproxy.repo.shelf import Shelf
 from regproxy.repositories import Repositories, Shared
-from regproxy.standing import Alone, Standing
+from regproxy.standing import Alone, Logging, Standing
 from regproxy.steady import steady
 from regproxy.store.disk import DiskStore
 from regproxy.stream.follower import Sending
@@ -48,9 +48,10 @@ from regproxy.verifying import Verifying
 log = make_logger()
 
 READERS = 4
+LIKE_TWIST = Logging()
 
 
-def make_service(path: str | Path) -> "Regproxy":
+def make_service(path: str | Path, logging: Logging = LIKE_TWIST) -> Service:
     """Read the configuration and lock its data directory; ``ConfigurationError`` and ``LockedError`` say what is wrong."""
     from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it
 
@@ -58,6 +59,10 @@ def make_service(path: str | Path) -> "Regproxy":
     data_dir = Path(configuration.server.data_dir).absolute()
     lock = DataDirLock.acquire(data_dir)
     steady(reactor)  # type: ignore[arg-type] # a module to mypy
+    if configuration.server.workers > 1:
+        from regproxy.supervisor.service import Supervisor  # noqa: PLC0415 - one process needs nothing of it
+
+        return Supervisor(reactor, Path(path), configuration, data_dir, lock, logging)  # type: ignore[arg-type] # as above
     standing = Alone(reactor, Path(path), data_dir, lock)  # type: ignore[arg-type] # as above
     return Regproxy(reactor, configuration, data_dir, standing)  # type: ignore[arg-type] # as above
 
@@ -117,8 +122,7 @@ class Regproxy(Service):
         if not was_clean:
             self._shelf.suspect()
         self._metrics.watch("regproxy_inflight_fetches", "Live fills.", self._fetches.count)
-        if self._standing.path is not None:
-            signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
+        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         self._reactor.callWhenRunning(self._take_signals)
         spawn(self._begin(), "starting")
 
@@ -151,7 +155,8 @@ class Regproxy(Service):
     def _checks(self) -> dict[str, bool]:
         """What must hold for this process to be of use; upstreams are not among it."""
         space = self._store.space()
-        return {"started": self._is_started, "not draining": not self._drain.began, "space": space.free > 0}
+        draining = self._drain.began and not self._drain.is_retired
+        return {"started": self._is_started, "not draining": not draining, "space": space.free > 0}
 
     def _take_signals(self) -> None:
         """In place of Twisted's own, which end with the signal where status 0 is expected, and know no second one."""
@@ -170,6 +175,11 @@ class Regproxy(Service):
             self._drain.began = True
             self._reactor.callLater(0, self._reactor.stop)
         return self._drain.state
+
+    def retire(self) -> None:
+        """Begin to end because others have taken this process's place."""
+        self._drain.is_retired = True
+        self.drain()
 
     def reload(self) -> None:
         """Read the configuration again, and open the access log anew; the old configuration stays in force if the new one has

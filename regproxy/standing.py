@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from attrs import define
+from attrs import define, frozen
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.posixbase import PosixReactorBase
@@ -25,6 +25,15 @@ from regproxy.telemetry.metrics import Metrics
 from regproxy.welcome import welcome
 
 Page = Callable[[], Awaitable[tuple[bytes, str]]]
+
+
+@frozen
+class Logging:
+    """How ``twist`` was told to log: "text" or "json", from which level on, to which descriptor."""
+
+    form: str = "text"
+    level: str = "info"
+    descriptor: int = 1
 
 
 class Standing(Protocol):

@@ -5,10 +5,13 @@ does a data directory that another process holds. ``twist`` imports this module 
 """
 
 import sys
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from twisted.application.service import IService
 from twisted.python.usage import Options as UsageOptions
+
+if TYPE_CHECKING:
+    from regproxy.standing import Logging
 
 EXIT_CONFIGURATION = 3
 
@@ -23,6 +26,19 @@ class Options(UsageOptions):
     ]
 
 
+def _logging(options: Options) -> "Logging":
+    """How ``twist`` was told to log: workers do likewise."""
+    from twisted.logger import jsonFileLogObserver  # noqa: PLC0415 - as in makeService
+
+    from regproxy.standing import Logging  # noqa: PLC0415 - as in makeService
+
+    told = options.parent
+    if told is None:  # not run by twist
+        return Logging()
+    form = "json" if told["fileLogObserverFactory"] is jsonFileLogObserver else "text"
+    return Logging(form, told["logLevel"].name, told["logFile"].fileno())
+
+
 def makeService(options: Options) -> IService:  # noqa: N802 - the name that twist looks for
     """Build everything that the configuration asks for; ``SystemExit`` with status 3 if it has mistakes."""
     from regproxy.config import ConfigurationError  # noqa: PLC0415 - twist lists its commands without our imports
@@ -30,7 +46,7 @@ def makeService(options: Options) -> IService:  # noqa: N802 - the name that twi
     from regproxy.service import make_service  # noqa: PLC0415 - as above
 
     try:
-        return make_service(options["config"])
+        return make_service(options["config"], _logging(options))
     except (ConfigurationError, LockedError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(EXIT_CONFIGURATION) from None

@@ -16,7 +16,7 @@ LEVELS = [
 TOP = len(LEVELS)  # the modules of regproxy/ itself, and cli
 INTERFACES_ONLY = {"store", "index", "upstream"}  # what repo sees of them
 PURE = {"twisted", "klein", "treq", "OpenSSL", "socket", "subprocess", "apsw"}
-REACTOR_SEEN_BY = {"regproxy/service.py", "regproxy/tap.py"}
+REACTOR_SEEN_BY = {"regproxy/service.py", "regproxy/tap.py", "regproxy/supervisor/worker.py"}
 
 
 def package_of(dotted: str) -> str | None:

@@ -4,7 +4,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from regproxy.drain import LOOK, PARK_SECONDS, Drain
+from regproxy.drain import LOOK, PARK_SECONDS, RETIRED_GRACE, Drain
 from regproxy.notify import Notify
 
 
@@ -24,6 +24,10 @@ class Stage:
     async def close_ports(self) -> None:
         """Note it."""
         self.done.append("closed")
+
+    def close_idle(self) -> None:
+        """Note it."""
+        self.done.append("idle closed")
 
     def responses(self) -> int:
         """As it was told."""
@@ -56,7 +60,7 @@ def test_the_delay_comes_first() -> None:
     clock, drain, _ = begin(stage)
     assert (stage.done, drain.state.draining) == (["announced"], True)
     clock.advance(10)
-    assert stage.done == ["announced", "closed"]
+    assert stage.done == ["announced", "closed", "idle closed"]
 
 
 def test_it_ends_with_the_last_response_and_fill() -> None:
@@ -103,4 +107,20 @@ def test_hurry() -> None:
     _, drain, ended = begin(stage, delay=1000, seconds=1000)
     drain.hurry()
     drain.hurry()
-    assert (stage.done, ended.called) == (["announced", "closed", "cut"], True)
+    assert (stage.done, ended.called) == (["announced", "closed", "idle closed", "cut"], True)
+
+
+def test_who_is_replaced_takes_his_time() -> None:
+    """No delay, for others serve; idle clients are let go after a moment, and what runs may run long."""
+    stage, clock = Stage(), Clock()
+    drain = Drain(clock, stage, stage, Notify(clock), delay=10, seconds=20)
+    drain.is_retired = True
+    ended = Deferred.fromCoroutine(drain.run())
+    assert stage.done == ["announced", "closed"]
+    clock.advance(RETIRED_GRACE)
+    assert stage.done == ["announced", "closed", "idle closed"]
+    clock.pump([LOOK] * 1000)
+    assert not ended.called
+    stage.running = 0
+    clock.advance(LOOK)
+    assert ended.called

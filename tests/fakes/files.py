@@ -11,7 +11,10 @@ PIECE = 1 << 20
 
 
 class Files(ThreadingHTTPServer):
-    """Serves ``contents`` by path, with strong ETags; ``asked`` counts (method, path)."""
+    """Serves ``contents`` by path, with strong ETags; ``asked`` counts (method, path).
+
+    While ``hold`` is cleared, bodies stop behind their first half.
+    """
 
     daemon_threads = True
     request_queue_size = 256
@@ -22,6 +25,8 @@ class Files(ThreadingHTTPServer):
         self.etags = {path: hashlib.sha256(data).hexdigest() for path, data in contents.items()}
         self.asked: Counter[tuple[str, str]] = Counter()
         self.media_type = "application/octet-stream"
+        self.hold = threading.Event()
+        self.hold.set()
 
     @property
     def url(self) -> str:
@@ -57,6 +62,8 @@ class _Answer(BaseHTTPRequestHandler):
         if body and not unchanged:
             view = memoryview(data)
             for offset in range(0, len(data), PIECE):
+                if offset >= len(data) // 2:
+                    self.server.hold.wait()
                 self.wfile.write(view[offset : offset + PIECE])
 
     def log_message(self, *_: object) -> None:

@@ -1,0 +1,222 @@
+"""Several processes as one server: started, killed, reloaded, ended; what they share and what they say of themselves."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.files import remote, serving
+from tests.fakes.process import Regproxy
+from tests.fakes.workers import Load, workers_of
+from tests.wire.test_life import get, wait_until
+
+TWO = "workers = 2\ndrainSeconds = 30"
+DATA = b"x" * 1000
+
+
+def page(regproxy: Regproxy) -> str:
+    """``/metrics``, of whichever worker answers."""
+    with urllib.request.urlopen(f"{regproxy.base_url}/metrics", timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def number(text: str, name: str) -> float:
+    """One number of a page, with its labels as they stand there."""
+    found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+@pytest.fixture
+def two_workers(twist_regproxy: Callable[..., Regproxy]) -> Callable[[str], Regproxy]:
+    """Starts a server of two workers and waits until both serve."""
+
+    def start(repositories: str) -> Regproxy:
+        regproxy = twist_regproxy(repositories, server=TWO)
+        wait_until(lambda: "regproxy serves" in regproxy.log, 60)
+        return regproxy
+
+    return start
+
+
+def is_replaced(regproxy: Regproxy, killed: int) -> bool:
+    """Whether another worker is there in place of one."""
+    return killed not in workers_of(regproxy) and len(workers_of(regproxy)) == 2
+
+
+def test_one_process_has_no_supervisor(twist_regproxy: Callable[..., Regproxy]) -> None:
+    """``workers = 1`` is the process alone: no child, no folder, nothing to ask others for."""
+    with serving({"/a": DATA}) as upstream:
+        regproxy = twist_regproxy(remote(upstream.url), server="workers = 1")
+        assert get(regproxy, "/files/a") == (200, DATA)
+        assert workers_of(regproxy) == set()
+        assert not (regproxy.data_dir / "workers").exists()
+        assert regproxy.process is not None
+        mapped = Path(f"/proc/{regproxy.process.pid}/maps").read_text()
+        assert "generation" not in mapped
+
+
+def test_what_one_fetched_all_have(two_workers: Callable[[str], Regproxy]) -> None:
+    """Every worker serves, and from one store: upstream is asked once; the metrics are those of all of them."""
+    with serving({"/a": DATA}) as upstream:
+        regproxy = two_workers(remote(upstream.url))
+        assert len(workers_of(regproxy)) == 2
+        assert get(regproxy, "/files/a") == (200, DATA)
+        for _ in range(40):
+            assert get(regproxy, "/files/a") == (200, DATA)
+        assert upstream.asked["GET", "/a"] == 1
+        for _ in range(4):
+            text = page(regproxy)
+            assert number(text, 'regproxy_cache_requests_total{cache="hit",repository="files"}') == 40
+            assert number(text, 'regproxy_fills_total{repository="files"}') == 1
+
+
+def test_a_killed_worker_is_replaced(two_workers: Callable[[str], Regproxy]) -> None:
+    """Under load only what the killed worker was doing is lost; another comes, and no counter falls."""
+    with serving({"/a": DATA}) as upstream:
+        regproxy = two_workers(remote(upstream.url))
+        assert get(regproxy, "/files/a") == (200, DATA)
+        load = Load(regproxy.port, "/files/a", DATA)
+        load.start()
+        for _ in range(2):
+            before = workers_of(regproxy)
+            counted = number(page(regproxy), 'regproxy_http_requests_total{code="200",method="GET"}')
+            killed = min(before)
+            os.kill(killed, signal.SIGKILL)
+            wait_until(partial(is_replaced, regproxy, killed), 30)
+            assert number(page(regproxy), 'regproxy_http_requests_total{code="200",method="GET"}') >= counted
+        wait_until(lambda: regproxy.log.count(" serves (process ") == 4, 30)
+        failed = len(load.failed)
+        answered = load.answered
+        wait_until(lambda: load.answered > answered + 50, 30)
+        load.stop()
+        assert len(load.failed) == failed
+        assert failed <= 2 * 4, load.failed
+        assert get(regproxy, "/readyz")[0] == 200
+
+
+def test_a_bad_reload_changes_nothing(two_workers: Callable[[str], Regproxy]) -> None:
+    """Mistakes, and what needs a restart, are said; the workers stay."""
+    with serving({"/a": DATA}) as upstream:
+        regproxy = two_workers(remote(upstream.url))
+        before = workers_of(regproxy)
+        regproxy.write_config(remote(upstream.url) + "\nnonsense = 1\n")
+        regproxy.signal(signal.SIGHUP)
+        wait_until(lambda: "nonsense" in regproxy.log)
+        regproxy.server = "workers = 3"
+        regproxy.write_config(remote(upstream.url))
+        regproxy.signal(signal.SIGHUP)
+        wait_until(lambda: "server.workers: expected the value that it had at the start" in regproxy.log)
+        assert workers_of(regproxy) == before
+        assert get(regproxy, "/files/a") == (200, DATA)
+
+
+def has_reloaded(regproxy: Regproxy, times: int) -> bool:
+    """Whether it has said so, so many times."""
+    return regproxy.log.count("the configuration was reloaded") == times
+
+
+def test_a_rolling_reload_loses_nothing(two_workers: Callable[[str], Regproxy]) -> None:
+    """New workers serve the new configuration; clients with and without keep-alive notice nothing."""
+    with serving({"/a": DATA}) as upstream:
+        regproxy = two_workers(remote(upstream.url))
+        assert get(regproxy, "/files/a") == (200, DATA)
+        load = Load(regproxy.port, "/files/a", DATA)
+        load.start()
+        before = workers_of(regproxy)
+        regproxy.write_config(remote(upstream.url) + "\n" + remote(upstream.url).replace('"files"', '"more"'))
+        for reload in range(1, 3):
+            regproxy.signal(signal.SIGHUP)
+            wait_until(partial(has_reloaded, regproxy, reload), 60)
+        wait_until(lambda: not before & workers_of(regproxy) and len(workers_of(regproxy)) == 2, 60)
+        for _ in range(10):
+            assert get(regproxy, "/more/a") == (200, DATA)
+        load.stop()
+        assert load.failed == []
+        assert load.answered > 50
+        assert upstream.asked["GET", "/a"] == 2
+
+
+def test_a_large_answer_outlives_a_reload(two_workers: Callable[[str], Regproxy]) -> None:
+    """A worker that is replaced sends to the end what it is sending."""
+    data = os.urandom(24 << 20)
+    with serving({"/big": data}) as upstream:
+        regproxy = two_workers(remote(upstream.url))
+        before = workers_of(regproxy)
+        with socket.create_connection(("127.0.0.1", regproxy.port)) as client:
+            client.sendall(b"GET /files/big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            got = client.recv(1000)
+            regproxy.signal(signal.SIGHUP)
+            wait_until(lambda: "the configuration was reloaded" in regproxy.log, 60)
+            while part := client.recv(1 << 20):
+                got += part
+        assert got.endswith(data)
+        wait_until(lambda: not before & workers_of(regproxy), 60)
+
+
+def test_no_worker_outlives_the_supervisor(two_workers: Callable[[str], Regproxy]) -> None:
+    """Killed, it takes its workers along, and the next server opens the same folder."""
+    with serving({"/a": DATA}) as upstream:
+        regproxy = two_workers(remote(upstream.url))
+        assert get(regproxy, "/files/a") == (200, DATA)
+        before = workers_of(regproxy)
+        regproxy.kill9()
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in before))
+        regproxy.start()
+        assert get(regproxy, "/files/a") == (200, DATA)
+        before = workers_of(regproxy)
+        assert regproxy.terminate() is not None
+        assert not any(Path(f"/proc/{pid}").exists() for pid in before)
+        assert "died" not in regproxy.log
+
+
+def test_it_does_not_start_without_workers(twist_regproxy: Callable[..., Regproxy]) -> None:
+    """A port that is taken, as with one process, ends it; nothing is left behind."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        regproxy = twist_regproxy(remote("http://127.0.0.1:9"), server=TWO, ready=False)
+        wait_until(lambda: regproxy.process is not None and bool(workers_of(regproxy)), 30)
+        regproxy.terminate()
+        regproxy.port = taken.getsockname()[1]
+        regproxy.start(ready=False)
+        regproxy.wait_end()
+        assert "cannot start" in regproxy.log
+
+
+@pytest.mark.parametrize("how", ["fetches", "metrics"])
+def test_one_answer_for_all(two_workers: Callable[[str], Regproxy], how: str) -> None:
+    """The command line, and whoever looks at a page, sees every worker's fills."""
+    data = os.urandom(4 << 20)
+    with serving({f"/{name}": data for name in "abcdef"}) as upstream:
+        upstream.hold.clear()
+        regproxy = two_workers(remote(upstream.url))
+        clients = []
+        for name in "abcdef":
+            client = socket.create_connection(("127.0.0.1", regproxy.port))
+            client.sendall(f"GET /files/{name} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            clients.append(client)
+        try:
+            if how == "metrics":
+                wait_until(lambda: number(page(regproxy), "regproxy_inflight_fetches") == 6, 30)
+            else:
+                wait_until(lambda: len(fetches(regproxy)) == 6, 30)
+                assert {fill["path"] for fill in fetches(regproxy)} == set("abcdef")
+        finally:
+            upstream.hold.set()
+            for client in clients:
+                client.close()
+
+
+def fetches(regproxy: Regproxy) -> list[dict[str, object]]:
+    """What ``regproxy fetches`` prints."""
+    command = [sys.executable, "-m", "regproxy", "fetches", "--json", "--data-dir", str(regproxy.data_dir)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    found: list[dict[str, object]] = json.loads(printed)
+    return found
