@@ -17,11 +17,12 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.posixbase import PosixReactorBase
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from txaio.tx import make_logger
 from zope.interface import implementer
 
 from regproxy.model.settings import Listener
+from regproxy.stream.wide_tls import WideTLSFactory
 
 log = make_logger()
 
@@ -91,6 +92,6 @@ class TLSEndpoint:
         host, _, port = self._listener.address.rpartition(":")
         host = host.strip("[]")
         endpoint = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
-        factory = TLSMemoryBIOFactory(creator, False, protocolFactory, self._reactor)  # noqa: FBT003 - Twisted's signature
+        factory = WideTLSFactory(creator, False, protocolFactory, self._reactor)  # noqa: FBT003 - Twisted's signature
         listening: Deferred[IListeningPort] = endpoint(self._reactor, int(port), interface=host).listen(factory)
         return listening

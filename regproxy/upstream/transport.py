@@ -9,13 +9,14 @@ from typing import Any
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.python.failure import Failure
 from twisted.web.client import URI, HTTPConnectionPool
 from twisted.web.iweb import IAgentEndpointFactory, IPolicyForHTTPS
 from zope.interface import implementer
 
+from regproxy.stream.wide_tls import WideTLSEndpoint
 from regproxy.upstream.gate import Gates, behind
 from regproxy.upstream.origin import Origin
 from regproxy.upstream.targets import CheckingReactor, CheckingResolver, Targets, refused
@@ -97,7 +98,7 @@ class Connector:
         via = self._proxies.to(origin)
         endpoint = self._plain(origin) if via is None else self._tunnel(via, origin)
         if origin.scheme == "https":
-            endpoint = wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
+            endpoint = WideTLSEndpoint(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
         return Gated(endpoint, str(origin))
 
     def _plain(self, origin: Origin) -> IStreamClientEndpoint:

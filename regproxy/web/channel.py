@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES, HTTPChannel, Request
 from twisted.web.http_headers import Headers
 
-from regproxy.web.prompt import send_at_once
+from regproxy.stream.prompt import send_at_once
 from regproxy.web.request import SMALL, STREAMED
 
 HEADER_SECONDS = 10.0

@@ -10,7 +10,7 @@ from twisted.internet import tcp
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.testing import StringTransport
 
-from regproxy.web.prompt import send_at_once
+from regproxy.stream.prompt import send_at_once
 
 
 @define(eq=False)

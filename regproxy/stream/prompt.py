@@ -1,4 +1,4 @@
-"""Sends what is small at once: past Twisted's write buffer, while that is empty, and without a turn of the event loop.
+"""Sends at once: past Twisted's write buffer, while that is empty, and without a turn of the event loop.
 
 Twisted puts every byte into a buffer, asks epoll to say when the socket takes it, and asks it to stop saying so: for a small
 answer that costs as much as the answer. What the socket does not take, and everything on other transports, goes the usual way,
@@ -8,6 +8,8 @@ so that order, back-pressure and the discovery of a lost connection stay Twisted
 from typing import Any
 
 from twisted.internet import tcp
+
+_PLAIN = (tcp.Server, tcp.Client)
 
 
 def send_at_once(transport: Any, data: bytes) -> None:
@@ -20,7 +22,7 @@ def send_at_once(transport: Any, data: bytes) -> None:
 def _is_idle(transport: Any) -> bool:
     """A plain TCP connection that is up and has nothing left to send; the names are pinned by tests/wire/test_sendfile.py."""
     return bool(
-        type(transport) is tcp.Server
+        type(transport) in _PLAIN
         and not transport.TLS
         and transport.connected
         and not transport.disconnecting
