@@ -45,7 +45,7 @@ class Fetches:
 
     def count(self) -> int:
         """How many there are."""
-        return sum(len(remote.flights) for remote in self._remotes)
+        return sum(not flight.is_elsewhere for remote in self._remotes for flight in remote.flights)
 
     def parkable(self) -> int:
         """How many of them may be parked once nobody reads them any more."""

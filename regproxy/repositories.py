@@ -4,6 +4,7 @@ A repository that did not change is kept, with its connections, its health and i
 goes on until its flights have landed; then its upstream is closed.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 
 from attrs import define, field, frozen
@@ -81,7 +82,12 @@ class Repositories:
         return iter(list(self._remotes.values()))
 
     def spooling(self) -> int:
-        """How many files of the spool belong to somebody: of fills that go on, and of those that are parked."""
+        """How many files of the spool belong to somebody: of fills that go on, and of those that are parked.
+
+        Of several processes each knows its own only, so that none can say that a file is nobody's.
+        """
+        if self._shared.parts.sharing.is_shared:
+            return sys.maxsize
         return sum(len(remote.flights) for remote in self) + len(self._shared.parts.parking)
 
     async def close(self) -> None:

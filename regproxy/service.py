@@ -87,8 +87,7 @@ class Regproxy(Service):
             parse_size(configuration.store.parked_max_bytes),
         )
         self._rescue = WriterPool(reactor, 1)
-        room = Room(self._store, self._writers, self._rescue, reactor, self._metrics)
-        parts = Parts(self._store, self._index, self._writers, self._readers, reactor, self._metrics, room, self._parking)
+        parts = self._parts()
         self._shelf = Shelf(parts)
         sending = Sending(reactor, self._readers, sendfile=configuration.server.sendfile == "auto")
         shared = Shared(
@@ -109,6 +108,20 @@ class Regproxy(Service):
             reactor, self._front, self._fetches, self._notify, delay=server.drain_delay, seconds=server.drain_seconds
         )
         self._is_started = False
+
+    def _parts(self) -> Parts:
+        room = Room(self._store, self._writers, self._rescue, self._reactor, self._metrics)
+        return Parts(
+            self._store,
+            self._index,
+            self._writers,
+            self._readers,
+            self._reactor,
+            self._metrics,
+            room,
+            self._parking,
+            self._standing.sharing(self._store),
+        )
 
     def startService(self) -> None:  # noqa: N802 - Twisted's name
         """Recover what a crash left, open everything, and listen once the repositories are known."""

@@ -19,6 +19,7 @@ from regproxy.index.sqlite import SqliteIndex
 from regproxy.listeners import TLSEndpoint
 from regproxy.lock import DataDirLock
 from regproxy.model.settings import Configuration, Server
+from regproxy.sharing.flights import Sharing, Unshared
 from regproxy.store.disk import DiskStore
 from regproxy.store.interface import Keep
 from regproxy.telemetry.metrics import Metrics
@@ -52,6 +53,9 @@ class Standing(Protocol):
 
     def open(self, store: DiskStore, index: SqliteIndex, keep: Keep) -> bool:
         """Bring store and index into use; ``keep`` of what was begun. Blocks. False if the last run was not ended cleanly."""
+
+    def sharing(self, store: DiskStore) -> Sharing:
+        """How fills are shared with other processes."""
 
     def endpoints(self, server: Server) -> Sequence[IStreamServerEndpoint]:
         """What to listen on."""
@@ -98,6 +102,10 @@ class Alone:
         store.recover(keep)
         index.start()
         return index.was_clean
+
+    def sharing(self, store: DiskStore) -> Sharing:  # noqa: ARG002 - of the interface
+        """There is nobody to share with."""
+        return Unshared()
 
     def endpoints(self, server: Server) -> Sequence[IStreamServerEndpoint]:
         """Ports of its own."""

@@ -8,6 +8,7 @@ LEVELS = [
     {"model", "errors"},
     {"stream", "telemetry"},
     {"store", "index", "upstream"},
+    {"sharing"},
     {"repo"},
     {"upkeep"},
     {"web"},
@@ -47,8 +48,8 @@ def complaint(path: Path, line: int, dotted: str) -> str | None:
         return f"{name}: formats never import each other" if both[0] != both[1] and here == level_of("formats") else None
     if there > here or (there == here and here < TOP):
         return f"{name}: not from a lower level"
-    if home == "repo" and target in INTERFACES_ONLY and ".interface" not in dotted:
-        return f"{name}: repo sees interfaces only"
+    if home in {"repo", "sharing"} and target in INTERFACES_ONLY and ".interface" not in dotted:
+        return f"{name}: {home} sees interfaces only"
     return None
 
 

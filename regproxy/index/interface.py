@@ -58,6 +58,9 @@ class Index(Protocol):
     def negative(self, repository: str, path: str) -> Negative | None:
         """A negative answer, expired or not."""
 
+    def distrusted(self, repository: str, path: str) -> float:
+        """Until when what arrives at a path is not to complete what somebody has of it already; 0 if there is no such time."""
+
     def word(self, name: str) -> str | None:
         """A remembered word."""
 
@@ -79,6 +82,9 @@ class Index(Protocol):
 
     def deny(self, negative: Negative) -> Deferred[None]:
         """Remember a negative answer."""
+
+    def distrust(self, repository: str, path: str, now: float, until: float) -> Deferred[None]:
+        """Remember that wrong bytes came for a path; what was remembered until ``now`` is dropped."""
 
     def synced(self, sha256: str) -> Deferred[None]:
         """Note that a blob is durable."""

@@ -23,6 +23,7 @@ class MemoryIndex:
     _blobs: dict[str, BlobRow] = field(init=False, factory=dict)
     _aliases: dict[Digest, str] = field(init=False, factory=dict)
     _negatives: dict[Key, Negative] = field(init=False, factory=dict)
+    _distrusted: dict[Key, float] = field(init=False, factory=dict)
     _words: dict[str, str] = field(init=False, factory=dict)
 
     def start(self) -> None:
@@ -56,6 +57,10 @@ class MemoryIndex:
     def negative(self, repository: str, path: str) -> Negative | None:
         """A negative answer."""
         return self._negatives.get((repository, path))
+
+    def distrusted(self, repository: str, path: str) -> float:
+        """Until when a path is not trusted."""
+        return self._distrusted.get((repository, path), 0.0)
 
     def word(self, name: str) -> str | None:
         """A remembered word."""
@@ -93,6 +98,12 @@ class MemoryIndex:
     def deny(self, negative: Negative) -> Deferred[None]:
         """Remember a negative answer."""
         self._negatives[negative.repository, negative.path] = negative
+        return succeed(None)
+
+    def distrust(self, repository: str, path: str, now: float, until: float) -> Deferred[None]:
+        """Remember that wrong bytes came."""
+        self._distrusted = {key: time for key, time in self._distrusted.items() if time > now}
+        self._distrusted[repository, path] = until
         return succeed(None)
 
     def synced(self, sha256: str) -> Deferred[None]:

@@ -18,4 +18,5 @@ SELECT {BLOB_COLUMNS} FROM blobs WHERE NOT EXISTS (SELECT 1 FROM nodes WHERE nod
 ORDER BY last_used, sha256 LIMIT ?
 """
 NODES_OF = f"SELECT {NODE_COLUMNS} FROM nodes WHERE sha256 = ? ORDER BY repository, path"
+DISTRUSTED = "SELECT repository, path, until FROM distrusted"
 WORD = "SELECT word FROM words WHERE name = ?"

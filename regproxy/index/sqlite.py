@@ -70,6 +70,8 @@ class SqliteIndex:
     _is_owner: bool = True
     _was_clean: bool = field(init=False, default=False)
     _hot: HotNodes = field(init=False)
+    _distrusts: dict[tuple[str, str], float] | None = field(init=False, default=None)
+    _distrusts_seen: tuple[bytes, bytes] | None = field(init=False, default=None)
     _usage: Usage = field(init=False, factory=Usage)
     _reader: apsw.Connection = field(init=False)
     _writer: Writer | None = field(init=False, default=None)
@@ -156,6 +158,17 @@ class SqliteIndex:
         rows = self._reader.execute(queries.NEGATIVE, (repository, path)).fetchall()
         return read_negative(rows[0]) if rows else None
 
+    def distrusted(self, repository: str, path: str) -> float:
+        """Until when a path is not trusted. Asked for every hit, so all that there are, none as a rule, are remembered."""
+        if self._generation is not None:
+            others = self._generation.others()
+            if others != self._distrusts_seen:
+                self._distrusts, self._distrusts_seen = None, others
+        if self._distrusts is None:
+            rows: list[Any] = self._reader.execute(queries.DISTRUSTED).fetchall()
+            self._distrusts = {(owner, name): until for owner, name, until in rows}
+        return self._distrusts.get((repository, path), 0.0)
+
     def word(self, name: str) -> str | None:
         """A remembered word."""
         rows = self._reader.execute(queries.WORD, (name,)).fetchall()
@@ -224,6 +237,17 @@ class SqliteIndex:
             self._purged = now
             self._change(partial(statements.drop_expired, before=now - EXPIRED_SECONDS)).addErrback(_unheard)
         return self._change(partial(statements.deny, negative=negative))
+
+    def distrust(self, repository: str, path: str, now: float, until: float) -> Deferred[None]:
+        """Remember that wrong bytes came."""
+
+        def forget() -> None:
+            self._distrusts = None
+
+        if self._writer is None:
+            return fail(RegproxyError(Kind.STORAGE, "the index is closed"))
+        apply = partial(statements.distrust, repository=repository, path=path, now=now, until=until)
+        return self._writer.write(apply, forget)
 
     def synced(self, sha256: str) -> Deferred[None]:
         """Note that a blob is durable."""

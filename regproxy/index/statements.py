@@ -67,6 +67,12 @@ def deny(connection: apsw.Connection, negative: Negative) -> None:
     connection.execute(f"INSERT OR REPLACE INTO negatives ({NEGATIVE_COLUMNS}) VALUES (?, ?, ?, ?, ?)", negative_row(negative))
 
 
+def distrust(connection: apsw.Connection, repository: str, path: str, now: float, until: float) -> None:
+    """See ``Index.distrust``."""
+    connection.execute("DELETE FROM distrusted WHERE until <= ?", (now,))
+    connection.execute("INSERT OR REPLACE INTO distrusted (repository, path, until) VALUES (?, ?, ?)", (repository, path, until))
+
+
 def mark_synced(connection: apsw.Connection, sha256: str) -> None:
     """See ``Index.synced``."""
     connection.execute("UPDATE blobs SET synced = 1 WHERE sha256 = ?", (sha256,))

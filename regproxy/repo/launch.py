@@ -5,7 +5,7 @@ fails; nothing is raised for it. Documents, and bodies no longer than the tail, 
 mismatch is then a clean error.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 
 from attrs import define, evolve, field
@@ -75,7 +75,7 @@ class Launch:
     _fetch: Fetch
     _held: Node | None
     _promised: "Callable[[], Deferred[Sequence[Digest]]] | None"
-    _distrust: Callable[[], None]
+    _distrust: Callable[[], Awaitable[None]]
     _fill: Fill | None = field(default=None, init=False)
     _leaving: bool = field(default=False, init=False)
     _sidecar: OneShot[Sequence[Digest]] | None = field(default=None, init=False)
@@ -85,6 +85,7 @@ class Launch:
         try:
             await self._fly(flight)
         except _LeftError as error:
+            flight.is_left = True
             log.debug("{key}: {text}", key=":".join(flight.key), text=error.text)
         except RegproxyError as error:
             self._failed(flight, error)
@@ -201,10 +202,13 @@ class Launch:
         await self._land(flight, fill, reply.source)
 
     async def _writer(self, waybill: Waybill) -> EnduringWriter:
-        """Where the body goes; what is large enough to be gone on with after a restart says what it is."""
+        """Where the body goes; what is large enough to be gone on with after a restart, or to be read by other processes while it
+        arrives, says what it is.
+        """
         length, store, document = waybill.length, self._parts.store, self._want.shape is Shape.DOCUMENT
-        worth = waybill.can_continue and length is not None and length >= KEPT_FROM and not document
-        about = waybill.to_json() if worth else None
+        worth = waybill.can_continue and length is not None and length >= KEPT_FROM
+        followed = self._parts.sharing.is_shared and (length is None or length > TAIL)
+        about = waybill.to_json() if (worth or followed) and not document else None
         return await self._parts.room.writer(self._settings, lambda: store.create(length, about), whole=document)
 
     def _waybill(self, flight: Flight[Outcome], reply: Reply) -> Waybill:
@@ -217,6 +221,8 @@ class Launch:
         """Bring a body in, from wherever it is; what was left or cut may be parked for the next who asks."""
         self._fill = fill
         flight.size, flight.leave = fill.blob.size, self._leave
+        if fill.writer.name is not None:
+            flight.spool(fill.writer.name)
         fill.blob.turned, fill.blob.closed = self._turned, flight.close
         self._ask_sidecar()
         try:
@@ -287,7 +293,7 @@ class Launch:
             found = await fill.verify(self._sidecar.when if self._sidecar else None)
         except RegproxyError as error:
             if error.kind is Kind.INTEGRITY:
-                self._distrust()
+                await self._distrust()
                 self._parts.recorder.verification_failed(self._settings.key)
             raise
         if policy == "fail" and self._want.shape is not Shape.DOCUMENT and not fill.waybill.digests and self._sidecar is None:
@@ -381,7 +387,9 @@ class Launch:
 
     def _stop_if_deserted(self) -> None:
         fill = self._fill
-        if fill is not None and fill.blob.readers == 0 and not fill.blob.complete and fill.blob.failed is None:
+        if fill is None or fill.blob.readers or fill.blob.complete or fill.blob.failed is not None:
+            return
+        if not fill.writer.is_attended:  # the clients of other processes may want all of it
             fill.stop()
 
 

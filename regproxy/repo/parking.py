@@ -6,9 +6,10 @@ far as age and bytes allow. Nothing in it is ever a hit: it is continued by a fi
 
 from collections.abc import Iterator
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
 
 from regproxy.model.waybill import Waybill
 from regproxy.store.interface import BlobStore, Keep, Left
@@ -19,6 +20,7 @@ from regproxy.stream.spawn import spawn
 Key = tuple[str, str]
 
 PARKED_SECONDS = 24 * 3600.0
+RECALL_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
 PARKED_BYTES = 20 << 30
 
 
@@ -81,6 +83,25 @@ class Parking:
         finally:
             self._turn.release()
         self._watch()
+
+    async def recall(self, key: Key, name: str) -> None:
+        """Park what another process of this machine was receiving when it ended, however that was.
+
+        The machine runs, so every byte that the journal speaks of is in the file. One that lets go in good order may have readers
+        of its own for a moment, whose descriptors hold the lock.
+        """
+        for pause in RECALL_PAUSES:
+            left = next((each for each in await self._threads.run(self._store.left) if each.name == name), None)
+            if left is not None:
+                for parked, _ in _read([evolve(left, clean=True)]):
+                    if parked is not None and parked.key == key and parked.usable:
+                        self._places[key] = parked
+                return
+            attending = self._store.attend(name)
+            if attending is None:
+                return
+            attending.close()
+            await deferLater(self._clock, pause)
 
     def _look(self) -> dict[Key, Parked]:
         """What the store has left, within the bounds, the newest of each; the rest is removed. Blocks."""

@@ -7,6 +7,7 @@ from regproxy.index.interface import Index
 from regproxy.repo.parking import Parking
 from regproxy.repo.recorder import Recorder
 from regproxy.repo.room import Room
+from regproxy.sharing.flights import Sharing, Unshared
 from regproxy.store.interface import BlobStore
 from regproxy.stream.pool import WriterPool
 
@@ -19,6 +20,7 @@ class Parts:
         writers: hash and write fills.
         readers: everything else that waits for a disk.
         parking: what was received of bodies whose fill was left or cut.
+        sharing: one launch for all processes of the server.
     """
 
     store: BlobStore
@@ -29,3 +31,4 @@ class Parts:
     recorder: Recorder
     room: Room
     parking: Parking = field(default=Factory(lambda parts: Parking(parts.store, parts.readers, parts.clock), takes_self=True))
+    sharing: Sharing = Unshared()

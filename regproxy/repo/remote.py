@@ -10,6 +10,7 @@ from functools import lru_cache
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
+from txaio.tx import make_logger
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.digest import Digest
@@ -26,8 +27,13 @@ from regproxy.repo.launch import Launch, Outcome, question_for
 from regproxy.repo.outcome import GONE, failure, refusal
 from regproxy.repo.parts import Parts
 from regproxy.repo.shelf import Shelf
+from regproxy.repo.spoken import heard, spoken
+from regproxy.sharing.terms import Terms
 from regproxy.stream.flight import Airborne, Flight, Flights
+from regproxy.stream.flight import Launch as RunLaunch
 from regproxy.upstream.interface import Upstream
+
+log = make_logger()
 
 BUDGET = 2.0
 DISTRUST_SECONDS = 600.0
@@ -123,7 +129,8 @@ class Remote:
             return None
         now = self._parts.clock.seconds()
         self._parts.index.used(node.repository, node.path, node.sha256, now)
-        return Body(node.head, readable, origin, max(0, int(now - node.checked)))
+        age = max(0, int(now - node.checked))
+        return Body(node.head, readable, origin, age, resumable=self._is_trusted(node.path))
 
     async def _board(self, want: Want, fetch: Fetch, held: Node | None) -> Answer:
         promised = None
@@ -140,8 +147,7 @@ class Remote:
             promised,
             lambda: self._distrust(want.path),
         )
-        flight, joined = self.flights.join((self.key, want.path), launch.run)
-        origin = Origin.JOINED if joined else Origin.FILL
+        flight, joined = self.flights.join((self.key, want.path), self._shared(want, held, launch.run))
         announced = flight.announced()
         if held is not None:
             announced.addTimeout(self._budget(flight.began), self._parts.clock)
@@ -155,7 +161,23 @@ class Remote:
             # It has failed and is about to leave the table: whoever comes now is not to be cut for that.
             await flight.landed()
             return await self.resolve(want)
+        origin = Origin.JOINED if joined or flight.is_elsewhere else Origin.FILL
         return await self._boarded(want, held, outcome, origin)
+
+    def _shared(self, want: Want, held: Node | None, launch: "RunLaunch[Outcome]") -> "RunLaunch[Outcome]":
+        """A launch that is one for all processes, if what it brings is stored where all of them see it."""
+        if not self._settings.store_artifacts_locally:
+            return launch
+        key = (self.key, want.path)
+
+        def arrived() -> bool:
+            node = self._parts.index.node(*key)
+            return node is not None and _is(node, want.digest) and (held is None or node.checked > held.checked)
+
+        async def recall(name: str) -> None:
+            await self._parts.parking.recall(key, name)
+
+        return self._parts.sharing.launch(launch, Terms(arrived, recall, spoken, heard))
 
     async def _boarded(self, want: Want, held: Node | None, outcome: Airborne | Outcome | None, origin: Origin) -> Answer:
         match outcome:
@@ -192,13 +214,19 @@ class Remote:
                 return ()
         raise RegproxyError(Kind.UPSTREAM_DOWN, "what says which bytes these must be cannot be had now")
 
-    def _distrust(self, path: str) -> None:
+    async def _distrust(self, path: str) -> None:
+        """For all processes, before anybody is cut: his next request may come to another one."""
         now = self._parts.clock.seconds()
         self._distrusted = {known: until for known, until in self._distrusted.items() if until > now}
         self._distrusted[path] = now + DISTRUST_SECONDS
+        try:
+            await self._parts.index.distrust(self.key, path, now, now + DISTRUST_SECONDS)
+        except RegproxyError as error:
+            log.error("{key}:{path}: other processes are not told of wrong bytes: {error}", key=self.key, path=path, error=error)  # noqa: TRY400 - one line
 
     def _is_trusted(self, path: str) -> bool:
-        return self._distrusted.get(path, 0.0) <= self._parts.clock.seconds()
+        until = max(self._distrusted.get(path, 0.0), self._parts.index.distrusted(self.key, path))
+        return until <= self._parts.clock.seconds()
 
     # HEAD of what is not held: upstream's own head, without the body.
 

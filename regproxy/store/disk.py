@@ -14,6 +14,7 @@ from pathlib import Path
 from attrs import define, field
 
 from regproxy.store import claims
+from regproxy.store.attending import Attending
 from regproxy.store.claims import DiskClaim
 from regproxy.store.interface import NOTHING, BlobStat, Keep, Left, Space
 from regproxy.store.layout import READ_FLAGS, Layout, is_name
@@ -60,6 +61,10 @@ class DiskStore:
     def claim(self, sha256: str) -> DiskClaim | None:
         """Give it a second name."""
         return claims.claim(self._layout, sha256)
+
+    def attend(self, name: str) -> Attending | None:
+        """Open spool file and journal for reading."""
+        return Attending.open(f"{self._layout.spool}/{name}")
 
     def delete(self, sha256: str) -> bool:
         """Remove the file. A power loss may bring it back: an orphan, or what the index says it is."""

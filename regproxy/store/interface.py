@@ -54,6 +54,35 @@ class Left:
 
 
 @frozen
+class Growth:
+    """What has become of a blob that another process writes: further bytes, or its end."""
+
+    extents: tuple[Span, ...]
+    complete: bool
+    failed: bool
+
+
+class Attending(Protocol):
+    """A blob that another process is writing. ``close`` it, once."""
+
+    @property
+    def about(self) -> bytes:
+        """What ``create`` was given there."""
+
+    def fileno(self) -> int:
+        """A descriptor for ``pread`` and ``sendfile``."""
+
+    def journal(self) -> int:
+        """A descriptor that is written to whenever ``read`` has something new."""
+
+    def read(self) -> Growth:
+        """What is new since the last time. Fast."""
+
+    def close(self) -> None:
+        """Let it go."""
+
+
+@frozen
 class Keep:
     """What ``recover`` may keep of blobs that were begun: the newest, at most ``used`` bytes, none older than ``since``."""
 
@@ -90,6 +119,9 @@ class BlobStore(Protocol):
 
     def resume(self, name: str, length: int | None) -> BlobWriter | None:
         """Go on with one of these, reserving as ``create`` does. Blocks. None if it is gone, or somebody else goes on with it."""
+
+    def attend(self, name: str) -> Attending | None:
+        """Read along with whoever writes one of these, in another process; None if it has gone. Fast."""
 
     def claim(self, sha256: str) -> Claim | None:
         """Keep a blob that is there from being deleted until the claim is released; None if it is not there. Blocks."""

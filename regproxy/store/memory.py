@@ -45,6 +45,15 @@ class MemoryWriter:
     _extents: Extents = field(factory=Extents)
     _claim: "MemoryClaim | None" = field(default=None, init=False)
 
+    @property
+    def name(self) -> None:
+        """No other process has part in it."""
+
+    @property
+    def is_attended(self) -> bool:
+        """No other process has part in it."""
+        return False
+
     def fileno(self) -> int:
         """A descriptor for reading and writing; -1 once the writer is ended."""
         return self._descriptor
@@ -149,6 +158,9 @@ class MemoryStore:
         for span in left.extents:
             extents.add(span)
         return MemoryWriter(self, os.dup(stored.descriptor), length or 0, left.about, extents)
+
+    def attend(self, name: str) -> None:
+        """No other process has part in it."""
 
     def accept(self, sha256: str, descriptor: int, *, durable: bool, claim: bool = False) -> MemoryClaim | None:
         """Take over what a writer has written."""

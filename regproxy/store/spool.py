@@ -15,6 +15,7 @@ from pathlib import Path
 from attrs import define
 
 from regproxy.model.ranges import Span
+from regproxy.store.attending import is_attended
 from regproxy.store.claims import claim_path
 from regproxy.store.journal import Journal, State
 from regproxy.store.layout import FILE_MODE, RESUME_FLAGS, SPOOL_FLAGS, Layout, is_same_file, sync_folder
@@ -69,6 +70,16 @@ class SpoolWriter:
             writer._close()
             raise
         return writer
+
+    @property
+    def name(self) -> str | None:
+        """The spool file's, if it has a journal."""
+        return None if self._journal is None else os.path.basename(self._path)  # noqa: PTH119 - see Layout
+
+    @property
+    def is_attended(self) -> bool:
+        """Whether another process reads along."""
+        return self._journal is not None and is_attended(self._path)
 
     def fileno(self) -> int:
         """A descriptor for reading and writing; -1 once the writer is ended."""

@@ -57,6 +57,16 @@ class EnduringWriter:
         """The offset at which the window took over."""
         return self._end
 
+    @property
+    def name(self) -> str | None:
+        """As the spool, while there is one."""
+        return None if self._spool is None or self.window is not None else self._spool.name
+
+    @property
+    def is_attended(self) -> bool:
+        """As the spool."""
+        return self._spool is not None and self._spool.is_attended
+
     def fileno(self) -> int:
         """The spool's descriptor, or the window's."""
         if self._spool is None:

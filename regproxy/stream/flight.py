@@ -40,6 +40,8 @@ class Flight(Generic[R]):
 
     Attributes:
         leave: stops it where it is, what it has being kept if it can be continued; None while there is no body.
+        is_left: it was, and whoever wants the body may go on with it.
+        is_elsewhere: another process brings the body.
     """
 
     key: Key
@@ -48,8 +50,24 @@ class Flight(Generic[R]):
     body: Airborne | None = field(default=None, init=False)
     leave: Callable[[], None] | None = field(default=None, init=False)
     is_closed: bool = field(default=False, init=False)
+    is_left: bool = field(default=False, init=False)
+    is_elsewhere: bool = field(default=False, init=False)
+    _spooled: OneShot[str] = field(factory=OneShot, init=False)
     _announced: "OneShot[Airborne | R | None]" = field(factory=OneShot, init=False)
     _landed: OneShot[None] = field(factory=OneShot, init=False)
+
+    def spool(self, name: str) -> None:
+        """Say which file of the store's the body is written to. Before it is announced."""
+        self._spooled.fire(name)
+
+    @property
+    def is_spooled(self) -> bool:
+        """Whether there is such a file."""
+        return self._spooled.fired
+
+    def spooled(self) -> Deferred[str]:
+        """A fresh Deferred of its name; it may never fire."""
+        return self._spooled.when()
 
     def announce(self, outcome: "Airborne | R | None") -> None:
         """Say what upstream answered: a body, something else, or None: it is stored, look it up."""

@@ -64,6 +64,11 @@ class GrowingBlob:
         """How many follow it now."""
         return self._holds - 1
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether it is not kept: never; see passing.py."""
+        return False
+
     def fileno(self, offset: int = 0) -> int:  # noqa: ARG002 - one file has all of it; see passing.py
         """The descriptor."""
         return self._fd

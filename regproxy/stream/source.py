@@ -61,6 +61,14 @@ class BlobWriter(Protocol):
     comes last. I/O failures are ``OSError``.
     """
 
+    @property
+    def name(self) -> str | None:
+        """What ``resume`` and ``attend`` of the store are called with; None if ``create`` got no ``about``."""
+
+    @property
+    def is_attended(self) -> bool:
+        """Whether another process reads along."""
+
     def fileno(self) -> int:
         """A descriptor that followers may read what has been written from; open until the writer is ended."""
 

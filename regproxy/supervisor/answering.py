@@ -83,11 +83,12 @@ class Answering:
         return Draining(draining=True, responses=sum(each.responses for each in found), fills=sum(each.fills for each in found))
 
     async def _fetches(self) -> Sequence[LiveFill]:
-        found: list[LiveFill] = []
+        found: dict[tuple[str, str], LiveFill] = {}
         for answer in await self._everybody(self._team.everybody, "/fetches"):
-            if answer is not None:
-                found += msgspec.json.decode(answer.body, type=list[LiveFill])
-        return found
+            for fill in [] if answer is None else msgspec.json.decode(answer.body, type=list[LiveFill]):
+                key = (fill.repository, fill.path)
+                found[key] = _together(found[key], fill) if key in found else fill
+        return list(found.values())
 
     async def families(self) -> list[Family]:
         """The metrics of all workers, those included that have ended."""
@@ -104,6 +105,18 @@ class Answering:
     async def _everybody(self, workers: Iterable[Worker], target: str, method: str = "GET") -> list[Answer | None]:
         paths = [control_of(self._data_dir, worker.number) for worker in workers]
         return await gatherResults([Deferred.fromCoroutine(ask(self._reactor, path, target, method=method)) for path in paths])
+
+
+def _together(one: LiveFill, other: LiveFill) -> LiveFill:
+    """One fill that several workers see: one brings it, the others follow."""
+    return msgspec.structs.replace(
+        one,
+        received=max(one.received, other.received),
+        size=one.size if other.size is None else other.size,
+        age=max(one.age, other.age),
+        followers=one.followers + other.followers,
+        rate=max(one.rate, other.rate),
+    )
 
 
 def _content(request: Request) -> bytes:

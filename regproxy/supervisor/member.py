@@ -14,6 +14,8 @@ from regproxy.control import SOCKET
 from regproxy.index.generation import Generation
 from regproxy.index.sqlite import SqliteIndex
 from regproxy.model.settings import Configuration, Server
+from regproxy.sharing.flights import SharedByMarks, Sharing
+from regproxy.sharing.watches import Watches
 from regproxy.standing import Page
 from regproxy.store.disk import DiskStore
 from regproxy.store.interface import Keep
@@ -24,6 +26,7 @@ from regproxy.telemetry.merging import lasting
 from regproxy.telemetry.metrics import Metrics
 
 WORKERS = "workers"
+FLIGHTS = "flights"
 GENERATION = "generation"
 JOBS_LOCK = "jobs.lock"
 
@@ -65,6 +68,10 @@ class Member:
         """Join in."""
         index.start()
         return self._orders.was_clean
+
+    def sharing(self, store: DiskStore) -> Sharing:
+        """One fill for all workers."""
+        return SharedByMarks(self.data_dir / FLIGHTS, store, Watches(self._reactor), self._reactor)
 
     def endpoints(self, server: Server) -> Sequence[IStreamServerEndpoint]:
         """The sockets that the supervisor holds."""

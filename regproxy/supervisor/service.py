@@ -33,7 +33,7 @@ from regproxy.store.interface import Keep
 from regproxy.stream.pool import WriterPool
 from regproxy.stream.spawn import spawn
 from regproxy.supervisor.answering import Answering
-from regproxy.supervisor.member import GENERATION, WORKERS
+from regproxy.supervisor.member import FLIGHTS, GENERATION, WORKERS
 from regproxy.supervisor.orders import Orders
 from regproxy.supervisor.ports import Ports
 from regproxy.supervisor.process import Inherited, NotServingError
@@ -79,9 +79,18 @@ class Supervisor(Service):
         self._store.recover(Keep(since, parse_size(store.parked_max_bytes)))
         self._index.start()
         self._readers.start()
+        self._make_folders()
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         self._reactor.callWhenRunning(self._take_signals)
         self._reactor.callWhenRunning(spawn, self._begin(), "starting")  # before, there is no reactor to stop
+
+    def _make_folders(self) -> None:
+        """For what workers tell one another; what those of the last run said means nothing now."""
+        for name in (WORKERS, FLIGHTS):
+            folder = self._data_dir / name
+            folder.mkdir(mode=0o700, exist_ok=True)
+            for left in folder.iterdir():
+                left.unlink()
 
     def _take_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -123,8 +132,6 @@ class Supervisor(Service):
         sys.stdout.flush()
 
     def _new_team(self, configuration: Configuration) -> Team:
-        folder = self._data_dir / WORKERS
-        folder.mkdir(mode=0o700, exist_ok=True)
         ports = self._ports.descriptors()
         logging = self._logging
         inherited = Inherited(logging.form, logging.level, logging.descriptor, self._lock.fileno(), ports)

@@ -178,6 +178,17 @@ class IndexContract:
         subject.wait(subject.index.put(node_at("p", 2), synced=True))
         assert [sha256(1)] == [row.sha256 for row in subject.index.unreferenced()]
 
+    def test_distrust(self, subject: Subject) -> None:
+        """A path is distrusted until its time, the last one holds, and what is over is dropped."""
+        assert subject.index.distrusted("npm", "p") == 0
+        subject.wait(subject.index.distrust("npm", "p", 100.0, 700.0))
+        subject.wait(subject.index.distrust("npm", "q", 200.0, 800.0))
+        subject.wait(subject.index.distrust("npm", "p", 300.0, 900.0))
+        assert (subject.index.distrusted("npm", "p"), subject.index.distrusted("npm", "q")) == (900, 800)
+        assert subject.index.distrusted("pypi", "p") == 0
+        subject.wait(subject.index.distrust("npm", "r", 850.0, 1450.0))
+        assert (subject.index.distrusted("npm", "p"), subject.index.distrusted("npm", "q")) == (900, 0)
+
     def test_words(self, subject: Subject) -> None:
         """A word is kept until another is remembered under its name."""
         assert subject.index.word("auto.pypi") is None

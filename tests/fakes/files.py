@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +13,7 @@ PIECE = 1 << 20
 class Files(ThreadingHTTPServer):
     """Serves ``contents`` by path, with strong ETags; ``asked`` counts (method, path).
 
+    ``Range: bytes=N-`` is obeyed; ``ranges`` has each N by path, None for a request for the whole.
     While ``hold`` is cleared, bodies stop behind their first half.
     """
 
@@ -24,6 +25,7 @@ class Files(ThreadingHTTPServer):
         self.contents = contents
         self.etags = {path: hashlib.sha256(data).hexdigest() for path, data in contents.items()}
         self.asked: Counter[tuple[str, str]] = Counter()
+        self.ranges: defaultdict[str, list[int | None]] = defaultdict(list)
         self.media_type = "application/octet-stream"
         self.hold = threading.Event()
         self.hold.set()
@@ -53,18 +55,28 @@ class _Answer(BaseHTTPRequestHandler):
             return
         etag = f'"{self.server.etags[path]}"'
         unchanged = self.headers.get("If-None-Match") == etag
-        self.send_response(304 if unchanged else 200)
+        start = self._start(etag)
+        self.server.ranges[path].append(start)
+        self.send_response(304 if unchanged else 200 if start is None else 206)
+        if start is not None:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         self.send_header("ETag", etag)
         self.send_header("Last-Modified", "Sat, 01 Jan 2000 00:00:00 GMT")
         self.send_header("Content-Type", self.server.media_type)
-        self.send_header("Content-Length", "0" if unchanged else str(len(data)))
+        self.send_header("Content-Length", "0" if unchanged else str(len(data) - (start or 0)))
         self.end_headers()
         if body and not unchanged:
             view = memoryview(data)
-            for offset in range(0, len(data), PIECE):
+            for offset in range(start or 0, len(data), PIECE):
                 if offset >= len(data) // 2:
                     self.server.hold.wait()
                 self.wfile.write(view[offset : offset + PIECE])
+
+    def _start(self, etag: str) -> int | None:
+        asked = self.headers.get("Range", "")
+        if not asked.startswith("bytes=") or not asked.endswith("-") or self.headers.get("If-Range", etag) != etag:
+            return None
+        return int(asked[6:-1])
 
     def log_message(self, *_: object) -> None:
         """Stay quiet."""

@@ -14,7 +14,7 @@ from regproxy.index.sqlite import SqliteIndex
 from tests.fakes.killing import ROOT
 from tests.index.threads import Subject, ThreadedClock
 
-CHANGES = frozenset({"put", "refresh", "used", "remove", "deny", "synced", "forget", "remember"})
+CHANGES = frozenset({"put", "refresh", "used", "remove", "deny", "distrust", "synced", "forget", "remember"})
 
 
 def shared_index(path: Path, slot: int, clock: ThreadedClock, *, is_owner: bool) -> SqliteIndex:

@@ -7,6 +7,7 @@ from regproxy.model.fetch import Probe
 from regproxy.model.headers import Headers
 from regproxy.model.want import Shape, Want
 from regproxy.repo.interface import Described, Missing, Origin, Refused, Unavailable
+from regproxy.repo.remote import DISTRUST_SECONDS
 from regproxy.stream.growing import TAIL
 from tests.fakes.remote import BIG, SMALL, Body, bench, blob, content, digest_of, fetched
 
@@ -67,6 +68,21 @@ def test_a_wrong_long_body_is_cut_and_not_stored() -> None:
     body.send(BIG)
     body.end()
     assert content(again[0]) == BIG
+
+
+def test_a_prefix_of_wrong_bytes_is_not_completed_by_a_hit() -> None:
+    """For ten minutes, also when the right bytes have come meanwhile, and whichever process saw the wrong ones."""
+    made = bench()
+    made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)))
+    body.send(b"X" + BIG[1:])
+    body.end()
+    assert fetched(made, blob(BIG), BIG).resumable is False
+    made.clock.advance(DISTRUST_SECONDS + 1)
+    assert made.resolve(blob(BIG))[0].resumable is True
+    now = made.clock.seconds()
+    made.index.distrust("r", blob(BIG).path, now, now + DISTRUST_SECONDS)
+    assert made.resolve(blob(BIG))[0].resumable is False
 
 
 def test_a_wrong_short_body_is_a_clean_error() -> None:
