@@ -167,10 +167,14 @@ class Supervisor(Service):
         server = self._reload.configuration.server
         seconds = server.drain_delay + server.drain_seconds + PARK_SECONDS
         self._notify.stopping(seconds + SLACK + KILL_SECONDS)
+        # As long as we hold them, connections wait in them for a worker that does not come.
+        closing = self._reactor.callLater(server.drain_delay, lambda: spawn(self._ports.close(), "closing the ports"))
         if self._team is not None:
             await self._team.stop(seconds)
         if self._answering is not None:
             await self._answering.stop()
+        if closing.active():
+            closing.cancel()
         await self._ports.close()
         await self._index.close()
         self._readers.stop()

@@ -106,3 +106,16 @@ async def test_all_or_none(tmp_path: Path) -> None:
     assert ports.descriptors() == []
     assert not (tmp_path / "socket").exists()
     taken.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_systemd_opened_is_a_socket_like_others_to_a_worker() -> None:
+    """Its description holds only in the process that systemd has started."""
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        opened.setblocking(False)  # noqa: FBT003 - its signature
+        (endpoint,) = adopted(reactor, Server(listen=("systemd:domain=INET:index=0",)), [os.dup(opened.fileno())])
+        port = await endpoint.listen(Factory.forProtocol(Greeting))
+        assert await deferToThread(greeted, lambda: socket.create_connection(opened.getsockname())) == b"hello"
+        stopped = port.stopListening()
+        assert stopped is not None
+        await stopped

@@ -62,24 +62,19 @@ def test_one_fetch_for_a_crowd_over_two_workers(two_workers: Callable[[str], Reg
 
 
 def test_refusals_are_shared_and_documents_are_right(two_workers: Callable[[str], Regproxy]) -> None:
-    """What upstream does not have, and what is small, is asked for once by both workers together, or at least never wrong."""
-    with serving({"/small": DATA[:1000]}) as upstream:
-        regproxy = two_workers(remote(upstream.url))
+    """What upstream does not have, and what is small, is asked for once by both workers together; a stale copy once each time."""
+    with serving({"/small": DATA[:1000], "/stale": DATA[:2000]}) as upstream:
+        stale = remote(upstream.url, "retrievalCachePeriodSecs = 0").replace('"files"', '"stale"')
+        regproxy = two_workers(remote(upstream.url) + "\n" + stale)
         for path, answer in (("/small", (200, DATA[:1000])), ("/none", None)):
             with ThreadPoolExecutor(12) as pool:
                 results = list(pool.map(partial(get, regproxy), [f"/files{path}"] * 12))
             assert {status for status, _ in results} == {404 if answer is None else 200}
             assert answer is None or set(results) == {answer}
             assert upstream.asked["GET", path] == 1
-
-
-def test_a_file_that_changes_is_asked_about_once(two_workers: Callable[[str], Regproxy]) -> None:
-    """A stale copy is confirmed for both workers by one request."""
-    with serving({"/small": DATA[:1000]}) as upstream:
-        regproxy = two_workers(remote(upstream.url, "retrievalCachePeriodSecs = 0"))
-        for expected in (1, 2):
-            assert get(regproxy, "/files/small") == (200, DATA[:1000])
-            assert upstream.asked["GET", "/small"] == expected
+        for times in (1, 2):
+            assert get(regproxy, "/stale/stale") == (200, DATA[:2000])
+            assert upstream.asked["GET", "/stale"] == times
 
 
 class Reader(threading.Thread):
