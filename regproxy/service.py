@@ -149,7 +149,7 @@ class Regproxy(Service):
             self._reactor.stop()
             raise
         self._control.startService()
-        self._standing.elect(self._jobs.start)
+        self._standing.elect(self._begin_jobs)
         self._is_started = True
         self._notify.ready("serving")
         self._standing.serving(configuration, needs_url)
@@ -207,10 +207,12 @@ class Regproxy(Service):
         self._repositories.configure(resolved, same)
 
     async def _stop(self) -> None:
+        if self._drain.is_retired:
+            await self._end_jobs()  # for the drain may be long, and others are waiting to run them
         if self._is_started:
             await self._drain.run()
         self._is_started = False
-        await self._jobs.stop()
+        await self._end_jobs()
         if self._control.running:
             await _done(self._control.stopService())
         await self._front.close()
@@ -222,6 +224,14 @@ class Regproxy(Service):
         self._notify.close()
         self._rescue.stop()
         self._standing.end(self._metrics)
+
+    def _begin_jobs(self) -> None:
+        if not self._drain.began:
+            self._jobs.start()
+
+    async def _end_jobs(self) -> None:
+        await self._jobs.stop()
+        self._standing.withdraw()
 
     def stopService(self) -> "Deferred[object]":  # noqa: N802 - Twisted's name
         """Drain, and close everything; what has not arrived by then is left, and gone on with by whoever asks next."""

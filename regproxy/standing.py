@@ -63,6 +63,9 @@ class Standing(Protocol):
     def elect(self, begin: Callable[[], None]) -> None:
         """Call ``begin`` once, when this process is the one that runs the periodic services."""
 
+    def withdraw(self) -> None:
+        """Leave the periodic services to another process."""
+
     def page(self, metrics: Metrics, own: Page) -> Page:
         """How ``/metrics`` is made; ``own`` renders those of this process."""
 
@@ -114,6 +117,9 @@ class Alone:
     def elect(self, begin: Callable[[], None]) -> None:
         """Nobody else could."""
         begin()
+
+    def withdraw(self) -> None:
+        """There is none."""
 
     def page(self, metrics: Metrics, own: Page) -> Page:  # noqa: ARG002 - of the interface
         """Its own metrics are all."""

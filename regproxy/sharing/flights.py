@@ -5,6 +5,7 @@ mark cannot be made, or a body cannot be shared, each process asks upstream itse
 """
 
 from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -189,18 +190,24 @@ class SharedLaunch(Generic[R]):
         blob.watch(changed)
 
     def _tell(self, word: bytes, rest: bytes) -> None:
+        """Append a line; a disk that does not take it is no reason to end what is under way."""
         if self._mark is not None:
-            self._mark.write(word, rest)
+            with suppress(OSError):
+                self._mark.write(word, rest)
 
     def _part(self) -> None:
-        mark, self._mark = self._mark, None
-        if mark is not None:
-            mark.end(APART)
+        self._last(APART, b"")
 
     def _end(self, ending: Ending) -> None:
+        self._last(END, write_ending(ending))
+
+    def _last(self, word: bytes, rest: bytes) -> None:
         mark, self._mark = self._mark, None
         if mark is not None:
-            mark.end(END, write_ending(ending))
+            try:
+                mark.end(word, rest)
+            except OSError:
+                mark.close()  # whoever takes it over finds what was stored
 
 
 def _release(blob: GrowingBlob | None) -> None:

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
+from twisted.internet.inotify import INotifyError
 from twisted.internet.interfaces import IReactorTime
 
 from regproxy.errors import Kind, RegproxyError
@@ -60,8 +61,11 @@ class Following(Generic[R]):
 
     async def run(self) -> End:
         """Follow. ``RegproxyError`` if the filler failed before there was anything to tell clients."""
-        self._flight.is_elsewhere = True
-        self._watching.append(self._watches.watch(self._mark.fileno(), self._marked))
+        try:
+            self._watching.append(self._watches.watch(self._mark.fileno(), self._marked))
+        except (OSError, INotifyError):
+            return End.APART
+        self._flight.is_elsewhere, self._flight.leave = True, self._leave
         try:
             self._marked(closed=True)  # what was written, or left, before it was watched
             end = await self._done
@@ -70,6 +74,14 @@ class Following(Generic[R]):
         if self._error is not None:
             raise self._error
         return end
+
+    def _leave(self) -> None:
+        """Regproxy stops."""
+        stops = RegproxyError(Kind.UPSTREAM_DOWN, "regproxy stops")
+        if not self._flight.is_announced:
+            self._error = stops
+        self._fail(stops)
+        self._finish(End.ENDED)
 
     def _stop(self) -> None:
         for watch in self._watching:
@@ -124,7 +136,10 @@ class Following(Generic[R]):
         self.name, self._attending = name, attending
         self.blob = GrowingBlob.over(attending.fileno(), waybill.length, withheld=True)
         self._flight.size = waybill.length
-        self._watching.append(self._watches.watch(attending.journal(), self._grown))
+        try:
+            self._watching.append(self._watches.watch(attending.journal(), self._grown))
+        except (OSError, INotifyError):
+            return  # nothing is announced before it has ended
         self._grown(closed=False)
         self._announce(waybill, self.blob)
 

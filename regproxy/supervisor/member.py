@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Thread
 
-from attrs import define
+from attrs import define, field
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.posixbase import PosixReactorBase
 
@@ -43,6 +43,8 @@ class Member:
     _reactor: PosixReactorBase
     _orders: Orders
     _report: Callable[[Report], None]
+    _jobs_lock: int = field(default=-1, init=False)
+    _has_withdrawn: bool = field(default=False, init=False)
 
     @property
     def path(self) -> Path | None:
@@ -82,10 +84,24 @@ class Member:
 
         def wait() -> None:
             descriptor = os.open(self.data_dir / JOBS_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)  # held for as long as the process lives
-            self._reactor.callFromThread(begin)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._reactor.callFromThread(self._elected, descriptor, begin)
 
         Thread(target=wait, name="regproxy-jobs", daemon=True).start()
+
+    def _elected(self, descriptor: int, begin: Callable[[], None]) -> None:
+        if self._has_withdrawn:
+            os.close(descriptor)
+        else:
+            self._jobs_lock = descriptor
+            begin()
+
+    def withdraw(self) -> None:
+        """Leave the lock to the next one, also if it is still to come."""
+        self._has_withdrawn = True
+        descriptor, self._jobs_lock = self._jobs_lock, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def page(self, metrics: Metrics, own: Page) -> Page:  # noqa: ARG002 - of the interface
         """The supervisor puts everybody's together; our own while there is nobody to ask."""

@@ -82,7 +82,7 @@ class Worker(ProcessProtocol):
     _serving: OneShot[None] = field(factory=OneShot, init=False)
     _ended: OneShot[None] = field(factory=OneShot, init=False)
     _text: bytearray = field(factory=bytearray, init=False)
-    _told: "Callable[[Worker, str], None]" = field(default=lambda *_: None, kw_only=True)
+    _told: "Callable[[Worker, str], None]" = field(kw_only=True)
 
     @classmethod
     def start(

@@ -155,7 +155,7 @@ class Supervisor(Service):
         mistakes, or its workers do not come up.
         """
         if self._answering is not None and self._team is not None and not self._is_ending:
-            self._team.signal(signal.SIGHUP)
+            self._team.reopen_logs()
             self._reload()
 
     async def _apply(self, new: Configuration, same: frozenset[str]) -> None:  # noqa: ARG002 - all of it is served anew

@@ -2,11 +2,12 @@
 
 Rules: a worker that dies is replaced at once, and with growing pauses while its successors die soon after their start. A reload
 starts a worker of the new configuration and waits until it serves before one of the old is asked to end, one after the other; if
-a new one does not come up, those that are left of the old go on. A worker that was asked to end finishes what it is sending.
+a new one does not come up, all serve the old one again. A worker that was asked to end finishes what it is sending.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from signal import SIGKILL, SIGTERM
+from contextlib import suppress
+from signal import SIGHUP, SIGKILL, SIGTERM
 from typing import Any
 
 import msgspec
@@ -88,16 +89,22 @@ class Team:
 
     async def replace(self, configuration: Configuration) -> None:
         """Let new workers serve a new configuration; ``NotServingError`` if one does not come up."""
-        before, orders = self.everybody, self.orders
+        orders = self.orders
         self.orders = msgspec.structs.replace(orders, configuration=configuration)
+        replaced: list[Worker] = []
         try:
-            for old in before:
-                if old.is_serving:  # who has died meanwhile has a successor of the new configuration
-                    await self._start()
-                    old.retire()
+            await self._replace(self.everybody, replaced)
         except NotServingError:
             self.orders = orders
+            with suppress(NotServingError):
+                await self._replace(replaced, [])
             raise
+
+    async def _replace(self, before: Sequence[Worker], after: list[Worker]) -> None:
+        for old in before:
+            if old.is_serving:  # who has died meanwhile has a successor already
+                after.append(await self._start())
+                old.retire()
 
     async def stop(self, seconds: float) -> None:
         """End all of them; those that have not ended in so many seconds are hurried, and killed at last."""
@@ -126,6 +133,12 @@ class Team:
         """Send a signal to all of them."""
         for worker in self.everybody:
             worker.signal(number)
+
+    def reopen_logs(self) -> None:
+        """Let all of them write to new files; who is about to start does so anyway, and does not know the signal yet."""
+        for worker in self.everybody:
+            if worker.has_served:
+                worker.signal(SIGHUP)
 
     async def _start(self) -> Worker:
         number = next((number for number in range(1, SLOTS) if number not in self._live), None)

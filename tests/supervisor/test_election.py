@@ -15,6 +15,7 @@ from regproxy.model.settings import Configuration
 from regproxy.supervisor.member import Member
 from regproxy.supervisor.orders import Orders
 from tests.fakes.killing import ROOT
+from tests.sharing.test_flights import until
 
 reactor = cast(PosixReactorBase, installed)
 
@@ -51,3 +52,18 @@ async def test_one_at_a_time(tmp_path: Path) -> None:
         assert not elected.called
         other.kill()
     await elected.addTimeout(30, reactor)
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_is_retired_withdraws(tmp_path: Path) -> None:
+    """The next one is called though the process lives on; one that was still waiting never is."""
+    calls: list[str] = []
+    first, second, third = (member(str(tmp_path)) for _ in range(3))
+    first.elect(lambda: calls.append("first"))
+    await until(lambda: calls == ["first"])
+    second.elect(lambda: calls.append("second"))
+    second.withdraw()
+    third.elect(lambda: calls.append("third"))
+    first.withdraw()
+    await until(lambda: calls == ["first", "third"])
+    third.withdraw()
