@@ -1,4 +1,5 @@
 # Two commands: `make run` and `make test`. Both make .venv first, and again when setup.cfg or pyproject.toml change.
+# `make bench-peers` installs what `python -m bench` measures beside regproxy, below .bench/.
 
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -7,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONFIG := etc/regproxy.toml
 
-.PHONY: run test lint types unit wheel clean
+.PHONY: run test lint types unit wheel bench-peers clean
 
 run: $(STAMP)
 	PYTHONPATH=. $(BIN)/twist --log-format=text regproxy --config $(CONFIG)
@@ -27,6 +28,10 @@ unit: $(STAMP)
 wheel: $(STAMP)
 	rm -rf build
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+bench-peers: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]' --config-settings editable_mode=compat
+	bench/install
 
 # An editable install of the compat kind: the other kinds hide twisted/plugins from `twist`.
 $(STAMP): setup.cfg pyproject.toml

@@ -20,6 +20,11 @@ class Blob:
     path: str
     size: int
 
+    @property
+    def sha256(self) -> str:
+        """Its digest, in hexadecimal."""
+        return self.file.name.partition(":")[2]
+
 
 def make_blob(root: Path, size: int) -> Blob:
     """Write a new blob below an origin's root: each is a cold miss once, for one peer."""
@@ -34,7 +39,12 @@ def make_blob(root: Path, size: int) -> Blob:
             running.update(piece)
             out.write(piece)
     file = growing.rename(folder / f"sha256:{running.hexdigest()}")
-    return Blob(file, f"/v2/bench/image/blobs/sha256:{running.hexdigest()}", size)
+    return blob_of(file)
+
+
+def blob_of(file: Path) -> Blob:
+    """The blob that a file of ``make_blob`` holds."""
+    return Blob(file, f"/v2/bench/image/blobs/{file.name}", file.stat().st_size)
 
 
 class Check:

@@ -1,125 +1,105 @@
-"""The programs that are measured: how each is started, and what it has used."""
+"""The programs that are measured, by name: how each is started in front of the origin. Their tuning is in ``bench/conf``."""
 
 import getpass
 import os
-import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from attrs import define, field
+from bench import package_peers
+from bench.installed import BENCH, DEBIAN, LIBRARIES, program
+from bench.origins import Origin
+from bench.programs import Program
 
-HERE = Path(__file__).parent
-CHECKOUT = HERE.parent
-CONF = HERE / "conf"
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+Make = Callable[[Path, Origin, Mapping[str, object]], Program]
 
 
-@define
-class Program:
-    """A server in a folder of its own."""
-
-    name: str
-    folder: Path
-    config: str
-    command: list[str]
-    origin: int = 0
-    port: int = field(factory=free_port)
-    process: "subprocess.Popen[bytes] | None" = None
-
-    def start(self, **more: object) -> None:
-        """Start with empty caches and wait until it listens."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        text = (CONF / self.config).read_text(encoding="utf-8")
-        written = self.folder / self.config
-        written.write_text(
-            text.format(dir=self.folder, port=self.port, origin=self.origin, user=getpass.getuser(), **more), encoding="utf-8"
-        )
-        arguments = [part.replace("{config}", str(written)) for part in self.command]
-        with (self.folder / "output.log").open("wb") as log:
-            self.process = subprocess.Popen(
-                arguments,
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                cwd=CHECKOUT,
-                env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
-            )
-        self._wait()
-
-    def _wait(self) -> None:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return
-        raise RuntimeError(f"{self.name} does not listen: {(self.folder / 'output.log').read_text(errors='replace')[-2000:]}")
-
-    def stop(self) -> None:
-        """Stop it and its children."""
-        if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(15)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-            self.process = None
-
-    def _pids(self) -> list[int]:
-        assert self.process is not None
-        pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-        return [pid, *map(int, children)]
-
-    def cpu(self) -> float:
-        """Processor seconds so far, user and system, of it and its children."""
-        fields = [Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split() for pid in self._pids()]
-        return sum(int(each[11]) + int(each[12]) for each in fields) / TICKS
-
-    def peak_rss(self) -> float:
-        """Most memory of one of its processes, in MB."""
-        texts = [Path(f"/proc/{pid}/status").read_text(encoding="ascii") for pid in self._pids()]
-        return max(int(text.partition("VmHWM:")[2].split()[0]) / 1024 for text in texts)
+def make(name: str, work: Path, origin: Origin, values: Mapping[str, object]) -> Program:
+    """A peer that does not run yet; ``values`` are what a workload sets: scheme, origin, workers, segments."""
+    return PEERS[name](work / name, origin, {**_usual(origin, str(values.get("scheme", "http"))), **values})
 
 
-def origin(work: Path) -> Program:
-    """Nginx with static files."""
-    return Program("origin", work / "origin", "nginx-origin.conf", [_program("nginx"), "-c", "{config}"])
+def _usual(origin: Origin, scheme: str) -> Mapping[str, object]:
+    return {
+        "scheme": scheme,
+        "origin": origin.near.tls_port if scheme == "https" else origin.near.port,
+        "authority": origin.authority.path,
+        "certificate": origin.pair.certificate,
+        "key": origin.pair.key,
+        "workers": 1,
+        "segments": 1,
+        "prefix": DEBIAN,
+        "bench": BENCH,
+    }
 
 
-def peers(work: Path, origin_port: int) -> list[Program]:
-    """Regproxy and those beside it."""
-    twist = [sys.executable, "-c", "from twisted.application.twist._twist import Twist; Twist.main()", "--log-level=error"]
-    return [
-        Program("regproxy", work / "regproxy", "regproxy.toml", [*twist, "regproxy", "--config", "{config}"], origin_port),
-        Program("nginx", work / "nginx", "nginx-cache.conf", [_program("nginx"), "-c", "{config}"], origin_port),
-        Program(
-            "docker-registry",
-            work / "docker",
-            "docker-registry.yml",
-            [_program("docker-registry"), "serve", "{config}"],
-            origin_port,
-        ),
-    ]
+def _regproxy(folder: Path, _: Origin, values: Mapping[str, object]) -> Program:
+    twist = "from twisted.application.twist._twist import Twist; Twist.main()"
+    command = [sys.executable, "-c", twist, "--log-level=error", "regproxy", "--config", "@dir@/regproxy.toml"]
+    return Program(folder.name, folder, ["regproxy.toml"], command, values, caches=["data"])
 
 
-def _program(name: str) -> str:
-    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if found is None:
-        raise SystemExit(f"{name} is not installed")
-    return found
+def _nginx(folder: Path, _: Origin, values: Mapping[str, object]) -> Program:
+    command = [program("nginx"), "-c", "@dir@/nginx-cache.conf"]
+    return Program("nginx", folder, ["nginx-cache.conf"], command, values, caches=["cache"])
+
+
+def _nginx_slice(folder: Path, _: Origin, values: Mapping[str, object]) -> Program:
+    command = [program("nginx"), "-c", "@dir@/nginx-slice.conf"]
+    return Program("nginx-slice", folder, ["nginx-slice.conf"], command, values, caches=["cache"])
+
+
+def _docker_registry(folder: Path, _: Origin, values: Mapping[str, object]) -> Program:
+    command = [program("docker-registry"), "serve", "@dir@/docker-registry.yml"]
+    return Program("docker-registry", folder, ["docker-registry.yml"], command, values, caches=["data"])
+
+
+def _varnish(folder: Path, _: Origin, values: Mapping[str, object]) -> Program:
+    command = [program("varnishd", DEBIAN / "usr/sbin"), "-F", "-j", "none", "-n", "@dir@/state", "-f", "@dir@/varnish.vcl"]
+    command += ["-a", "127.0.0.1:@port@", "-T", "none", "-s", "malloc,3G"]
+    # Bodies come in pieces of 1 MiB in place of 16 KiB, and nothing is given up after a minute of a slow client.
+    command += ["-p", "fetch_chunksize=1m", "-p", "send_timeout=600", "-p", "thread_pool_min=200"]
+    command += ["-p", f"vmod_path={DEBIAN}/usr/lib/x86_64-linux-gnu/varnish/vmods"]
+    return Program("varnish", folder, ["varnish.vcl"], command, values, LIBRARIES)
+
+
+def _squid(folder: Path, _: Origin, values: Mapping[str, object]) -> Program:
+    squid = [program("squid", DEBIAN / "usr/sbin"), "--foreground", "-f", "@dir@/squid.conf"]
+    root = os.geteuid() == 0
+    owner = "nobody" if root else getpass.getuser()
+    # Root gives the folder, and the way to it, to whom squid runs as; squid's own way down would lose the path of its libraries.
+    if root:
+        squid = [program("setpriv"), f"--reuid={owner}", "--regid=nogroup", "--clear-groups", *squid]
+    prepare = [["chown", "-R", owner, "@dir@"], ["chmod", "a+x", str(folder.parent)]] if root else []
+    prepare.append([*squid, "-z"])
+    return Program(
+        "squid", folder, ["squid.conf"], squid, {**values, "owner": owner}, LIBRARIES, prepare=prepare, caches=["cache"]
+    )
+
+
+def _bare(folder: Path, _: Origin, values: Mapping[str, object]) -> Program:
+    return Program("bare", folder, [], [sys.executable, "-m", "bench.bare", "@port@", "@origin@", "@dir@/spool"], values)
+
+
+def _twisted_web(folder: Path, _: Origin, values: Mapping[str, object]) -> Program:
+    return Program("twisted.web", folder, [], [sys.executable, "-m", "bench.twisted_web", "@port@", "@file@"], values)
+
+
+PEERS: Mapping[str, Make] = {
+    "regproxy": _regproxy,
+    "regproxy-2-workers": _regproxy,
+    "nginx": _nginx,
+    "nginx-slice": _nginx_slice,
+    "docker-registry": _docker_registry,
+    "varnish": _varnish,
+    "squid": _squid,
+    "bare": _bare,
+    "twisted.web": _twisted_web,
+    "devpi": package_peers.devpi,
+    "proxpi": package_peers.proxpi,
+    "verdaccio": package_peers.verdaccio,
+    "olah": package_peers.olah,
+    "apt-cacher-ng": package_peers.apt_cacher_ng,
+}
+# Those that serve any blob of the origin as it is.
+BLOB_PEERS = ("regproxy", "nginx", "docker-registry", "varnish", "squid")
