@@ -5,9 +5,10 @@ overrides three of its private methods, and nothing of what they promise; ``test
 both sides against Twisted's own.
 """
 
+from collections.abc import Callable
 from typing import Any
 
-from OpenSSL.SSL import Error, WantReadError, ZeroReturnError
+from OpenSSL.SSL import Error, Session, WantReadError, ZeroReturnError
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
@@ -29,12 +30,19 @@ SENT = 512 << 10
 
 
 class WideTLS(BufferingTLSTransport):
-    """One connection."""
+    """One connection.
+
+    Attributes:
+        established: told the session once, when the other side has sent what it was asked for: all was verified then.
+    """
+
+    established: "Callable[[Session | None], None] | None" = None
 
     def _flushReceiveBIO(self) -> None:  # noqa: N802 - Twisted's name
         while not self._lostTLSConnection:
             records, ended = self._records()
             if records and not self._aborted:
+                self._tell()
                 ProtocolWrapper.dataReceived(self, records[0] if len(records) == 1 else b"".join(records))
             if isinstance(ended, WantReadError):
                 break
@@ -44,6 +52,11 @@ class WideTLS(BufferingTLSTransport):
             elif ended is not None:
                 self._tlsShutdownFinished(Failure(ended))
         self._flushSendBIO()
+
+    def _tell(self) -> None:
+        established, self.established = self.established, None
+        if established is not None:
+            established(self._tlsConnection.get_session())
 
     def _records(self) -> tuple[list[bytes], Error | None]:
         """Up to a piece of what has arrived, and what keeps us from reading on, if anything does."""

@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
 from twisted.web.iweb import IPolicyForHTTPS
 from txaio.tx import make_logger
@@ -118,6 +119,26 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
+@implementer(IOpenSSLClientConnectionCreator)
+@define(eq=False)
+class Resuming:
+    """Takes up the last session with a host: its certificate was verified then, and is not sent again."""
+
+    _options: Any
+    _session: SSL.Session | None = field(default=None, init=False)
+
+    def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:  # noqa: N802 - Twisted's name
+        """One connection's OpenSSL object."""
+        connection: SSL.Connection = self._options.clientConnectionForTLS(protocol)
+        if self._session is not None:
+            connection.set_session(self._session)
+        protocol.established = self._remember
+        return connection
+
+    def _remember(self, session: SSL.Session | None) -> None:
+        self._session = session
+
+
 @implementer(IPolicyForHTTPS)
 @define(eq=False)
 class Policy:
@@ -149,7 +170,7 @@ class Policy:
         named = self._targets.named(origin)
         roots = material.authorities if named and material.authorities is not None else platformTrust()
         shown = dict(material.shown) if origin == self._origin or self._show_to_all else {}
-        return optionsForClientTLS(host, trustRoot=roots, extraCertificateOptions=shown)
+        return Resuming(optionsForClientTLS(host, trustRoot=roots, extraCertificateOptions=shown))
 
 
 def policy_for(settings: RepositorySettings, configuration: Configuration, origin: Origin, targets: Targets) -> Policy:
