@@ -48,6 +48,11 @@ def check(configuration: Configuration, formats: Mapping[str, Format], mistakes:
     _server(configuration.server, mistakes)
     _size(configuration.store.max_bytes, "store.maxBytes", mistakes)
     _size(configuration.store.parked_max_bytes or "none", "store.parkedMaxBytes", mistakes)
+    _size(configuration.store.scrub_rate or "none", "store.scrubRate", mistakes)
+    if not 0 <= configuration.store.verify_share <= 1:
+        mistakes.add("store.verifyShare", "expected a number from 0 to 1")
+    if configuration.store.scrub_period_hours <= 0:
+        mistakes.add("store.scrubPeriodHours", "expected more than 0")
     if configuration.store.parked_hours < 0:
         mistakes.add("store.parkedHours", "expected 0 or more")
     if not configuration.access.anonymous:

@@ -82,13 +82,13 @@ class Repositories:
         return iter(list(self._remotes.values()))
 
     def spooling(self) -> int:
-        """How many files of the spool belong to somebody: of fills that go on, and of those that are parked.
+        """How many files of the spool are being written, at most.
 
         Of several processes each knows its own only, so that none can say that a file is nobody's.
         """
         if self._shared.parts.sharing.is_shared:
             return sys.maxsize
-        return sum(len(remote.flights) for remote in self) + len(self._shared.parts.parking)
+        return sum(len(remote.flights) for remote in self)
 
     async def close(self) -> None:
         """Close every upstream."""

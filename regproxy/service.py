@@ -23,13 +23,14 @@ from regproxy.fetches import Fetches
 from regproxy.formats_found import find_formats
 from regproxy.front import Front
 from regproxy.index.sqlite_holdings import SqliteHoldings
-from regproxy.jobs import Jobs
+from regproxy.jobs import Job, Jobs
 from regproxy.lock import DataDirLock
 from regproxy.model.settings import Configuration
 from regproxy.model.size import parse_size
 from regproxy.notify import Notify
 from regproxy.offline import INDEX, STORE
 from regproxy.reload import Reload
+from regproxy.repo.doubts import Doubts
 from regproxy.repo.parking import Parking
 from regproxy.repo.parts import Parts
 from regproxy.repo.room import Room
@@ -42,6 +43,7 @@ from regproxy.stream.follower import Sending
 from regproxy.stream.pool import WriterPool
 from regproxy.stream.spawn import spawn
 from regproxy.telemetry.metrics import Metrics
+from regproxy.upkeep.scrub import Scrub
 from regproxy.upstream.client import make_upstream
 from regproxy.verifying import Verifying
 
@@ -49,6 +51,7 @@ log = make_logger()
 
 READERS = 4
 LIKE_TWIST = Logging()
+SCRUB_AFTER = 300.0
 
 
 def make_service(path: str | Path, logging: Logging = LIKE_TWIST) -> Service:
@@ -88,7 +91,8 @@ class Regproxy(Service):
         )
         self._rescue = WriterPool(reactor, 1)
         parts = self._parts()
-        self._shelf = Shelf(parts)
+        store = configuration.store
+        self._shelf = Shelf(parts, Doubts(parts, store.verify_reads, store.verify_share))
         sending = Sending(reactor, self._readers, sendfile=configuration.server.sendfile == "auto")
         shared = Shared(
             reactor, parts, SqliteHoldings(self._index), self._shelf, sending, self._metrics, self._formats, make_upstream
@@ -100,6 +104,10 @@ class Regproxy(Service):
         more = {b"metrics": Families(self._metrics.families), b"verify": verifying.resource(), b"drain": DrainSwitch(self.drain)}
         self._control = Control(reactor, standing.control, self._fetches, more)
         self._jobs = Jobs(reactor)
+        rate = parse_size(store.scrub_rate)
+        if rate:
+            period = store.scrub_period_hours * 3600.0
+            self._jobs.add([Job("scrub", Scrub(parts, rate, period).step, first=min(SCRUB_AFTER, period))])
         page = standing.page(self._metrics, lambda: self._readers.run(self._metrics.render))
         catalog, endpoints = self._repositories.catalog, standing.endpoints
         self._front = Front(reactor, configuration, catalog, self._formats, self._metrics, page, self._checks, endpoints)

@@ -13,8 +13,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from regproxy.repo.parts import Parts
+from regproxy.stream.rehash import Pace
 from regproxy.stream.spawn import spawn
-from regproxy.upkeep.pace import Pace
 from regproxy.upkeep.report import Progress, Report
 from regproxy.upkeep.verification import Verification
 

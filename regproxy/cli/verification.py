@@ -15,7 +15,7 @@ from regproxy.control import SOCKET
 from regproxy.errors import RegproxyError
 from regproxy.lock import LockedError
 from regproxy.repo.parts import Parts
-from regproxy.upkeep.pace import Pace
+from regproxy.stream.rehash import Pace
 from regproxy.upkeep.report import Progress, Report
 from regproxy.upkeep.verification import Verification
 from regproxy.verifying import EVERY, Line

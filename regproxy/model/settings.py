@@ -151,6 +151,10 @@ class Store(_Section, frozen=True):
 
     type: Literal["disk"] = "disk"
     max_bytes: str = ""
+    verify_reads: Literal["off", "sampled", "always"] = "sampled"
+    verify_share: float = 0.001
+    scrub_rate: str = "8MiB"
+    scrub_period_hours: float = 720.0
     parked_hours: int = 24
     parked_max_bytes: str = "20GiB"
 

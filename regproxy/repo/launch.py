@@ -21,6 +21,7 @@ from regproxy.model.node import Negative, Node
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import DOCUMENT_LIMIT, Shape, Want
 from regproxy.model.waybill import Waybill
+from regproxy.repo.damage import condemn
 from regproxy.repo.fill import KEPT_FROM, TRANSIENT, Fill
 from regproxy.repo.interface import Missing, Refused, Unavailable
 from regproxy.repo.outcome import GONE, failure, refusal
@@ -328,6 +329,9 @@ class Launch:
             await self._parts.index.synced(sha256)
         except FileNotFoundError:
             return  # evicted meanwhile
+        except OSError:
+            # The kernel forgets what it could not write and says so once: asked again, it would call the blob safe.
+            await condemn(self._parts, sha256, "unsynced")
         except RegproxyError:
             return  # the index is closed: the next start finds it unsynced
 

@@ -17,3 +17,6 @@ class Recorder(Protocol):
 
     def not_kept(self, repository: str) -> None:
         """A body passed through, because it could not be stored."""
+
+    def blob_checked(self, size: int) -> None:
+        """A stored blob of so many bytes was read through again."""

@@ -1,26 +1,30 @@
 """Stored blobs, opened with suspicion: what serves from the store goes through here.
 
 A row without its blob is a miss, not an error. A blob of another size than its row says, and after an unclean stop a blob
-that was not yet durable and does not hash to its name, is put into quarantine and is a miss too.
+that was not yet durable and does not hash to its name, is put into quarantine and is a miss too. ``doubts`` looks at others.
 """
 
-import hashlib
 import os
+from functools import partial
 
-from attrs import define, field
+from attrs import Factory, define, field
 from txaio.tx import make_logger
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.node import Node
+from regproxy.repo.damage import condemn
+from regproxy.repo.doubts import Doubts
 from regproxy.repo.interface import Body
 from regproxy.repo.parts import Parts
 from regproxy.stream import pages
+from regproxy.stream.checked import CheckedBlob
+from regproxy.stream.growing import TAIL
+from regproxy.stream.observer import OneShot
 from regproxy.stream.source import BlobReader
 from regproxy.stream.stored import StoredBlob
 
 log = make_logger()
 
-READ = 1 << 20
 INLINE = 256 << 10
 
 
@@ -29,6 +33,7 @@ class Shelf:
     """Opens blobs of the store."""
 
     _parts: Parts
+    _doubts: Doubts = field(default=Factory(lambda shelf: Doubts(shelf._parts), takes_self=True))  # noqa: SLF001 - its own
     _suspects: set[str] = field(factory=set, init=False)
 
     def suspect(self) -> None:
@@ -37,21 +42,48 @@ class Shelf:
 
     async def open(self, node: Node) -> StoredBlob | None:
         """Open a node's blob; None if there is no good one."""
-        reader = self._parts.store.open(node.sha256)
+        sha256 = node.sha256
+        try:
+            reader = self._parts.store.open(sha256)
+        except OSError as error:
+            await self._bad(sha256, str(error))
+            return None
         if reader is None:
             return None
-        if reader.size == node.size and (node.sha256 not in self._suspects or await self._is_sound(node.sha256, reader)):
-            return StoredBlob(reader)
+        if reader.size != node.size:
+            reader.close()
+            await self._bad(sha256, f"it has {reader.size} bytes in place of {node.size}")
+            return None
+        if sha256 in self._suspects and not await self._is_sound(sha256, reader):
+            reader.close()
+            await self._bad(sha256, "it did not survive an unclean stop")
+            return None
+        if self._doubts.reads == "always":
+            return await self._checked(sha256, reader)
+        self._doubts.opened(sha256)
+        return StoredBlob(reader, lambda: self._doubts.look(sha256))
+
+    async def _checked(self, sha256: str, reader: BlobReader) -> StoredBlob | None:
+        """Check before the end is let go, or, what is no longer than that, before anything is."""
+        if reader.size > TAIL:
+            return self._doubts.checked(sha256, reader)
+        if await self._doubts.is_right(sha256, reader):
+            return StoredBlob(reader, lambda: self._doubts.look(sha256))
         reader.close()
-        log.error("blob {sha256} is damaged and goes into quarantine", sha256=node.sha256)
-        await self._parts.readers.run(lambda: self._parts.store.quarantine(node.sha256))
+        await self._bad(sha256, "it does not hash to its name")
         return None
 
+    async def _bad(self, sha256: str, reason: str) -> None:
+        log.error("blob {sha256}: {reason}", sha256=sha256, reason=reason)
+        await condemn(self._parts, sha256, "damaged")
+
     async def _is_sound(self, sha256: str, reader: BlobReader) -> bool:
-        found = await self._parts.readers.run(lambda: _hash(reader))
-        if found != sha256:
+        if not await self._doubts.is_right(sha256, reader):
             return False
-        await self._parts.readers.run(lambda: self._parts.store.sync(sha256))
+        try:
+            await self._parts.readers.run(lambda: self._parts.store.sync(sha256))
+        except OSError:
+            return False
         await self._parts.index.synced(sha256)
         self._suspects.discard(sha256)
         return True
@@ -60,6 +92,8 @@ class Shelf:
         """Read a stored body as a whole and release it; TOO_LARGE beyond ``limit`` bytes."""
         readable = body.readable
         try:
+            if isinstance(readable, CheckedBlob):
+                await _verdict(readable)
             size = readable.size
             if size is None or not readable.complete or size > limit:
                 raise RegproxyError(Kind.TOO_LARGE, f"the document is larger than {limit} bytes")
@@ -73,8 +107,13 @@ class Shelf:
             readable.release()
 
 
-def _hash(reader: BlobReader) -> str:
-    running = hashlib.sha256()
-    for offset in range(0, reader.size, READ):
-        running.update(os.pread(reader.fileno(), READ, offset))
-    return running.hexdigest()
+async def _verdict(readable: CheckedBlob) -> None:
+    """Wait until a blob is checked."""
+    if not readable.complete and readable.failed is None:
+        changed: OneShot[None] = OneShot()
+        wake = partial(changed.fire, None)
+        readable.watch(wake)
+        try:
+            await changed.when()
+        finally:
+            readable.unwatch(wake)

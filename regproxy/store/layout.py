@@ -7,7 +7,6 @@ user that regproxy runs as may look into them.
 
 import os
 import re
-import stat
 from pathlib import Path
 
 from attrs import define, field
@@ -35,15 +34,6 @@ def sync_folder(folder: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def is_same_file(path: str, size: int) -> bool:
-    """Whether a regular file of this size has this path."""
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return False
-    return stat.S_ISREG(found.st_mode) and found.st_size == size
 
 
 def _make_durably(folder: Path) -> None:

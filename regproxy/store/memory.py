@@ -66,9 +66,9 @@ class MemoryWriter:
         write_all(self._descriptor, offset, buffers)
         self._extents.add(Span(offset, end))
 
-    def commit(self, sha256: str, *, durable: bool, claim: bool = False) -> None:
+    def commit(self, sha256: str, *, durable: bool, claim: bool = False) -> None:  # noqa: ARG002 - memory is
         """Make it visible, by the rule of ``SpoolWriter.commit``."""
-        self._claim = self._store.accept(sha256, self._descriptor, durable=durable, claim=claim)
+        self._claim = self._store.accept(sha256, self._descriptor, claim=claim)
         self._close()
 
     def settle(self) -> None:
@@ -162,13 +162,11 @@ class MemoryStore:
     def attend(self, name: str) -> None:
         """No other process has part in it."""
 
-    def accept(self, sha256: str, descriptor: int, *, durable: bool, claim: bool = False) -> MemoryClaim | None:
+    def accept(self, sha256: str, descriptor: int, *, claim: bool = False) -> MemoryClaim | None:
         """Take over what a writer has written."""
         size = os.fstat(descriptor).st_size
         with self._lock:
-            found = self._blobs.get(_checked(sha256))
-            if durable or found is None or found.size != size:
-                self._blobs[sha256] = _Stored(os.dup(descriptor), size, self.clock())
+            self._blobs[_checked(sha256)] = _Stored(os.dup(descriptor), size, self.clock())
             return self._claimed(sha256) if claim else None
 
     def claim(self, sha256: str) -> MemoryClaim | None:

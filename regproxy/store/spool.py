@@ -18,7 +18,7 @@ from regproxy.model.ranges import Span
 from regproxy.store.attending import is_attended
 from regproxy.store.claims import claim_path
 from regproxy.store.journal import Journal, State
-from regproxy.store.layout import FILE_MODE, RESUME_FLAGS, SPOOL_FLAGS, Layout, is_same_file, sync_folder
+from regproxy.store.layout import FILE_MODE, RESUME_FLAGS, SPOOL_FLAGS, Layout, sync_folder
 from regproxy.store.writing import reserve, write_all
 
 
@@ -94,8 +94,8 @@ class SpoolWriter:
     def commit(self, sha256: str, *, durable: bool, claim: bool = False) -> None:
         """Give the file its name; as a claim it keeps another one until ``settle``.
 
-        A durable blob replaces what has the name: that may be the torn rest of a power loss, this was verified. One that is
-        not durable stays out of the way of a blob that is there, since that one may be durable.
+        It replaces what has the name: that may be the torn rest of a power loss, or rotten by now, and this was verified. What
+        is there may be durable, so whatever takes its place is made durable first.
         """
         size = os.fstat(self._descriptor).st_size
         if self._reserved > size:
@@ -108,25 +108,29 @@ class SpoolWriter:
             Path(self._path).rename(claimed)
             self._path = claimed
         try:
-            self._name(target, size, durable=durable, keep=claim)
+            replaced = self._name(target, durable=durable, keep=claim)
         except FileNotFoundError:
             self._layout.make_folder(sha256)
-            self._name(target, size, durable=durable, keep=claim)
-        if durable:
+            replaced = self._name(target, durable=durable, keep=claim)
+        if replaced:
             self._layout.sync_name(sha256)
         self._end_journal(State.COMPLETE)
         self._close()
 
-    def _name(self, target: str, size: int, *, durable: bool, keep: bool) -> None:
+    def _name(self, target: str, *, durable: bool, keep: bool) -> bool:
+        """Take the name; True if that was by a rename, whose folder is then to be synced."""
+        replaces = durable
         if not durable:
             try:
-                os.link(self._path, target)  # unlike rename, this fails if another writer was faster
+                os.link(self._path, target)  # unlike rename, this fails if there is something
             except FileExistsError:
-                durable = not is_same_file(target, size)
-        if durable:
+                os.fdatasync(self._descriptor)
+                replaces = True
+        if replaces:
             self._replace(target, keep=keep)
         elif not keep:
             Path(self._path).unlink()
+        return replaces
 
     def _replace(self, target: str, *, keep: bool) -> None:
         source = self._path

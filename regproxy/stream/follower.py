@@ -14,6 +14,7 @@ Rules:
 6. A client that takes no byte for ``STALL`` seconds is dropped; waiting for upstream is not its fault.
 """
 
+import errno
 import os
 from typing import Protocol, cast
 
@@ -197,6 +198,7 @@ class _Follower:
 
     def _unreadable(self, _: Failure) -> None:
         self._fetching = False
+        self._readable.doubt()
         self._abort()
 
     def _stalled(self) -> None:
@@ -276,11 +278,14 @@ class _Kernel(_Follower):
             sent = os.sendfile(transport.socket.fileno(), self._readable.fileno(self._position), self._position, count)
         except BlockingIOError:
             sent = 0
-        except OSError:
+        except OSError as error:
+            if error.errno == errno.EIO:  # the file's; a socket has other words
+                self._readable.doubt()
             self._abort()
             return
         else:
             if not sent:  # the file is shorter than it was
+                self._readable.doubt()
                 self._abort()
                 return
         self._request.sentLength += sent
@@ -327,6 +332,7 @@ class _Copying(_Follower):
             except OSError:
                 data = b""
             if not data:
+                self._readable.doubt()
                 self._abort()
                 return
             self._sent(len(data))

@@ -129,6 +129,9 @@ class GrowingBlob:
         """Stop that."""
         self._watchers.pop(changed, None)
 
+    def doubt(self) -> None:
+        """Its spool cannot be read: what comes of it is verified anyway."""
+
     def hold(self) -> "GrowingBlob":
         """One more reader, who will ``release``."""
         self._holds += 1

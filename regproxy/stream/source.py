@@ -134,5 +134,8 @@ class Readable(Protocol):
     def unwatch(self, changed: Callable[[], None]) -> None:
         """Stop that."""
 
+    def doubt(self) -> None:
+        """Bytes that should be there could not be read: whoever keeps the blob should look at it."""
+
     def release(self) -> None:
         """One reader has finished; the descriptor is closed with the last one."""

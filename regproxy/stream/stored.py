@@ -10,9 +10,10 @@ from regproxy.stream.source import BlobReader, Readable
 
 @define(eq=False)
 class StoredBlob:
-    """A ``Readable`` over an open blob, which it closes when its only reader releases it."""
+    """A ``Readable`` over an open blob, which it closes when its only reader releases it; ``doubted`` hears of its doubts."""
 
     _reader: BlobReader
+    _doubted: Callable[[], None]
 
     @property
     def size(self) -> int:
@@ -53,6 +54,10 @@ class StoredBlob:
 
     def unwatch(self, changed: Callable[[], None]) -> None:
         """Nothing would have."""
+
+    def doubt(self) -> None:
+        """Pass it on."""
+        self._doubted()
 
     def release(self) -> None:
         """Close it."""

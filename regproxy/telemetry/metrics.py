@@ -35,6 +35,7 @@ class Metrics:
         self._wrong = counter("digest_mismatch", "Bodies that were not what they had to be.", by_repository)
         self._lost = counter("blobs_quarantined", "Stored blobs that were found damaged or gone.", ("why",))
         self._not_kept = counter("not_kept", "Artifacts that passed through because they could not be stored.", by_repository)
+        self._checked = counter("verified_bytes", "Bytes of stored blobs that were read through again.", ())
         self._replies = counter("upstream_requests", "Answers of upstreams.", ("repository", "code"))
         self._failures = counter("upstream_failures", "Requests without an answer.", by_repository)
         self._duration = Histogram(
@@ -71,6 +72,10 @@ class Metrics:
     def verification_failed(self, repository: str) -> None:
         """A body was not what it had to be."""
         self._wrong.labels(repository).inc()
+
+    def blob_checked(self, size: int) -> None:
+        """A stored blob of so many bytes was read through again."""
+        self._checked.inc(size)
 
     def blob_lost(self, why: str) -> None:
         """A stored blob was taken out of sight; ``why`` is a fixed word."""

@@ -9,8 +9,8 @@ from attrs import define
 from regproxy.index.interface import BlobRow
 from regproxy.repo.damage import condemn, forsake, is_local, is_there, names
 from regproxy.repo.parts import Parts
+from regproxy.stream.rehash import Pace, hash_blob
 from regproxy.stream.source import BlobReader
-from regproxy.upkeep.pace import Pace, hash_blob
 from regproxy.upkeep.report import Finding, Trouble
 
 
@@ -19,39 +19,45 @@ class Inspector:
     """Looks at blobs, at a pace, and repairs what it finds if it is told to."""
 
     _parts: Parts
-    _pace: Pace
+    _pace: Pace | None
     _repairs: bool
 
     async def inspect(self, row: BlobRow) -> Finding | None:
         """Compare size and bytes with what the row says; None if all is well, or the row has gone."""
+        reader = await self.opened(row)
+        if reader is None or isinstance(reader, Finding):
+            return reader
+        detail = ""
+        try:
+            found = await hash_blob(reader, self._parts.readers, self._pace)
+            detail = "" if found == row.sha256 else f"hashes to {found}"
+        except OSError as error:
+            detail = str(error)
+        finally:
+            reader.close()
+        return await self.wrong(Trouble.DAMAGED, row, detail) if detail else None
+
+    async def opened(self, row: BlobRow) -> BlobReader | Finding | None:
+        """Open what a row names, if it has the right size; None if the row has gone."""
         try:
             reader = self._parts.store.open(row.sha256)
         except OSError as error:
-            return await self._bad(Trouble.DAMAGED, row, str(error))
+            return await self.wrong(Trouble.DAMAGED, row, str(error))
         if reader is None:
-            return await self._bad(Trouble.MISSING, row, "no such file") if self._is_current(row) else None
-        try:
-            trouble, detail = await self._compare(row, reader)
-        finally:
-            reader.close()
-        if trouble is None or not self._is_current(row):
-            return None
-        return await self._bad(trouble, row, detail)
-
-    async def _compare(self, row: BlobRow, reader: BlobReader) -> tuple[Trouble | None, str]:
-        if reader.size != row.size:
-            return Trouble.SIZE, f"{reader.size} bytes, its row says {row.size}"
-        try:
-            found = await hash_blob(reader, self._parts.readers, self._pace)
-        except OSError as error:
-            return Trouble.DAMAGED, str(error)
-        return (None, "") if found == row.sha256 else (Trouble.DAMAGED, f"hashes to {found}")
+            return await self.wrong(Trouble.MISSING, row, "no such file")
+        if reader.size == row.size:
+            return reader
+        reader.close()
+        return await self.wrong(Trouble.SIZE, row, f"{reader.size} bytes, its row says {row.size}")
 
     def _is_current(self, row: BlobRow) -> bool:
         now = self._parts.index.blob(row.sha256)
         return now is not None and now.size == row.size
 
-    async def _bad(self, trouble: Trouble, row: BlobRow, detail: str) -> Finding:
+    async def wrong(self, trouble: Trouble, row: BlobRow, detail: str) -> Finding | None:
+        """Report what a row has shown, and repair it; None if the row has gone or changed meanwhile."""
+        if not self._is_current(row):
+            return None
         if not self._repairs:
             nodes = await self._parts.readers.run(lambda: self._parts.index.nodes_of(row.sha256))
         elif is_there(self._parts, row.sha256):

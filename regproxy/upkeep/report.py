@@ -14,10 +14,11 @@ class Trouble(Enum):
     INDEX = "index"  # the database contradicts itself
     SPOOL = "spool"  # something in the spool that nobody is writing
     ORPHAN = "orphan"  # a blob without a row: garbage, which harms nobody
+    TORN = "torn"  # the same, and not what its name says either
 
 
 _HARMLESS = frozenset({Trouble.ORPHAN})
-_STRICT = frozenset({Trouble.SPOOL})
+_STRICT = frozenset({Trouble.SPOOL, Trouble.TORN})
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +57,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def violations(self) -> tuple[Finding, ...]:
-        """Findings that break an invariant: garbage does not, leftovers in the spool do if that was asked."""
+        """Findings that break an invariant: garbage does not, leftovers and torn garbage do if that was asked."""
         mild = _HARMLESS if self.strict else _HARMLESS | _STRICT
         return tuple(finding for finding in self.findings if finding.trouble not in mild)

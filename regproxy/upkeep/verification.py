@@ -12,13 +12,14 @@ import msgspec
 from attrs import define, field
 
 from regproxy.repo.parts import Parts
-from regproxy.store.interface import BlobStat
+from regproxy.store.interface import BlobStat, Keep
+from regproxy.stream.rehash import Pace, hash_blob
 from regproxy.upkeep.inspection import Inspector
-from regproxy.upkeep.pace import Pace
 from regproxy.upkeep.report import Finding, Progress, Report, Trouble
 
 PAGE = 256
 SETTLED_SECONDS = 3600.0
+EVERYTHING = Keep(0.0, 1 << 62)
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ class Verification:
 
     Attributes:
         repair: mend what can be mended.
-        strict: the spool has to be empty but for what is being written.
+        strict: the spool has to be empty but for what is being written, and garbage is read too.
         live: how many spool files are being written.
         idle: nobody else works on the store, so what has no row never gets one.
     """
@@ -88,21 +89,36 @@ class Verification:
         return self.idle or file.modified < self._parts.clock.seconds() - SETTLED_SECONDS
 
     async def _orphan(self, file: BlobStat) -> None:
+        trouble = Trouble.TORN if self.strict and await self._is_torn(file) else Trouble.ORPHAN
         if self.repair:
             await self._parts.readers.run(lambda: self._parts.store.delete(file.sha256))
-        self._findings.append(
-            Finding(trouble=Trouble.ORPHAN, name=file.sha256, detail=f"{file.size} bytes", repaired=self.repair)
-        )
+        self._findings.append(Finding(trouble=trouble, name=file.sha256, detail=f"{file.size} bytes", repaired=self.repair))
+
+    async def _is_torn(self, file: BlobStat) -> bool:
+        reader = self._parts.store.open(file.sha256)
+        if reader is None:
+            return False
+        try:
+            return await hash_blob(reader, self._parts.readers, self._pace) != file.sha256
+        except OSError:
+            return True
+        finally:
+            reader.close()
 
     async def _leftovers(self) -> None:
-        unfinished = await self._parts.readers.run(self._parts.store.unfinished)
-        if len(unfinished) <= self.live():
+        """What is in the spool, but neither being written nor kept for the next who asks."""
+        litter = await self._parts.readers.run(self._litter)
+        if len(litter) <= self.live():
             return
-        if self.repair and self.idle:
-            await self._parts.readers.run(self._parts.store.recover)
-        names = unfinished if self.idle else [f"{len(unfinished) - self.live()} of {len(unfinished)} files"]
         repaired = self.repair and self.idle
+        if repaired:
+            await self._parts.readers.run(lambda: self._parts.store.recover(EVERYTHING))
+        names = litter if self.idle else [f"{len(litter) - self.live()} of {len(litter)} files"]
         self._findings += [Finding(trouble=Trouble.SPOOL, name=name, repaired=repaired) for name in names]
+
+    def _litter(self) -> list[str]:
+        kept = {left.name for left in self._parts.store.left()}
+        return [name for name in self._parts.store.unfinished() if name not in kept]
 
     async def _page(self, items: Iterator[T]) -> Sequence[T]:
         return await self._parts.readers.run(lambda: list(islice(items, PAGE)))

@@ -161,6 +161,7 @@ class Counting:
         self.wrong = 0
         self.lost: list[str] = []
         self.passed = 0
+        self.checked: list[int] = []
 
     def filled(self, repository: str, size: int) -> None:
         """A fill has landed."""
@@ -169,6 +170,10 @@ class Counting:
     def verification_failed(self, repository: str) -> None:
         """A body was wrong."""
         self.wrong += 1
+
+    def blob_checked(self, size: int) -> None:
+        """A stored blob was read through."""
+        self.checked.append(size)
 
     def blob_lost(self, why: str) -> None:
         """A stored blob was bad."""

@@ -65,14 +65,25 @@ def test_commit_replaces_a_link(store: DiskStore, tmp_path: Path, *, durable: bo
     assert (tmp_path / "other").read_bytes() == b"four"
 
 
-def test_a_durable_blob_is_not_replaced_by_another(store: DiskStore) -> None:
-    """A commit that is not durable leaves the file that may be; a durable one brings its own."""
+@pytest.mark.parametrize("durable", [True, False])
+def test_what_is_verified_replaces_what_has_rotted(store: DiskStore, *, durable: bool) -> None:
+    """A damaged blob of the right size does not outlive the commit of a good one."""
     name = stored(store, b"same", durable=True)
-    first = blob_path(store, name).stat().st_ino
-    stored(store, b"same", durable=False)
-    assert first == blob_path(store, name).stat().st_ino
+    blob_path(store, name).write_bytes(b"sAme")
+    stored(store, b"same", durable=durable)
+    assert read(store, name) == b"same"
+
+
+def test_what_may_be_durable_is_replaced_durably_only(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit that need not be durable is, where the name was taken: data, name and folder."""
+    calls: list[str] = []
     stored(store, b"same", durable=True)
-    assert first != blob_path(store, name).stat().st_ino
+    monkeypatch.setattr(os, "fdatasync", lambda _: calls.append("data"))
+    monkeypatch.setattr(os, "fsync", lambda _: calls.append("folder"))
+    stored(store, b"other", durable=False)
+    assert calls == []
+    stored(store, b"same", durable=False)
+    assert calls == ["data", "folder"]
 
 
 def test_reservations_are_given_back(store: DiskStore) -> None:

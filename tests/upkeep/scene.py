@@ -12,7 +12,7 @@ from regproxy.model.node import Node
 from regproxy.repo.parts import Parts
 from regproxy.repo.room import Room
 from regproxy.store.disk import DiskStore
-from regproxy.upkeep.pace import Pace
+from regproxy.stream.rehash import Pace
 from regproxy.upkeep.report import Report, Trouble
 from regproxy.upkeep.verification import Verification
 from tests.conformance.store import name_of, stored

@@ -7,8 +7,8 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from regproxy.stream.rehash import Pace
 from regproxy.upkeep.inspection import Inspector
-from regproxy.upkeep.pace import Pace
 from regproxy.upkeep.report import Trouble
 from tests.conformance.store import stored
 from tests.upkeep.scene import Holdings
@@ -98,6 +98,16 @@ def test_garbage_is_no_violation(held: Holdings) -> None:
     assert ({name}, ()) == ({finding.name for finding in report.findings}, report.violations)
     held.verify(repair=True)
     assert list(held.store.each()) == []
+
+
+def test_torn_garbage_counts_when_it_is_asked(held: Holdings) -> None:
+    """No reader may ever open a name that is not complete, whether or not a row leads to it."""
+    name = stored(held.store, b"orphan")
+    held.flip(name)
+    assert held.verify().violations == ()
+    assert [Trouble.TORN] == [finding.trouble for finding in held.verify(strict=True).violations]
+    held.verify(repair=True)
+    assert held.verify(strict=True).findings == ()
 
 
 def test_young_garbage_of_a_running_server_is_left_alone(held: Holdings) -> None:

@@ -63,7 +63,7 @@ class Shop:
         """Open it."""
         reader = Opened(self.path)
         self.opened.append(reader)
-        return Body(self.head, StoredBlob(reader), Origin.HIT, age=7, resumable=self.resumable)
+        return Body(self.head, StoredBlob(reader, lambda: None), Origin.HIT, age=7, resumable=self.resumable)
 
     def closed(self) -> list[int]:
         """How often each was closed."""

@@ -74,6 +74,9 @@ class Bytes:
     def unwatch(self, changed: Callable[[], None]) -> None:
         """Nothing changes."""
 
+    def doubt(self) -> None:
+        """Nothing to doubt."""
+
     def release(self) -> None:
         """Count it."""
         self.released += 1

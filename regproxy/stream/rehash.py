@@ -1,4 +1,6 @@
-"""How fast stored bytes are read again, and the reading: in threads, slice by slice, without driving others out of memory."""
+"""Stored bytes read again to see whether they are still the right ones: in threads, slice by slice, at a pace, and without
+driving what others have in memory out of it.
+"""
 
 import errno
 import hashlib
@@ -34,18 +36,40 @@ class Pace:
             await deferLater(self._clock, self._free_at - now)
 
 
-async def hash_blob(reader: BlobReader, readers: WriterPool, pace: Pace) -> str:
-    """The SHA-256 of an open blob; ``OSError`` if it cannot be read or is shorter than it was."""
-    running = hashlib.sha256()
-    for start in range(0, reader.size, SLICE):
-        stop = min(start + SLICE, reader.size)
+@define(eq=False)
+class Rehash:
+    """The SHA-256 of an open blob, a slice at a time."""
 
-        def job(start: int = start, stop: int = stop) -> None:
-            _hash_slice(running, reader.fileno(), start, stop)
+    _reader: BlobReader
+    _readers: WriterPool
+    _running: "hashlib._Hash" = field(init=False, factory=hashlib.sha256)
+    offset: int = field(init=False, default=0)
 
-        await readers.run(job)
-        await pace.took(stop - start)
-    return running.hexdigest()
+    @property
+    def done(self) -> bool:
+        """Whether all of it was read."""
+        return self.offset >= self._reader.size
+
+    async def advance(self) -> int:
+        """Read a slice; how many bytes that were. ``OSError`` if it cannot be read, or the file is shorter than it was."""
+        start, stop = self.offset, min(self.offset + SLICE, self._reader.size)
+        await self._readers.run(lambda: _hash_slice(self._running, self._reader.fileno(), start, stop))
+        self.offset = stop
+        return stop - start
+
+    def hexdigest(self) -> str:
+        """The value so far."""
+        return self._running.hexdigest()
+
+
+async def hash_blob(reader: BlobReader, readers: WriterPool, pace: Pace | None = None) -> str:
+    """The SHA-256 of an open blob; ``OSError`` as above."""
+    rehash = Rehash(reader, readers)
+    while not rehash.done:
+        count = await rehash.advance()
+        if pace is not None:
+            await pace.took(count)
+    return rehash.hexdigest()
 
 
 def _hash_slice(running: "hashlib._Hash", descriptor: int, start: int, stop: int) -> None:

@@ -1,0 +1,101 @@
+"""Rows 37, 38 and 43: whatever call goes wrong, the next start is clean, and no client ever has a wrong byte.
+
+Every commit: a kill before each N, the other kinds at points drawn with a seed that is printed. ``REGPROXY_FULL=1``: each N with
+each kind, from an empty folder too, and with four clients at once.
+"""
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.crash.origin import Origin
+from tests.faults.crash.points import Enumeration
+from tests.faults.crash.shim import Kind, Zygote
+
+FULL = os.environ.get("REGPROXY_FULL") == "1"
+SEED = int(os.environ.get("REGPROXY_SEED") or random.randrange(1 << 32))
+SAMPLES = 30
+KINDS = (Kind.KILL_BEFORE, Kind.KILL_AFTER, Kind.EIO, Kind.ENOSPC, Kind.SHORT)
+
+pytestmark = pytest.mark.client("cc")
+
+
+@pytest.fixture
+def runs(shimmed: Zygote, upstream: Origin, tmp_path: Path) -> Enumeration:
+    """Nothing has run yet."""
+    return Enumeration(shimmed, upstream, tmp_path)
+
+
+def told(runs: Enumeration) -> list[str]:
+    """What went wrong, for a message."""
+    sys.stdout.write(f"{runs.runs} runs, {len(runs.violations)} violations, REGPROXY_SEED={SEED}\n")
+    return [str(violation) for violation in runs.violations]
+
+
+def test_a_run_without_a_fault(runs: Enumeration) -> None:
+    """The workload itself breaks no rule, and has points to speak of."""
+    assert runs.total() > 80
+    runs.one(Kind.NONE, 0)
+    assert told(runs) == []
+
+
+def test_kill_before_each_call(runs: Enumeration) -> None:
+    """All N."""
+    assert runs.every(Kind.KILL_BEFORE) > 80
+    assert told(runs) == []
+
+
+def test_other_kinds_at_some_calls(runs: Enumeration) -> None:
+    """A sample, drawn by a seed."""
+    chance, total = random.Random(SEED), runs.total()
+    runs.some((chance.choice(KINDS[1:]), chance.randint(1, total)) for _ in range(SAMPLES))
+    assert told(runs) == []
+
+
+@pytest.mark.skipif(not FULL, reason="the full tier: REGPROXY_FULL=1")
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_each_kind_at_each_call(runs: Enumeration, kind: Kind) -> None:
+    """All N, SQLite's own included."""
+    runs.coarse = False
+    runs.every(kind)
+    assert told(runs) == []
+
+
+@pytest.mark.skipif(not FULL, reason="the full tier: REGPROXY_FULL=1")
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_first_start(runs: Enumeration, kind: Kind) -> None:
+    """All N, from an empty folder."""
+    runs.from_nothing = True
+    runs.every(kind)
+    assert told(runs) == []
+
+
+@pytest.mark.skipif(not FULL, reason="the full tier: REGPROXY_FULL=1")
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_four_clients(runs: Enumeration, kind: Kind) -> None:
+    """Every third N: which call that is differs from run to run."""
+    runs.clients = 4
+    runs.every(kind, step=3)
+    assert told(runs) == []
+
+
+@pytest.mark.parametrize(
+    ("bug", "kind", "rule"),
+    [
+        ("row_before_rename", Kind.KILL_BEFORE, "missing"),
+        ("body_to_its_final_name", Kind.KILL_BEFORE, ""),
+        ("short_writes_ignored", Kind.SHORT, ""),
+        ("no_cleanup", Kind.KILL_BEFORE, "spool"),
+    ],
+)
+def test_planted_bugs_are_found(runs: Enumeration, bug: str, kind: Kind, rule: str) -> None:
+    """Without these findings the others would mean nothing."""
+    runs.bug = bug
+    at = 1
+    while not runs.violations and runs.one(kind, at):
+        at += 1
+    assert runs.violations, f"{bug} was not found in {runs.runs} runs"
+    assert rule in told(runs)[0]

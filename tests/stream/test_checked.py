@@ -1,0 +1,47 @@
+"""A stored blob whose end waits for a verdict."""
+
+import os
+
+from regproxy.store.reading import OpenBlob
+from regproxy.stream.checked import CheckedBlob
+from regproxy.stream.growing import TAIL
+
+SIZE = 3 * TAIL
+
+
+def blob() -> CheckedBlob:
+    """One that nobody has checked."""
+    return CheckedBlob(OpenBlob(os.memfd_create("test"), SIZE), lambda: None)
+
+
+def test_the_end_waits() -> None:
+    """Everything but the tail is there at once, the tail when it is right; footers wait too."""
+    made = blob()
+    assert (2 * TAIL, 2 * TAIL, 2 * TAIL + 7) == (made.reach(0), made.reach(0, early=True), made.reach(2 * TAIL + 7))
+    assert not made.complete
+    made.succeed()
+    assert (SIZE, True) == (made.reach(0), made.complete)
+    made.release()
+
+
+def test_a_wrong_one_never_ends() -> None:
+    """Whoever waits hears of it."""
+    made, heard = blob(), list[object]()
+
+    def changed() -> None:
+        heard.append(made.failed)
+
+    made.watch(changed)
+    reason = ValueError("wrong")
+    made.fail(reason)
+    assert ([reason], 2 * TAIL, False) == (heard, made.reach(0), made.complete)
+    made.release()
+
+
+def test_it_is_closed_by_the_last() -> None:
+    """The check has a hold of its own."""
+    made = blob().hold()
+    made.release()
+    assert made.fileno() >= 0
+    made.release()
+    assert made.fileno() == -1
