@@ -12,10 +12,12 @@ from pathlib import Path
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.posixbase import PosixReactorBase
+from twisted.web.resource import Resource
 from txaio.tx import make_logger
 
 from regproxy.allocator import keep_buffers
 from regproxy.auto import resolve, run_program
+from regproxy.backup import Backup
 from regproxy.config import load
 from regproxy.control import Control, Draining, DrainSwitch, Families
 from regproxy.drain import Drain
@@ -25,7 +27,8 @@ from regproxy.front import Front
 from regproxy.index.sqlite_holdings import SqliteHoldings
 from regproxy.jobs import Job, Jobs
 from regproxy.lock import DataDirLock
-from regproxy.model.settings import Configuration
+from regproxy.long_work import backing_up, verifying
+from regproxy.model.settings import Configuration, Store
 from regproxy.model.size import parse_size
 from regproxy.notify import Notify
 from regproxy.offline import INDEX, STORE
@@ -43,9 +46,9 @@ from regproxy.stream.follower import Sending
 from regproxy.stream.pool import WriterPool
 from regproxy.stream.spawn import spawn
 from regproxy.telemetry.metrics import Metrics
+from regproxy.upkeep.adoption import adopt
 from regproxy.upkeep.scrub import Scrub
 from regproxy.upstream.client import make_upstream
-from regproxy.verifying import Verifying
 
 log = make_logger()
 
@@ -92,6 +95,7 @@ class Regproxy(Service):
         self._rescue = WriterPool(reactor, 1)
         parts = self._parts()
         store = configuration.store
+        self._held = parts
         self._shelf = Shelf(parts, Doubts(parts, store.verify_reads, store.verify_share))
         sending = Sending(reactor, self._readers, sendfile=configuration.server.sendfile == "auto")
         shared = Shared(
@@ -100,14 +104,10 @@ class Regproxy(Service):
         self._repositories = Repositories(shared)
         self._fetches = Fetches(self._repositories, reactor.seconds)
         self._reload = Reload(configuration, standing.path, self._readers.run, self._apply, self._notify)
-        verifying = Verifying(parts, self._repositories.spooling)
-        more = {b"metrics": Families(self._metrics.families), b"verify": verifying.resource(), b"drain": DrainSwitch(self.drain)}
+        more = {b"metrics": Families(self._metrics.families), b"drain": DrainSwitch(self.drain), **self._works(data_dir)}
         self._control = Control(reactor, standing.control, self._fetches, more)
         self._jobs = Jobs(reactor)
-        rate = parse_size(store.scrub_rate)
-        if rate:
-            period = store.scrub_period_hours * 3600.0
-            self._jobs.add([Job("scrub", Scrub(parts, rate, period).step, first=min(SCRUB_AFTER, period))])
+        self._jobs.add(_scrubs(parts, store))
         page = standing.page(self._metrics, lambda: self._readers.run(self._metrics.render))
         catalog, endpoints = self._repositories.catalog, standing.endpoints
         self._front = Front(reactor, configuration, catalog, self._formats, self._metrics, page, self._checks, endpoints)
@@ -131,6 +131,15 @@ class Regproxy(Service):
             self._standing.sharing(self._store),
         )
 
+    def _works(self, data_dir: Path) -> dict[bytes, Resource]:
+        """What the control socket is asked for and takes a while."""
+
+        def backup(target: str, everything: bool) -> Backup:  # noqa: FBT001 - as it is called
+            return Backup(data_dir / INDEX, self._store, self._readers, Path(target), everything)
+
+        checks = verifying(self._held, self._repositories.spooling)
+        return {b"verify": checks.resource(), b"backup": backing_up(backup, self._reactor).resource()}
+
     def startService(self) -> None:  # noqa: N802 - Twisted's name
         """Recover what a crash left, open everything, and listen once the repositories are known."""
         Service.startService(self)
@@ -142,6 +151,8 @@ class Regproxy(Service):
         self._rescue.start()
         if not was_clean:
             self._shelf.suspect()
+        if self._index.is_new:
+            spawn(adopt(self._held), "giving the store's blobs their rows")
         self._metrics.watch("regproxy_inflight_fetches", "Live fills.", self._fetches.count)
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         self._reactor.callWhenRunning(self._take_signals)
@@ -250,3 +261,9 @@ class Regproxy(Service):
 async def _done(deferred: "Deferred[None] | None") -> None:
     if deferred is not None:
         await deferred
+
+
+def _scrubs(parts: Parts, store: Store) -> list[Job]:
+    """The scrub, unless it is turned off."""
+    rate, period = parse_size(store.scrub_rate), store.scrub_period_hours * 3600.0
+    return [Job("scrub", Scrub(parts, rate, period).step, first=min(SCRUB_AFTER, period))] if rate else []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from regproxy.cli.backup import backup, restore
 from regproxy.cli.drain import drain
 from regproxy.cli.ending import CONFIGURATION, DEFAULT_CONFIG, FAILED, config_option, data_dir_option, end, find_data_dir
 from regproxy.cli.verify import verify
@@ -67,6 +68,8 @@ def fetches(*, as_json: bool, config: Path, data_dir: Path | None) -> None:
 
 main.add_command(drain)
 main.add_command(verify)
+main.add_command(backup)
+main.add_command(restore)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,8 @@ def show_fills(fills: Sequence[LiveFill]) -> None:
 class Bar:
     """A bar on stderr while something long is done; nothing where stderr is no terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str) -> None:
+        self._what = what
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -62,7 +63,7 @@ class Bar:
             from rich.progress import Progress  # noqa: PLC0415 - as above
 
             self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task("verifying", total=None)
+            self._task = self._bar.add_task(self._what, total=None)
             self._bar.start()
         return self
 

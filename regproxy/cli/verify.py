@@ -24,12 +24,12 @@ def verify(*, repair: bool, strict: bool, rate: int | None, as_json: bool, confi
     """
     import msgspec  # noqa: PLC0415 - the help needs none of these
 
+    from regproxy.cli.long_work import Ask, UnableError, verified  # noqa: PLC0415 - as above
     from regproxy.cli.showing import Bar, show_report  # noqa: PLC0415 - as above
-    from regproxy.cli.verification import Ask, UnableError, verified  # noqa: PLC0415 - as above
 
     folder = find_data_dir(config, data_dir).absolute()
     try:
-        with Bar() as bar:
+        with Bar("verifying") as bar:
             report = verified(folder, Ask(repair=repair, strict=strict, rate=rate), bar.show)
     except UnableError as error:
         end(UNABLE, str(error))

@@ -43,6 +43,10 @@ class Index(Protocol):
     def was_clean(self) -> bool:
         """Whether the previous run closed it; False after a crash."""
 
+    @property
+    def is_new(self) -> bool:
+        """Whether there was nothing before this run: the first one, or what was there is lost."""
+
     def node(self, repository: str, path: str) -> Node | None:
         """One node."""
 
@@ -97,6 +101,9 @@ class Index(Protocol):
 
     def forget(self, sha256: str) -> Deferred[bool]:
         """Remove a blob's row and aliases, unless a node names it (then False). True also if there was no row."""
+
+    def adopt(self, blobs: Sequence[BlobRow]) -> Deferred[None]:
+        """Add rows for blobs that nothing names, as one step; those that have a row keep it."""
 
     def each_blob(self, after: str = "") -> Iterator[BlobRow]:
         """Every blob's row whose name sorts behind ``after``, in the order of the names; may be slow."""

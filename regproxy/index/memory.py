@@ -35,6 +35,11 @@ class MemoryIndex:
         self._closed = True
         return succeed(None)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever put into it."""
+        return not self._blobs
+
     def node(self, repository: str, path: str) -> Node | None:
         """One node."""
         return self._nodes.get((repository, path))
@@ -130,6 +135,11 @@ class MemoryIndex:
         self._blobs.pop(sha256, None)
         self._aliases = {digest: name for digest, name in self._aliases.items() if name != sha256}
         return succeed(True)  # noqa: FBT003 - the result
+
+    def adopt(self, blobs: Sequence[BlobRow]) -> Deferred[None]:
+        """Add rows for blobs that nothing names."""
+        self._blobs = {blob.sha256: blob for blob in blobs} | self._blobs
+        return succeed(None)
 
     def each_blob(self, after: str = "") -> Iterator[BlobRow]:
         """Every blob's row, as they are now."""

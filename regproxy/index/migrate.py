@@ -20,6 +20,21 @@ from regproxy.errors import Kind, RegproxyError
 # Older ones may lose commits when two connections checkpoint at once (sqlite.org/wal.html#walresetbug).
 OLDEST_SQLITE = (3, 51, 3)
 
+# What can be derived again: sizes that stand in two tables, and the sums over deposits.
+_CONTRADICTIONS = """
+WITH summed AS (
+    SELECT repository, sum(size) AS size, count(*) AS files FROM nodes JOIN deposits USING (repository, path) GROUP BY repository
+), kept AS (
+    SELECT repository, size, files FROM occupied WHERE files <> 0 OR size <> 0
+)
+SELECT 'node ' || nodes.repository || ':' || nodes.path || ' has another size than its blob'
+    FROM nodes JOIN blobs USING (sha256) WHERE nodes.size <> blobs.size
+UNION ALL SELECT 'what ' || repository || ' occupies is counted wrongly' FROM (
+    SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM summed)
+    UNION SELECT * FROM (SELECT * FROM summed EXCEPT SELECT * FROM kept)
+)
+"""
+
 _NAME = re.compile(r"([0-9]{4})_\w+\.sql")
 _VERSIONS = """
 CREATE TABLE IF NOT EXISTS schema_version (
@@ -69,8 +84,11 @@ def connect(path: Path, busy_millis: int = BUSY_MILLIS) -> apsw.Connection:
     return connection
 
 
-def upgrade(connection: apsw.Connection, now: float) -> None:
-    """Apply what is missing; ``RegproxyError`` for a schema that is newer than this program, or not ours."""
+def upgrade(connection: apsw.Connection, now: float) -> bool:
+    """Apply what is missing; True if that is everything.
+
+    Raises ``RegproxyError`` for a schema that is newer than this program, or not ours.
+    """
     connection.execute("BEGIN EXCLUSIVE")
     try:
         connection.execute(_VERSIONS)
@@ -92,6 +110,7 @@ def upgrade(connection: apsw.Connection, now: float) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+    return not applied
 
 
 def prepare(path: Path, now: float) -> None:
@@ -104,6 +123,7 @@ def complaints(connection: apsw.Connection) -> list[str]:
     """What SQLite finds wrong with a file: pages, indexes, references. Reads all of it."""
     try:
         lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check").fetchall() if row[0] != "ok"]
+        lines += [str(row[0]) for row in connection.execute(_CONTRADICTIONS).fetchall()]
         strays = connection.execute("PRAGMA foreign_key_check").fetchall()
     except apsw.Error as error:
         return [str(error)]

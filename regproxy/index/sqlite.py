@@ -21,10 +21,11 @@ from txaio.tx import make_logger
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index import queries, statements
+from regproxy.index.damage import DAMAGED, open_for_run
 from regproxy.index.generation import Generation
 from regproxy.index.hot import HotNodes
 from regproxy.index.interface import BlobRow
-from regproxy.index.migrate import complaints, connect, upgrade
+from regproxy.index.migrate import complaints, connect
 from regproxy.index.rows import behind_prefix, read_blob, read_negative, read_node
 from regproxy.index.usage import Usage
 from regproxy.index.writer import Writer
@@ -69,6 +70,7 @@ class SqliteIndex:
     _generation: Generation | None = None
     _is_owner: bool = True
     _was_clean: bool = field(init=False, default=False)
+    _is_new: bool = field(init=False, default=False)
     _hot: HotNodes = field(init=False)
     _distrusts: dict[tuple[str, str], float] | None = field(init=False, default=None)
     _distrusts_seen: tuple[bytes, bytes] | None = field(init=False, default=None)
@@ -84,12 +86,12 @@ class SqliteIndex:
     def start(self) -> None:
         """Open the file; the owner upgrades it and notes durably that a run has begun. Blocks."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        connection = connect(self._path)
+        if self._is_owner:
+            opened = open_for_run(self._path, self._reactor.seconds())
+            connection, self._was_clean, self._is_new = opened.connection, opened.was_clean, opened.is_new
+        else:
+            connection = connect(self._path)
         try:
-            if self._is_owner:
-                upgrade(connection, self._reactor.seconds())
-                self._was_clean = bool(connection.execute("SELECT clean FROM run").fetchall()[0][0])
-                statements.mark_run(connection, clean=False)
             self._reader = connect(self._path, READER_BUSY_MILLIS)
         except BaseException:
             connection.close()
@@ -121,12 +123,17 @@ class SqliteIndex:
         """Whether the previous run closed it; true of a new file. Only the owner knows."""
         return self._was_clean
 
+    @property
+    def is_new(self) -> bool:
+        """Whether this run has made the file: there was none, or none that could be used."""
+        return self._is_new
+
     def node(self, repository: str, path: str) -> Node | None:
         """One node."""
         key = (repository, path)
         node = self._hot.get(key)
         if node is None:
-            for row in self._reader.execute(queries.NODE, key).fetchall():
+            for row in self._read(queries.NODE, key):
                 node = read_node(row)
                 self._hot.add(key, node)
         return node
@@ -143,19 +150,19 @@ class SqliteIndex:
 
     def blob(self, sha256: str) -> BlobRow | None:
         """One blob."""
-        rows = self._reader.execute(queries.BLOB, (sha256,)).fetchall()
+        rows = self._read(queries.BLOB, (sha256,))
         return read_blob(rows[0]) if rows else None
 
     def blob_of(self, digest: Digest) -> str | None:
         """The blob's name; for a sha256, whether there is such a blob."""
         if digest.algorithm == "sha256":
             return digest.hex if self.blob(digest.hex) else None
-        rows = self._reader.execute(queries.ALIAS, (digest.algorithm, digest.hex)).fetchall()
+        rows = self._read(queries.ALIAS, (digest.algorithm, digest.hex))
         return str(rows[0][0]) if rows else None
 
     def negative(self, repository: str, path: str) -> Negative | None:
         """A negative answer; those that expired more than an hour ago may have gone."""
-        rows = self._reader.execute(queries.NEGATIVE, (repository, path)).fetchall()
+        rows = self._read(queries.NEGATIVE, (repository, path))
         return read_negative(rows[0]) if rows else None
 
     def distrusted(self, repository: str, path: str) -> float:
@@ -171,7 +178,7 @@ class SqliteIndex:
 
     def word(self, name: str) -> str | None:
         """A remembered word."""
-        rows = self._reader.execute(queries.WORD, (name,)).fetchall()
+        rows = self._read(queries.WORD, (name,))
         return str(rows[0][0]) if rows else None
 
     def unsynced(self) -> Sequence[str]:
@@ -191,6 +198,10 @@ class SqliteIndex:
         with closing(connect(self._path)) as connection:
             return complaints(connection)
 
+    def adopt(self, blobs: Sequence[BlobRow]) -> Deferred[None]:
+        """Add rows for blobs that nothing names."""
+        return self._change(partial(statements.adopt, blobs=blobs))
+
     def each_blob(self, after: str = "") -> Iterator[BlobRow]:
         """Every blob's row, read in pages: no transaction stays open between steps."""
         last = after
@@ -207,6 +218,15 @@ class SqliteIndex:
         """Several reads that may take a while, by one connection of their own. Blocks."""
         with closing(connect(self._path)) as connection:
             yield lambda sql, bindings: connection.execute(sql, bindings).fetchall()
+
+    def _read(self, sql: str, bindings: tuple[str | int, ...]) -> list[Any]:
+        try:
+            return self._reader.execute(sql, bindings).fetchall()
+        except apsw.Error as error:
+            if isinstance(error, DAMAGED) and self._writer is not None:
+                log.critical("the index is damaged: {error}. The next start puts it aside", error=error)
+                self._writer.marks_end = False
+            raise RegproxyError(Kind.STORAGE, "the index cannot be read", detail=repr(error)) from error
 
     def _scan(self, sql: str, bindings: tuple[str | int, ...]) -> list[Any]:
         with self.scanning() as ask:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import apsw
 
+from regproxy.index.interface import BlobRow
 from regproxy.index.rows import BLOB_COLUMNS, NEGATIVE_COLUMNS, NODE_COLUMNS, last_touched, negative_row, node_row
 from regproxy.index.usage import Tally
 from regproxy.model.digest import Digest
@@ -49,6 +50,12 @@ def put(connection: apsw.Connection, node: Node, digests: Sequence[Digest], *, s
         if digest.algorithm != "sha256":
             connection.execute(_PUT_ALIAS, (digest.algorithm, digest.hex, node.sha256))
     connection.execute("DELETE FROM negatives WHERE repository = ? AND path = ?", (node.repository, node.path))
+
+
+def adopt(connection: apsw.Connection, blobs: Sequence[BlobRow]) -> None:
+    """See ``Index.adopt``."""
+    rows = [(blob.sha256, blob.size, blob.synced, blob.last_used) for blob in blobs]
+    connection.executemany(f"INSERT OR IGNORE INTO blobs ({BLOB_COLUMNS}) VALUES (?, ?, ?, ?)", rows)
 
 
 def refresh(connection: apsw.Connection, node: Node) -> None:

@@ -47,7 +47,7 @@ class Writer:
     _connection: apsw.Connection
     _call_in_reactor: Callable[..., object]
     _changed: Callable[[], None]
-    _marks_end: bool = field(kw_only=True)
+    marks_end: bool = field(kw_only=True)
     _queue: SimpleQueue[Change | None] = field(init=False, factory=SimpleQueue)
     _thread: Thread = field(init=False)
     _ended: Deferred[None] = field(init=False, factory=Deferred)
@@ -86,7 +86,7 @@ class Writer:
                 if any(change.settled is not None for change in batch):
                     self._changed()
                 self._call_in_reactor(_settle, batch)
-        outcome = _end(self._connection, marks_end=self._marks_end)
+        outcome = _end(self._connection, marks_end=self.marks_end)
         self._call_in_reactor(self._join, outcome)
 
     def _next_batch(self) -> tuple[list[Change], bool]:

@@ -89,9 +89,12 @@ class Doubts:
         if known is not None:
             reader.close()
             return known.hold()
-        made = self._checked[sha256] = CheckedBlob(reader, _nothing)
-        made.hold()
-        spawn(self._judge(sha256, made, reader), f"checking {sha256}")
+
+        def begin() -> None:
+            self._checked.setdefault(sha256, made)
+            spawn(self._judge(sha256, made.hold(), reader), f"checking {sha256}")
+
+        made = CheckedBlob(reader, _nothing, begin)
         return made
 
     async def _judge(self, sha256: str, blob: CheckedBlob, reader: BlobReader) -> None:
@@ -101,7 +104,8 @@ class Doubts:
             blob.fail(error)
             raise
         finally:
-            self._checked.pop(sha256, None)
+            if self._checked.get(sha256) is blob:
+                del self._checked[sha256]
             blob.release()
         if right:
             blob.succeed()

@@ -66,6 +66,10 @@ class DiskStore:
         """Open spool file and journal for reading."""
         return Attending.open(f"{self._layout.spool}/{name}")
 
+    def path(self, sha256: str) -> str:
+        """Where a blob lies, for those who copy it; claim it first."""
+        return self._layout.blob(sha256)
+
     def delete(self, sha256: str) -> bool:
         """Remove the file. A power loss may bring it back: an orphan, or what the index says it is."""
         return claims.delete(self._layout, sha256)

@@ -10,12 +10,18 @@ from regproxy.stream.stored import StoredBlob
 
 @define(eq=False)
 class CheckedBlob(StoredBlob):
-    """A ``Readable`` over an open blob whose last bytes wait for ``succeed``. Made with one hold, that of whoever checks it."""
+    """A ``Readable`` over an open blob whose last bytes wait for ``succeed``. Made with one hold, that of its first reader.
+
+    ``begin`` is called once, when somebody reads: who asks for the head alone has nothing checked.
+    """
+
+    _begin: Callable[[], None]
 
     _right: bool = field(default=False, init=False)
     _wrong: BaseException | None = field(default=None, init=False)
     _watchers: dict[Callable[[], None], None] = field(factory=dict, init=False)
     _holds: int = field(default=1, init=False)
+    _begun: bool = field(default=False, init=False)
 
     @property
     def complete(self) -> bool:
@@ -34,6 +40,9 @@ class CheckedBlob(StoredBlob):
     def watch(self, changed: Callable[[], None]) -> None:
         """Call ``changed`` when there is a verdict."""
         self._watchers[changed] = None
+        if not self._begun:
+            self._begun = True
+            self._begin()
 
     def unwatch(self, changed: Callable[[], None]) -> None:
         """Stop that."""

@@ -38,6 +38,7 @@ def refill(made: Bench, got: list[object], body: bytes) -> None:
     sent.end()
     assert content(got[0]) == body  # type: ignore[arg-type] # content would fail
     (answer,) = made.resolve(blob(body))
+    answer.readable.watch(lambda: None)  # a reader, for whom it is checked
     assert (Origin.HIT, body) == (answer.origin, content(answer))
 
 
@@ -60,7 +61,11 @@ def test_the_end_of_a_large_blob_waits_for_the_verdict(monkeypatch: pytest.Monke
         return waiting.addCallback(lambda _: work())
 
     monkeypatch.setattr(made.remote._parts.readers, "run", later)
-    first, second = made.resolve(blob(BIG))[0], made.resolve(blob(BIG))[0]
+    first = made.resolve(blob(BIG))[0]
+    assert jobs == []
+    first.readable.watch(lambda: None)
+    second = made.resolve(blob(BIG))[0]
+    second.readable.watch(lambda: None)
     assert [len(BIG) - TAIL] * 2 == [answer.readable.reach(0) for answer in (first, second)]
     assert len(jobs) == 1
     jobs[0].callback(None)
@@ -72,6 +77,7 @@ def test_a_large_rotten_blob_is_cut() -> None:
     made = holding(BIG, "always")
     rot(made, BIG)
     (answer,) = made.resolve(blob(BIG))
+    answer.readable.watch(lambda: None)
     assert (False, len(BIG) - TAIL) == (answer.readable.complete, answer.readable.reach(0))
     assert answer.readable.failed is not None
     answer.readable.release()

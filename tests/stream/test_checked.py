@@ -1,6 +1,7 @@
 """A stored blob whose end waits for a verdict."""
 
 import os
+from collections.abc import Callable
 
 from regproxy.store.reading import OpenBlob
 from regproxy.stream.checked import CheckedBlob
@@ -9,9 +10,9 @@ from regproxy.stream.growing import TAIL
 SIZE = 3 * TAIL
 
 
-def blob() -> CheckedBlob:
+def blob(begin: Callable[[], None] | None = None) -> CheckedBlob:
     """One that nobody has checked."""
-    return CheckedBlob(OpenBlob(os.memfd_create("test"), SIZE), lambda: None)
+    return CheckedBlob(OpenBlob(os.memfd_create("test"), SIZE), lambda: None, begin or (lambda: None))
 
 
 def test_the_end_waits() -> None:
@@ -35,6 +36,17 @@ def test_a_wrong_one_never_ends() -> None:
     reason = ValueError("wrong")
     made.fail(reason)
     assert ([reason], 2 * TAIL, False) == (heard, made.reach(0), made.complete)
+    made.release()
+
+
+def test_it_is_checked_when_somebody_reads() -> None:
+    """Once, and not for a HEAD."""
+    begun: list[int] = []
+    made = blob(lambda: begun.append(1))
+    assert begun == []
+    made.watch(lambda: None)
+    made.watch(lambda: None)
+    assert begun == [1]
     made.release()
 
 

@@ -1,0 +1,53 @@
+"""``regproxy backup`` and ``regproxy restore``."""
+
+from pathlib import Path
+
+import click
+
+from regproxy.cli.ending import FAILED, config_option, data_dir_option, end, find_data_dir
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--all", "everything", is_flag=True, help="What remotes have cached too; it could be fetched again.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was saved as JSON.")
+@config_option
+@data_dir_option
+def backup(*, target: Path, everything: bool, as_json: bool, config: Path, data_dir: Path | None) -> None:
+    """Save the index, and the blobs of local artifacts, to the new folder TARGET; beside a running server or without one."""
+    import msgspec  # noqa: PLC0415 - the help needs none of these
+
+    from regproxy.cli.long_work import UnableError, backed_up  # noqa: PLC0415 - as above
+    from regproxy.cli.showing import Bar, size  # noqa: PLC0415 - as above
+
+    folder = find_data_dir(config, data_dir).absolute()
+    try:
+        with Bar("saving") as bar:
+            summary = backed_up(folder, target.absolute(), everything=everything, show=bar.show)
+    except UnableError as error:
+        end(FAILED, str(error))
+    click.echo(msgspec.json.encode(summary) if as_json else f"{summary.blobs} blobs, {size(summary.bytes)}: {target}")
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--replace", is_flag=True, help="Put the index that is there aside.")
+@config_option
+@data_dir_option
+def restore(*, source: Path, replace: bool, config: Path, data_dir: Path | None) -> None:
+    """Bring the backup SOURCE into the data directory of a stopped server. Every blob is compared with its digest."""
+    from regproxy.backup import BackupError  # noqa: PLC0415 - the help needs none of these
+    from regproxy.backup import restore as bring  # noqa: PLC0415 - as above
+    from regproxy.cli.showing import size  # noqa: PLC0415 - as above
+    from regproxy.lock import DataDirLock, LockedError  # noqa: PLC0415 - as above
+
+    folder = find_data_dir(config, data_dir).absolute()
+    try:
+        lock = DataDirLock.acquire(folder)
+        try:
+            summary = bring(source.absolute(), folder, replace=replace)
+        finally:
+            lock.release()
+    except (BackupError, LockedError) as error:
+        end(FAILED, str(error))
+    click.echo(f"{summary.blobs} blobs, {size(summary.bytes)} from {source}")
