@@ -42,3 +42,8 @@ $(STAMP): setup.cfg pyproject.toml
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# Small mistakes in store and stream, which the tests have to notice; takes an hour. COUNT and SEED choose.
+.PHONY: mutants
+mutants: $(STAMP)
+	$(BIN)/python -m tests.mutants --count $(or $(COUNT),200) $(if $(SEED),--seed $(SEED))

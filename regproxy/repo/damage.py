@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from txaio.tx import make_logger
 
+from regproxy.errors import RegproxyError
 from regproxy.model.node import Node
 from regproxy.repo.parts import Parts
 
@@ -43,6 +44,20 @@ async def forsake(parts: Parts, sha256: str, why: str) -> Sequence[Node]:
             await parts.index.remove(node.repository, node.path)
     await parts.index.forget(sha256)
     return nodes
+
+
+async def make_durable(parts: Parts, sha256: str) -> None:
+    """Bring a blob to the disk, and note that it is there; one that the disk refuses is condemned."""
+    try:
+        await parts.readers.run(lambda: parts.store.sync(sha256))
+        await parts.index.synced(sha256)
+    except FileNotFoundError:
+        return  # evicted meanwhile
+    except OSError:
+        # The kernel forgets what it could not write and says so once: asked again, it would call the blob safe.
+        await condemn(parts, sha256, "unsynced")
+    except RegproxyError:
+        return  # the index is closed: the next start finds it unsynced
 
 
 def is_there(parts: Parts, sha256: str) -> bool:

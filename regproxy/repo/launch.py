@@ -21,7 +21,7 @@ from regproxy.model.node import Negative, Node
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import DOCUMENT_LIMIT, Shape, Want
 from regproxy.model.waybill import Waybill
-from regproxy.repo.damage import condemn
+from regproxy.repo.damage import make_durable
 from regproxy.repo.fill import KEPT_FROM, TRANSIENT, Fill
 from regproxy.repo.interface import Missing, Refused, Unavailable
 from regproxy.repo.outcome import GONE, failure, refusal
@@ -321,19 +321,7 @@ class Launch:
             )
             await self._parts.index.put(node, synced=False, digests=others)
         self._parts.recorder.filled(flight.key[0], fill.received)
-        spawn(self._make_durable(sha256), f"syncing {sha256}")
-
-    async def _make_durable(self, sha256: str) -> None:
-        try:
-            await self._parts.readers.run(lambda: self._parts.store.sync(sha256))
-            await self._parts.index.synced(sha256)
-        except FileNotFoundError:
-            return  # evicted meanwhile
-        except OSError:
-            # The kernel forgets what it could not write and says so once: asked again, it would call the blob safe.
-            await condemn(self._parts, sha256, "unsynced")
-        except RegproxyError:
-            return  # the index is closed: the next start finds it unsynced
+        spawn(make_durable(self._parts, sha256), f"syncing {sha256}")
 
     def _announced(self, reply: Reply) -> Announced:
         headers = reply.headers
