@@ -1,12 +1,13 @@
-"""The REST API below ``/api/``: system and repositories, in the shapes that scripts of this field rely on."""
+"""The REST API below ``/api/``: system, repositories, storage and searches, in the shapes that scripts of this field rely on."""
 
-import msgspec
 from attrs import frozen
 from klein import Klein
 from twisted.web.resource import IResource
 
 from regproxy import __version__
 from regproxy.admin.repositories import configuration, listing
+from regproxy.admin.search import Search
+from regproxy.admin.storage import Storage, render
 from regproxy.repo.interface import Text
 from regproxy.web.addresses import BaseUrl
 from regproxy.web.catalog import Catalog
@@ -14,10 +15,6 @@ from regproxy.web.errors import envelope, register
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
 from regproxy.web.root import new_app
-
-
-def _json(value: object) -> Text:
-    return Text(msgspec.json.format(msgspec.json.encode(value), indent=2), "application/json")
 
 
 def _argument(request: ProxyRequest, name: bytes) -> str:
@@ -48,7 +45,7 @@ class Api:
     @app.route("/system/version", methods=["GET"])
     async def version(self, request: ProxyRequest) -> None:
         """Say what this is."""
-        send_text(request, _json({"version": __version__, "revision": "", "addons": [], "license": "Apache-2.0"}))
+        send_text(request, render({"version": __version__, "revision": "", "addons": [], "license": "Apache-2.0"}))
 
     @app.route("/repositories", methods=["GET"])
     async def repositories(self, request: ProxyRequest) -> None:
@@ -56,7 +53,7 @@ class Api:
         every = [served.repository.settings for served in self._catalog]
         send_text(
             request,
-            _json(listing(every, self._base_url(request), _argument(request, b"type"), _argument(request, b"packageType"))),
+            render(listing(every, self._base_url(request), _argument(request, b"type"), _argument(request, b"packageType"))),
         )
 
     @app.route("/repositories/<key>", methods=["GET"])
@@ -67,5 +64,50 @@ class Api:
             request,
             envelope(400, f"there is no repository {key!a}")
             if served is None
-            else _json(configuration(served.repository.settings)),
+            else render(configuration(served.repository.settings)),
         )
+
+    @app.route("/v1/uploads/config", methods=["GET"])
+    async def uploads(self, request: ProxyRequest) -> None:
+        """Say that large files come in one piece."""
+        send_text(request, render({"supported": False}))
+
+    @app.route("/storage/<key>", methods=["GET", "HEAD"])
+    @app.route("/storage/<key>/", methods=["GET", "HEAD"])
+    @app.route("/storage/<key>/<path:path>", methods=["GET", "HEAD"])
+    async def storage(self, request: ProxyRequest, key: str, path: str = "") -> None:  # noqa: ARG002 - the request has them undecoded
+        """Describe a file or a folder."""
+        send_text(request, await Storage(self._catalog).read(request))
+
+    @app.route("/storage/<key>", methods=["PUT"])
+    @app.route("/storage/<key>/<path:path>", methods=["PUT"])
+    async def annotate(self, request: ProxyRequest, key: str, path: str = "") -> None:  # noqa: ARG002 - as above
+        """Set properties."""
+        send_text(request, await Storage(self._catalog).annotate(request))
+
+    @app.route("/storage/<key>", methods=["DELETE"])
+    @app.route("/storage/<key>/<path:path>", methods=["DELETE"])
+    async def strip(self, request: ProxyRequest, key: str, path: str = "") -> None:  # noqa: ARG002 - as above
+        """Remove properties."""
+        send_text(request, await Storage(self._catalog).strip(request))
+
+    @app.route("/metadata/<key>", methods=["PATCH"])
+    @app.route("/metadata/<key>/<path:path>", methods=["PATCH"])
+    async def change(self, request: ProxyRequest, key: str, path: str = "") -> None:  # noqa: ARG002 - as above
+        """Set and remove properties."""
+        send_text(request, await Storage(self._catalog).change(request))
+
+    @app.route("/search/artifact", methods=["GET"])
+    async def by_name(self, request: ProxyRequest) -> None:
+        """Find files by name."""
+        send_text(request, await Search(self._catalog).by_name(request))
+
+    @app.route("/search/checksum", methods=["GET"])
+    async def by_checksum(self, request: ProxyRequest) -> None:
+        """Find files by checksum."""
+        send_text(request, await Search(self._catalog).by_checksum(request))
+
+    @app.route("/search/prop", methods=["GET"])
+    async def by_property(self, request: ProxyRequest) -> None:
+        """Find files and folders by properties."""
+        send_text(request, await Search(self._catalog).by_property(request))

@@ -3,7 +3,6 @@
 As in ``statements``: they run on the writer thread and keep nothing, and a change that raises is rolled back.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import apsw
@@ -12,6 +11,9 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.index.rows import behind_prefix
 from regproxy.index.statements import put
 from regproxy.model.deposit import Deposit, Properties, folders_above
+
+EVERYTHING = b""
+"""Sorts behind every text."""
 
 _AT = "WHERE repository = ? AND path = ?"
 _BELOW = "WHERE repository = ? AND path >= ? AND path < ?"
@@ -96,17 +98,10 @@ def annotate(connection: apsw.Connection, repository: str, path: str, properties
         _set(connection, repository, target, properties)
 
 
-def strip(connection: apsw.Connection, repository: str, path: str, names: Sequence[str], *, below: bool) -> None:
-    """See ``Holdings.strip``."""
-    for target in _targets(connection, repository, path, below=below):
-        for name in names:
-            connection.execute(f"DELETE FROM properties {_AT} AND name = ?", (repository, target, name))  # noqa: S608 - as above
-
-
 def _targets(connection: apsw.Connection, repository: str, path: str, *, below: bool) -> list[str]:
-    if not (below and path.endswith("/")):
+    if not below or (path and not path.endswith("/")):
         return [path]
-    bounds = (repository, path, behind_prefix(path))
+    bounds = (repository, path, behind_prefix(path) or EVERYTHING)
     found = {path}
     for table in ("nodes", "folders"):
         found.update(str(row[0]) for row in connection.execute(f"SELECT path FROM {table} {_BELOW}", bounds).fetchall())  # noqa: S608 - as above

@@ -11,7 +11,6 @@ from twisted.internet.defer import Deferred
 
 from regproxy.model.deposit import Child, Deposit, Depositors, Downloads, Folder, Occupied, Properties
 from regproxy.model.digest import Digest
-from regproxy.model.node import Node
 
 
 class Holdings(Protocol):
@@ -46,16 +45,13 @@ class Holdings(Protocol):
         """Of a node or folder."""
 
     def annotate(self, repository: str, path: str, properties: Properties, *, below: bool) -> Deferred[None]:
-        """Set properties of a node or folder and, if asked, of all that lies below it; those of other names stay."""
+        """Set properties of a node or folder and, if asked, of all that lies below it, as one step.
 
-    def strip(self, repository: str, path: str, names: Sequence[str], *, below: bool) -> Deferred[None]:
-        """Remove properties by their names."""
+        One without values is removed; those of other names stay.
+        """
 
     def digests(self, sha256: str) -> Sequence[Digest]:
         """What else is known of a blob's bytes."""
-
-    def nodes_with(self, sha256: str, limit: int = 1000) -> Sequence[Node]:
-        """Nodes that name a blob. Blocks."""
 
     def annotated(self, properties: Properties, repositories: Sequence[str], limit: int = 1000) -> Sequence[tuple[str, str]]:
         """Repository and path of nodes and folders that have all of these values; ``*`` is any. Blocks."""

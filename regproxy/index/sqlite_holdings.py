@@ -23,10 +23,8 @@ _FOLDER = "SELECT path, created, modified, created_by FROM folders WHERE reposit
 _FOLDERS = """
 SELECT path, created, modified, created_by FROM folders WHERE repository = ? AND path > ? AND path < ? ORDER BY path
 """
-_NODES_WITH = f"SELECT {NODE_COLUMNS} FROM nodes WHERE sha256 = ? ORDER BY repository, path LIMIT ?"  # noqa: S608 - our own list
-_NEXT_NODE = f"SELECT {NODE_COLUMNS} FROM nodes WHERE repository = ? AND path >= ? AND path < ? ORDER BY path LIMIT 1"  # noqa: S608 - as above
+_NEXT_NODE = f"SELECT {NODE_COLUMNS} FROM nodes WHERE repository = ? AND path >= ? AND path < ? ORDER BY path LIMIT 1"  # noqa: S608 - our own list
 _NEXT_FOLDER = "SELECT path FROM folders WHERE repository = ? AND path >= ? AND path < ? ORDER BY path LIMIT 1"
-_END = b""  # sorts behind every text
 
 Ask = Callable[[str, tuple[Any, ...]], list[Any]]
 
@@ -64,7 +62,7 @@ class SqliteHoldings:
             rows = ask(_FOLDER, (repository, path))
             if rows:
                 return Folder(*rows[0])
-            inside = ask(_NEXT_NODE, (repository, path, behind_prefix(path) or _END))
+            inside = ask(_NEXT_NODE, (repository, path, behind_prefix(path) or deposits.EVERYTHING))
         if not inside:
             return None if path else Folder("", 0.0, 0.0)
         node = read_node(inside[0])
@@ -73,7 +71,7 @@ class SqliteHoldings:
     def children(self, repository: str, path: str, after: str = "", limit: int = 1000) -> Sequence[Child]:
         """What lies in a folder: a jump over each sub-folder, however much is in it."""
         found: list[Child] = []
-        until = behind_prefix(path) or _END
+        until = behind_prefix(path) or deposits.EVERYTHING
         since = path + (behind_prefix(after) or "" if after.endswith("/") else f"{after}\0")
         with self._index.scanning() as ask:
             while len(found) < limit:
@@ -90,7 +88,7 @@ class SqliteHoldings:
     def folders(self, repository: str, path: str) -> Sequence[Folder]:
         """Folders below one."""
         with self._index.scanning() as ask:
-            return [Folder(*row) for row in ask(_FOLDERS, (repository, path, behind_prefix(path) or _END))]
+            return [Folder(*row) for row in ask(_FOLDERS, (repository, path, behind_prefix(path) or deposits.EVERYTHING))]
 
     def properties(self, repository: str, path: str) -> Properties:
         """Of a node or folder."""
@@ -104,18 +102,9 @@ class SqliteHoldings:
         apply = partial(deposits.annotate, repository=repository, path=path, properties=properties, below=below)
         return self._index.change(apply)
 
-    def strip(self, repository: str, path: str, names: Sequence[str], *, below: bool) -> Deferred[None]:
-        """Remove properties."""
-        return self._index.change(partial(deposits.strip, repository=repository, path=path, names=names, below=below))
-
     def digests(self, sha256: str) -> Sequence[Digest]:
         """What else is known of a blob."""
         return [Digest(*row) for row in self._index.look(_DIGESTS, (sha256,))]
-
-    def nodes_with(self, sha256: str, limit: int = 1000) -> Sequence[Node]:
-        """Nodes that name a blob."""
-        with self._index.scanning() as ask:
-            return [read_node(row) for row in ask(_NODES_WITH, (sha256, limit))]
 
     def annotated(self, properties: Properties, repositories: Sequence[str], limit: int = 1000) -> Sequence[tuple[str, str]]:
         """Where properties are."""

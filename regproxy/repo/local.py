@@ -153,7 +153,7 @@ class Local:
         if sha256 is None:
             return None
         readers, store = self._parts.readers, self._parts.store
-        if not any(map(may_use, await readers.run(lambda: self._holdings.nodes_with(sha256)))):
+        if not any(map(may_use, await readers.run(lambda: self._parts.index.nodes_of(sha256)))):
             return None
         await self._admit(upload, None)
         claim = await readers.run(lambda: store.claim(sha256))

@@ -74,6 +74,17 @@ class Tree:
         known["sha256"] = Digest("sha256", node.sha256)
         return {name: digest.hex for name, digest in sorted(known.items())}
 
+    async def named_by(self, digest: Digest) -> Sequence[Node]:
+        """Files whose bytes have a digest."""
+        sha256 = self._index.blob_of(digest)
+        found = () if sha256 is None else await self._readers.run(lambda: self._index.nodes_of(sha256))
+        return [node for node in found if node.repository == self.key]
+
+    async def annotated(self, properties: Properties, most: int) -> Sequence[str]:
+        """Paths of files and folders that have all of these values; ``*`` is any."""
+        found = await self._readers.run(lambda: self._holdings.annotated(properties, [self.key], most))
+        return [path for _, path in found]
+
     def depositors(self, node: Node) -> Depositors | None:
         """Who put a file; None for what an upstream gave."""
         return self._holdings.depositors(self.key, node.path)
@@ -87,9 +98,5 @@ class Tree:
         return self._holdings.properties(self.key, path)
 
     async def annotate(self, path: str, properties: Properties, *, below: bool) -> None:
-        """Set some, leaving others."""
+        """Set some, and remove those without values."""
         await self._holdings.annotate(self.key, path, properties, below=below)
-
-    async def strip(self, path: str, names: Sequence[str], *, below: bool) -> None:
-        """Remove some."""
-        await self._holdings.strip(self.key, path, names, below=below)

@@ -68,7 +68,7 @@ def folder_info(folder: Folder, key: str, base_url: str, children: Sequence[Chil
     return info
 
 
-def listed_file(node: Node, top: str, digests: Mapping[str, str]) -> dict[str, object]:
+def listed_file(node: Node, top: str) -> dict[str, object]:
     """A file in ``?list``; ``top`` is the folder that is listed."""
     entry: dict[str, object] = {
         "uri": f"/{node.path[len(top) :]}",
@@ -77,7 +77,8 @@ def listed_file(node: Node, top: str, digests: Mapping[str, str]) -> dict[str, o
         "folder": False,
         "sha2": node.sha256,
     }
-    return entry | {"sha1": digests["sha1"]} if "sha1" in digests else entry
+    sha1 = node.head.kept.first("x-checksum-sha1")
+    return entry if sha1 is None else entry | {"sha1": sha1}
 
 
 def listed_folder(folder: Folder, top: str) -> dict[str, object]:

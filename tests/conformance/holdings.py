@@ -154,27 +154,23 @@ class HoldingsContract:
         """Set and removed, one by one or below a folder; others stay."""
         kept.put("a/1", properties={"x": ("1",), "y": ("1",)})
         kept.put("a/2/3")
-        annotate, strip, of = kept.holdings.annotate, kept.holdings.strip, kept.holdings.properties
+        annotate, of = kept.holdings.annotate, kept.holdings.properties
         kept.subject.wait(annotate("r", "a/", {"x": ("2", "3")}, below=True))
         assert {"x": ("2", "3"), "y": ("1",)} == of("r", "a/1")
         assert [{"x": ("2", "3")}] * 3 == [of("r", path) for path in ("a/", "a/2/", "a/2/3")]
         kept.subject.wait(annotate("r", "a/", {"top": ("1",)}, below=False))
         assert {"x": ("2", "3")} == of("r", "a/2/")
-        kept.subject.wait(strip("r", "a/", ["x", "none"], below=True))
+        kept.subject.wait(annotate("r", "", {"all": ("1",)}, below=True))
+        assert {"all"} <= of("r", "a/2/3").keys()
+        kept.subject.wait(annotate("r", "", {"all": ()}, below=True))
+        assert [{}, {"x": ("2", "3")}] == [of("r", path) for path in ("", "a/2/3")]
+        kept.subject.wait(annotate("r", "a/", {"x": (), "none": ()}, below=True))
         assert [{"y": ("1",)}, {}, {"top": ("1",)}] == [of("r", path) for path in ("a/1", "a/2/3", "a/")]
         assert [("r", "a/1")] == kept.holdings.annotated({"y": ("*",)}, ["r", "s"])
         assert [] == kept.holdings.annotated({"y": ("1",), "top": ("1",)}, ["r"])
         assert [] == kept.holdings.annotated({"y": ("1",)}, ["s"])
         kept.subject.wait(kept.holdings.delete("r", "a/"))
         assert {} == of("r", "a/")
-
-    def test_who_names_a_blob(self, kept: Kept) -> None:
-        """Every node, of whichever repository."""
-        kept.put("a", 4)
-        kept.subject.wait(kept.subject.index.put(node_at("b", 4), synced=True))
-        assert [("npm", "b"), ("r", "a")] == [(n.repository, n.path) for n in kept.holdings.nodes_with(sha256(4))]
-        assert 1 == len(kept.holdings.nodes_with(sha256(4), 1))
-        assert [] == kept.holdings.nodes_with(sha256(5))
 
     def test_downloads(self, kept: Kept) -> None:
         """None yet, and none of what is not there."""

@@ -13,6 +13,7 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.formats.generic.table import RULES
 from regproxy.model.deposit import Properties
 from regproxy.model.freshness import rule_for
+from regproxy.model.properties import checked, gathered
 from regproxy.model.want import Want
 
 
@@ -41,7 +42,7 @@ def target_of(raw_segments: Sequence[bytes], slashes: frozenset[int]) -> Target:
     if slashes:
         raise RegproxyError(Kind.INVALID, "an encoded slash in the path")
     names: list[str] = []
-    properties: dict[str, tuple[str, ...]] = {}
+    pairs: list[tuple[str, str]] = []
     for raw in raw_segments:
         name, *parameters = raw.decode("ascii").split(";")
         names.append(unquote(name))
@@ -49,9 +50,10 @@ def target_of(raw_segments: Sequence[bytes], slashes: frozenset[int]) -> Target:
             key, sign, value = parameter.partition("=")
             if not sign or not key:
                 raise RegproxyError(Kind.INVALID, "a matrix parameter is no name=value")
-            key, value = unquote(key), unquote(value)
-            if value not in properties.get(key, ()):
-                properties[key] = (*properties.get(key, ()), value)
+            pairs.append((unquote(key), unquote(value)))
     if not all(names[:-1]) or not names[0] or not {".", ".."}.isdisjoint(names):
         raise RegproxyError(Kind.INVALID, "a segment of the path has no name")
-    return Target("/".join(names), properties)
+    try:
+        return Target("/".join(names), checked(gathered(pairs)))
+    except ValueError as error:
+        raise RegproxyError(Kind.INVALID, str(error)) from error

@@ -1,0 +1,84 @@
+"""``/api/search/…``: where files are, by names, checksums or properties. Only what the client may read is found."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from attrs import frozen
+
+from regproxy.admin.arguments import Arguments
+from regproxy.admin.storage import render
+from regproxy.errors import Kind, RegproxyError
+from regproxy.model.access import Action
+from regproxy.model.digest import Digest
+from regproxy.model.patterns import Patterns
+from regproxy.model.properties import gathered
+from regproxy.repo.interface import Text
+from regproxy.web.catalog import Catalog
+from regproxy.web.items import storage_uri
+from regproxy.web.request import ProxyRequest
+from regproxy.web.serving import Served
+
+MOST = 1000
+ALGORITHMS = ("sha256", "sha1", "md5")
+_NAME = re.compile(r"[^,/]{1,255}")
+
+
+@frozen(eq=False)
+class Search:
+    """Searches the repositories that ``repos`` names, or all."""
+
+    _catalog: Catalog
+
+    async def by_name(self, request: ProxyRequest) -> Text:
+        """``?name=``: of a file, in which ``*`` and ``?`` stand for others."""
+        arguments = Arguments.of(request.uri)
+        name = arguments.first("name")
+        if not _NAME.fullmatch(name) or name == "**":
+            raise RegproxyError(Kind.INVALID, "name is that of a file, with * and ? for what is not known of it")
+        patterns = Patterns.of(f"**/{name}")
+        found: list[str] = []
+        for served in self._searched(request, arguments):
+            async for page in served.tree.below(""):
+                found += self._seen(request, served, [node.path for node in page if patterns.admits(node.path)])
+                if len(found) >= MOST:
+                    break
+        return _results(found)
+
+    async def by_checksum(self, request: ProxyRequest) -> Text:
+        """``?sha256=``, ``?sha1=`` or ``?md5=``."""
+        arguments = Arguments.of(request.uri)
+        try:
+            wanted = [Digest(name, arguments.first(name).lower()) for name in ALGORITHMS if name in arguments]
+        except ValueError as error:
+            raise RegproxyError(Kind.INVALID, str(error)) from error
+        if len(wanted) != 1:
+            raise RegproxyError(Kind.INVALID, "one of sha256, sha1 and md5 is expected")
+        found: list[str] = []
+        for served in self._searched(request, arguments):
+            found += self._seen(request, served, [node.path for node in await served.tree.named_by(wanted[0])])
+        return _results(found)
+
+    async def by_property(self, request: ProxyRequest) -> Text:
+        """``?name=value``, several of which all have to hold; ``*`` is any value."""
+        arguments = Arguments.of(request.uri)
+        wanted = gathered((name, value or "*") for name, value in arguments.pairs if name != "repos")
+        if not wanted:
+            raise RegproxyError(Kind.INVALID, "a property is expected")
+        found: list[str] = []
+        for served in self._searched(request, arguments):
+            found += self._seen(request, served, await served.tree.annotated(wanted, MOST))
+        return _results(found)
+
+    def _searched(self, request: ProxyRequest, arguments: Arguments) -> Iterator[Served]:
+        keys = arguments.words("repos")
+        for served in map(self._catalog, keys) if keys else iter(self._catalog):
+            if served is not None and served.permits(request, Action.READ, ""):
+                yield served
+
+    def _seen(self, request: ProxyRequest, served: Served, paths: Sequence[str]) -> list[str]:
+        base_url, key = served.base_url(request), served.repository.key
+        return [storage_uri(base_url, key, path) for path in paths if served.permits(request, Action.READ, path)]
+
+
+def _results(found: Sequence[str]) -> Text:
+    return render({"results": [{"uri": uri} for uri in found[:MOST]]})

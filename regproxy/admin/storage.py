@@ -1,0 +1,188 @@
+"""``/api/storage/{repo}/{path}`` and ``/api/metadata/{repo}/{path}``: what is known of files and folders, and what is said about
+them.
+
+A remote repository shows what it has cached. Messages of two refusals are matched by clients: "Unable to find item" and "No
+properties could be found".
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from attrs import frozen
+
+from regproxy.admin.arguments import Arguments
+from regproxy.errors import Kind, RegproxyError
+from regproxy.model.access import Action
+from regproxy.model.deposit import Folder, Properties
+from regproxy.model.node import Node
+from regproxy.model.properties import checked, parse_names, parse_properties
+from regproxy.repo.interface import Text
+from regproxy.web.body import read_whole
+from regproxy.web.catalog import Catalog
+from regproxy.web.items import file_info, folder_info, listed_file, listed_folder, storage_uri, when
+from regproxy.web.request import ProxyRequest
+from regproxy.web.serving import Served
+
+LISTED = 100_000
+CHANGES_LIMIT = 1 << 20
+DEEPEST = 99_999
+
+NO_CONTENT = Text(b"", "text/plain", status=204)
+
+
+@frozen
+class Item:
+    """What a request is about; ``path`` is a folder's with its slash."""
+
+    served: Served
+    found: Node | Folder
+
+    @property
+    def path(self) -> str:
+        """Of the node or the folder."""
+        return self.found.path
+
+    @property
+    def key(self) -> str:
+        """Of the repository, as it was asked for."""
+        return self.served.repository.key
+
+
+def render(value: object) -> Text:
+    """Write JSON."""
+    return Text(msgspec.json.format(msgspec.json.encode(value), indent=2), "application/json")
+
+
+@frozen(eq=False)
+class Storage:
+    """Answers for every repository; ``request.rest`` begins with the word behind ``/api/``."""
+
+    _catalog: Catalog
+
+    async def read(self, request: ProxyRequest) -> Text:
+        """Answer a GET: information, a list, statistics, or properties."""
+        arguments = Arguments.of(request.uri)
+        item = await self._item(request, Action.READ)
+        base_url = item.served.base_url(request)
+        if "properties" in arguments:
+            return _properties(item, base_url, arguments)
+        if "stats" in arguments:
+            return _downloads(item, base_url)
+        if "list" in arguments:
+            listed = await _listed(item, arguments)
+            uri = storage_uri(base_url, item.key, item.path)
+            return await item.served.apart(lambda: render({"uri": uri, "created": when(item.found.created), "files": listed}))
+        if "lastModified" in arguments:
+            return await _newest(item, base_url)
+        return await self._info(item, base_url)
+
+    async def annotate(self, request: ProxyRequest) -> Text:
+        """Answer a PUT: set properties."""
+        arguments = Arguments.of(request.uri)
+        if "properties" not in arguments:
+            raise RegproxyError(Kind.INVALID, "the parameter properties says what to set")
+        try:
+            properties = parse_properties(arguments.first("properties"))
+        except ValueError as error:
+            raise RegproxyError(Kind.INVALID, str(error)) from error
+        item = await self._item(request, Action.ANNOTATE)
+        await item.served.tree.annotate(item.path, properties, below=arguments.flag("recursive", default=True))
+        return NO_CONTENT
+
+    async def strip(self, request: ProxyRequest) -> Text:
+        """Answer a DELETE: remove properties."""
+        arguments = Arguments.of(request.uri)
+        names = parse_names(arguments.first("properties"))
+        if not names:
+            raise RegproxyError(Kind.INVALID, "the parameter properties says what to remove")
+        item = await self._item(request, Action.ANNOTATE)
+        await item.served.tree.annotate(item.path, dict.fromkeys(names, ()), below=arguments.flag("recursive", default=True))
+        return NO_CONTENT
+
+    async def change(self, request: ProxyRequest) -> Text:
+        """Answer a PATCH of the metadata: set some properties, and remove those that are null."""
+        arguments = Arguments.of(request.uri)
+        item = await self._item(request, Action.ANNOTATE)
+        properties = _changes(await read_whole(request.body, CHANGES_LIMIT))
+        below = arguments.flag("recursiveProperties", default=arguments.flag("recursive", default=True))
+        await item.served.tree.annotate(item.path, properties, below=below)
+        return NO_CONTENT
+
+    async def _item(self, request: ProxyRequest, action: Action) -> Item:
+        key, *segments = request.rest[1:]
+        path = "/".join(segments)
+        served = self._catalog(key)
+        if served is None:
+            raise RegproxyError(Kind.NOT_FOUND, f"Unable to find item: there is no repository {key!a}")
+        request.node = path
+        served.permit(request, action, path)
+        found = await served.tree.find(path)
+        if found is None:
+            raise RegproxyError(Kind.NOT_FOUND, f"Unable to find item {path!a} in {key}")
+        return Item(served, found)
+
+    async def _info(self, item: Item, base_url: str) -> Text:
+        tree = item.served.tree
+        match item.found:
+            case Node() as node:
+                return render(file_info(node, item.key, base_url, tree.digests(node), tree.depositors(node)))
+            case folder:
+                children = await tree.children(folder.path)
+                return await item.served.apart(lambda: render(folder_info(folder, item.key, base_url, children)))
+
+
+def _properties(item: Item, base_url: str, arguments: Arguments) -> Text:
+    names = arguments.words("properties")
+    found = item.served.tree.properties(item.path)
+    shown = {name: list(values) for name, values in found.items() if not names or name in names}
+    if not shown:
+        raise RegproxyError(Kind.NOT_FOUND, "No properties could be found.")
+    return render({"properties": shown, "uri": storage_uri(base_url, item.key, item.path)})
+
+
+def _downloads(item: Item, base_url: str) -> Text:
+    found = item.served.tree.downloads(item.path)
+    last = {} if found.last is None else {"lastDownloaded": int(found.last * 1000)}
+    return render({"uri": storage_uri(base_url, item.key, item.path), "downloadCount": found.count, **last})
+
+
+async def _listed(item: Item, arguments: Arguments) -> Sequence[Mapping[str, object]]:
+    if isinstance(item.found, Node):
+        raise RegproxyError(Kind.INVALID, "a list is one of a folder")
+    top, tree = item.path, item.served.tree
+    depth = arguments.number("depth", DEEPEST) if arguments.flag("deep", default=False) else 1
+    entries: list[dict[str, Any]] = []
+    async for page in tree.below(top):
+        entries += [listed_file(node, top) for node in page if node.path.count("/", len(top)) < depth]
+        if len(entries) > LISTED:
+            raise RegproxyError(Kind.TOO_LARGE, f"more than {LISTED} files are there: list a folder of it")
+    if arguments.flag("listFolders", default=False):
+        folders = await tree.folders_below(top)
+        entries += [listed_folder(folder, top) for folder in folders if folder.path.count("/", len(top)) <= depth]
+    if arguments.flag("includeRootPath", default=False):
+        entries.append(listed_folder(item.found, top))
+    return sorted(entries, key=lambda entry: str(entry["uri"]))
+
+
+async def _newest(item: Item, base_url: str) -> Text:
+    newest = item.found if isinstance(item.found, Node) else None
+    if newest is None:
+        async for page in item.served.tree.below(item.path):
+            newest = max([*page, *([newest] if newest else [])], key=lambda node: node.modified)
+    if newest is None:
+        raise RegproxyError(Kind.NOT_FOUND, "Unable to find item: there is no file in this folder")
+    return render({"uri": storage_uri(base_url, item.key, newest.path), "lastModified": when(newest.modified)})
+
+
+def _changes(body: bytes) -> Properties:
+    """Read ``{"props": {"name": "value", "other": ["a", "b"], "gone": null}}``."""
+    try:
+        props = msgspec.json.decode(body, type=dict[str, dict[str, str | list[str] | None]])["props"]
+    except (msgspec.MsgspecError, KeyError, RecursionError) as error:
+        raise RegproxyError(Kind.INVALID, 'expected JSON such as {"props": {"name": "value", "gone": null}}') from error
+    given = {name: (said,) if isinstance(said, str) else tuple(said or ()) for name, said in props.items()}
+    try:
+        return checked(given)
+    except ValueError as error:
+        raise RegproxyError(Kind.INVALID, str(error)) from error
