@@ -14,6 +14,7 @@ import msgspec
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IReactorUNIX
+from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
@@ -135,4 +136,9 @@ class Control(Service):
         Service.stopService(self)
         port, self._port = self._port, None
         stopped: Deferred[None] | None = None if port is None else port.stopListening()
-        return stopped
+        return None if stopped is None else stopped.addErrback(_left_behind)
+
+
+def _left_behind(failure: Failure) -> None:
+    """A read-only file system keeps the socket; the next start replaces it."""
+    failure.trap(OSError)

@@ -35,7 +35,7 @@ class Front:
     _formats: Mapping[str, Format]
     _metrics: Metrics
     _page: Page
-    _checks: Callable[[], Mapping[str, bool]]
+    _checks: Callable[[], Mapping[str, bool | None]]
     _endpoints: Callable[[Server], Sequence[IStreamServerEndpoint]]
     _ports: list[IListeningPort] = field(factory=list, init=False)
     _log: AccessLog | None = field(default=None, init=False)

@@ -9,6 +9,7 @@ from twisted.internet.posixbase import PosixReactorBase
 from regproxy.index.migrate import prepare
 from regproxy.index.sqlite import SqliteIndex
 from regproxy.lock import DataDirLock
+from regproxy.repo.eviction import Eviction
 from regproxy.repo.parts import Parts
 from regproxy.repo.room import Room
 from regproxy.store.disk import DiskStore
@@ -34,7 +35,9 @@ async def opened(reactor: PosixReactorBase, data_dir: Path) -> AsyncIterator[Par
         pool.start()
         try:
             store, metrics = DiskStore(data_dir / STORE), Metrics()
-            yield Parts(store, index, pool, pool, reactor, metrics, Room(store, pool, pool, reactor, metrics))
+            eviction = Eviction(store, index, pool, metrics)
+            room = Room(store, index, pool, pool, reactor, metrics, eviction)
+            yield Parts(store, index, pool, pool, reactor, metrics, room)
         finally:
             await index.close()
             pool.stop()

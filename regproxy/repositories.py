@@ -66,6 +66,7 @@ class Repositories:
             for settings in configuration.repository
             if settings.rclass == "local"
         }
+        shared.parts.room.eviction.kept = frozenset(self._locals)
         declared = [each for each in configuration.repository if each.rclass == "remote" and each.url != AUTO]
         self._remotes = {
             settings.key: before[settings.key]

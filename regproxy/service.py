@@ -15,12 +15,14 @@ from twisted.internet.posixbase import PosixReactorBase
 from twisted.web.resource import Resource
 from txaio.tx import make_logger
 
+from regproxy import keeping
 from regproxy.allocator import keep_buffers
 from regproxy.auto import resolve, run_program
 from regproxy.backup import Backup
 from regproxy.config import load
 from regproxy.control import Control, Draining, DrainSwitch, Families
 from regproxy.drain import Drain
+from regproxy.errors import RegproxyError
 from regproxy.fetches import Fetches
 from regproxy.formats_found import find_formats
 from regproxy.front import Front
@@ -34,6 +36,7 @@ from regproxy.notify import Notify
 from regproxy.offline import INDEX, STORE
 from regproxy.reload import Reload
 from regproxy.repo.doubts import Doubts
+from regproxy.repo.eviction import Eviction
 from regproxy.repo.parking import Parking
 from regproxy.repo.parts import Parts
 from regproxy.repo.room import Room
@@ -93,6 +96,7 @@ class Regproxy(Service):
             parse_size(configuration.store.parked_max_bytes),
         )
         self._rescue = WriterPool(reactor, 1)
+        self._room = self._make_room(keeping.limit_of(configuration.store))
         parts = self._parts()
         store = configuration.store
         self._held = parts
@@ -105,20 +109,22 @@ class Regproxy(Service):
         self._fetches = Fetches(self._repositories, reactor.seconds)
         self._reload = Reload(configuration, standing.path, self._readers.run, self._apply, self._notify)
         more = {b"metrics": Families(self._metrics.families), b"drain": DrainSwitch(self.drain), **self._works(data_dir)}
-        self._control = Control(reactor, standing.control, self._fetches, more)
+        self._control = Control(reactor, standing.control, self._fetches, {**more, **keeping.resources(parts)})
         self._jobs = Jobs(reactor)
         self._jobs.add(_scrubs(parts, store))
+        self._jobs.add(keeping.jobs(parts, lambda: [remote.settings for remote in self._repositories], self._metrics))
         page = standing.page(self._metrics, lambda: self._readers.run(self._metrics.render))
         catalog, endpoints = self._repositories.catalog, standing.endpoints
         self._front = Front(reactor, configuration, catalog, self._formats, self._metrics, page, self._checks, endpoints)
-        server = configuration.server
-        self._drain = Drain(
-            reactor, self._front, self._fetches, self._notify, delay=server.drain_delay, seconds=server.drain_seconds
-        )
+        delay, seconds = configuration.server.drain_delay, configuration.server.drain_seconds
+        self._drain = Drain(reactor, self._front, self._fetches, self._notify, delay=delay, seconds=seconds)
         self._is_started = False
 
+    def _make_room(self, limit: int | None) -> Room:
+        eviction = Eviction(self._store, self._index, self._readers, self._metrics)
+        return Room(self._store, self._index, self._writers, self._rescue, self._reactor, self._metrics, eviction, limit)
+
     def _parts(self) -> Parts:
-        room = Room(self._store, self._writers, self._rescue, self._reactor, self._metrics)
         return Parts(
             self._store,
             self._index,
@@ -126,7 +132,7 @@ class Regproxy(Service):
             self._readers,
             self._reactor,
             self._metrics,
-            room,
+            self._room,
             self._parking,
             self._standing.sharing(self._store),
         )
@@ -184,11 +190,11 @@ class Regproxy(Service):
         resolved = await resolve(configuration, self._formats, run, self._index.word, self._index.remember)
         return resolved.configuration, resolved.needs_url
 
-    def _checks(self) -> dict[str, bool]:
-        """What must hold for this process to be of use; upstreams are not among it."""
-        space = self._store.space()
+    def _checks(self) -> dict[str, bool | None]:
+        """What must hold for this process to be of use; upstreams are not among it, and without a store it serves on."""
         draining = self._drain.began and not self._drain.is_retired
-        return {"started": self._is_started, "not draining": not draining, "space": space.free > 0}
+        store = True if self._room.trouble is None else None
+        return {"started": self._is_started, "not draining": not draining, "store": store}
 
     def _take_signals(self) -> None:
         """In place of Twisted's own, which end with the signal where status 0 is expected, and know no second one."""
@@ -237,7 +243,11 @@ class Regproxy(Service):
         await self._front.close()
         await self._repositories.close()
         self._parking.close()
-        await self._index.close()
+        self._room.close()
+        try:
+            await self._index.close()
+        except RegproxyError as error:  # a full disk: the next start looks at what this one could not note
+            log.error("the index could not be closed: {error!r} {detail}", error=error, detail=error.detail)  # noqa: TRY400 - said
         self._writers.stop()
         self._readers.stop()
         self._notify.close()

@@ -13,6 +13,7 @@ from regproxy.stream.spawn import spawn
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
 
+_MARKS = {True: "ok", False: "FAILED", None: "DEGRADED"}
 _NO_STORE = Headers.of(cache_control="no-store")
 
 
@@ -33,16 +34,16 @@ class _Leaf:
 
 @define(eq=False)
 class Probe(_Leaf):
-    """200 while every check holds, else 503 and those that fail; ``?verbose`` lists all of them."""
+    """200 while no check fails, else 503 and those that do; ``?verbose`` lists all, those of None being degraded only."""
 
-    _checks: Callable[[], Mapping[str, bool]]
+    _checks: Callable[[], Mapping[str, bool | None]]
 
     def render(self, request: ProxyRequest) -> int:
         """Look."""
         checks = self._checks()
-        good = all(checks.values())
+        good = False not in checks.values()
         verbose = b"verbose" in request.uri.partition(b"?")[2]  # ``args`` leaves out what has no value
-        lines = [f"{'ok' if held else 'FAILED'} {name}" for name, held in checks.items() if verbose or not held]
+        lines = [f"{_MARKS[held]} {name}" for name, held in checks.items() if verbose or held is False]
         body = "\n".join([*lines, "ok" if good else "not ready", ""]).encode()
         send_text(request, Text(body, "text/plain", headers=_NO_STORE, status=200 if good else 503))
         request.finish()

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from regproxy.cli.backup import backup, restore
+from regproxy.cli.cache import cache, gc
 from regproxy.cli.drain import drain
 from regproxy.cli.ending import CONFIGURATION, DEFAULT_CONFIG, FAILED, config_option, data_dir_option, end, find_data_dir
 from regproxy.cli.verify import verify
@@ -66,7 +67,9 @@ def fetches(*, as_json: bool, config: Path, data_dir: Path | None) -> None:
         show_fills(fills)
 
 
+main.add_command(cache)
 main.add_command(drain)
+main.add_command(gc)
 main.add_command(verify)
 main.add_command(backup)
 main.add_command(restore)

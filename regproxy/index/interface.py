@@ -4,7 +4,7 @@ Reads by primary key return at once: they run in the reactor. Writes return a De
 committed and every later read sees it; writes are applied in the order in which they were asked for.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 from attrs import frozen
@@ -27,6 +27,25 @@ class BlobRow:
     sha256: str
     size: int
     synced: bool
+    last_used: float
+
+
+@frozen
+class Sum:
+    """So many blobs, each counted once, and their bytes."""
+
+    blobs: int = 0
+    bytes: int = 0
+
+
+@frozen
+class Use:
+    """A node that may be evicted, and when it was last used."""
+
+    repository: str
+    path: str
+    sha256: str
+    size: int
     last_used: float
 
 
@@ -104,6 +123,29 @@ class Index(Protocol):
 
     def adopt(self, blobs: Sequence[BlobRow]) -> Deferred[None]:
         """Add rows for blobs that nothing names, as one step; those that have a row keep it."""
+
+    def held(self, repository: str = "") -> Sum:
+        """What a repository holds; without a name, what all of them do, and what no node names any more."""
+
+    def least_used(self, kept: Collection[str], limit: int = 100) -> Sequence[BlobRow]:
+        """Blobs that may be evicted, least recently used first: no node of theirs is pinned, came from no upstream, or is in one
+        of the repositories ``kept``.
+        """
+
+    def least_used_in(self, repository: str, before: float, limit: int = 100) -> Sequence[Use]:
+        """Nodes of a repository that may be evicted and were last used before a time, least recently used first."""
+
+    def evict(self, seen: BlobRow, kept: Collection[str]) -> Deferred[bool]:
+        """Remove a blob's row with all its nodes, as one step; False if it was used since it was seen, or may not be evicted."""
+
+    def release(self, seen: Use) -> Deferred[bool]:
+        """Remove a node; False if it was used or changed since it was seen, or may not be evicted. Its blob's row stays."""
+
+    def pin(self, repository: str, path: str, *, pinned: bool) -> Deferred[int]:
+        """Keep a node from being evicted, or all below a path that ends with a slash or is empty, or not any more; how many."""
+
+    def pins(self, repository: str, prefix: str = "") -> Sequence[str]:
+        """Paths of a repository that start with ``prefix`` and are pinned. May be slow."""
 
     def each_blob(self, after: str = "") -> Iterator[BlobRow]:
         """Every blob's row whose name sorts behind ``after``, in the order of the names; may be slow."""

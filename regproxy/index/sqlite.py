@@ -6,7 +6,8 @@ any thread. Writes go through ``writer``; waiting for other processes and checkp
 processes one is the owner: it starts first, brings the schema up to date, and notes whether the run ended cleanly.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from regproxy.index import queries, statements
 from regproxy.index.damage import DAMAGED, open_for_run
 from regproxy.index.generation import Generation
 from regproxy.index.hot import HotNodes
-from regproxy.index.interface import BlobRow
+from regproxy.index.interface import BlobRow, Sum, Use
 from regproxy.index.migrate import complaints, connect
 from regproxy.index.rows import behind_prefix, read_blob, read_negative, read_node
 from regproxy.index.usage import Usage
@@ -202,6 +203,23 @@ class SqliteIndex:
         """Add rows for blobs that nothing names."""
         return self._change(partial(statements.adopt, blobs=blobs))
 
+    def held(self, repository: str = "") -> Sum:
+        """One row, which triggers keep."""
+        rows = self._reader.execute(queries.SUM, (repository,)).fetchall()
+        return Sum(*rows[0]) if rows else Sum()  # type: ignore[arg-type] # INTEGER columns
+
+    def least_used(self, kept: Collection[str], limit: int = 100) -> Sequence[BlobRow]:
+        """Blobs that may be evicted."""
+        return [read_blob(row) for row in self._scan(queries.LEAST_USED, (json.dumps(sorted(kept)), limit))]
+
+    def least_used_in(self, repository: str, before: float, limit: int = 100) -> Sequence[Use]:
+        """Nodes that may be evicted."""
+        return [Use(*row) for row in self._scan(queries.LEAST_USED_IN, (repository, before, limit))]
+
+    def pins(self, repository: str, prefix: str = "") -> Sequence[str]:
+        """Paths that are pinned."""
+        return [str(row[0]) for row in self._scan(queries.PINS, (repository, prefix))]
+
     def each_blob(self, after: str = "") -> Iterator[BlobRow]:
         """Every blob's row, read in pages: no transaction stays open between steps."""
         last = after
@@ -228,7 +246,7 @@ class SqliteIndex:
                 self._writer.marks_end = False
             raise RegproxyError(Kind.STORAGE, "the index cannot be read", detail=repr(error)) from error
 
-    def _scan(self, sql: str, bindings: tuple[str | int, ...]) -> list[Any]:
+    def _scan(self, sql: str, bindings: tuple[str | float, ...]) -> list[Any]:
         with self.scanning() as ask:
             return ask(sql, bindings)
 
@@ -277,6 +295,29 @@ class SqliteIndex:
         """Remove a blob's row and aliases; True also if there was no row."""
         return self._change(partial(statements.forget, sha256=sha256))
 
+    def evict(self, seen: BlobRow, kept: Collection[str]) -> Deferred[bool]:
+        """Remove a blob's row with all its nodes."""
+        gone: list[tuple[str, str]] = []
+
+        def apply(connection: apsw.Connection) -> bool:
+            nodes = statements.evict(connection, seen, kept)
+            gone.extend(nodes or ())
+            return nodes is not None
+
+        def drop() -> None:
+            for key in gone:
+                self._hot.drop(key)
+
+        return self._write(apply, drop)
+
+    def release(self, seen: Use) -> Deferred[bool]:
+        """Remove a node."""
+        return self._change(partial(statements.release, seen=seen), (seen.repository, seen.path))
+
+    def pin(self, repository: str, path: str, *, pinned: bool) -> Deferred[int]:
+        """Keep from being evicted, or not."""
+        return self._change(partial(statements.pin, repository=repository, path=path, pinned=pinned))
+
     def remember(self, name: str, word: str) -> Deferred[None]:
         """Keep a word."""
         return self._change(partial(statements.remember, name=name, word=word))
@@ -288,9 +329,12 @@ class SqliteIndex:
         return self._writer.write(apply, None if forget is None else partial(forget, self._hot), durable=True)
 
     def _change(self, apply: Callable[[apsw.Connection], T], key: tuple[str, str] | None = None) -> Deferred[T]:
+        return self._write(apply, None if key is None else partial(self._hot.drop, key))
+
+    def _write(self, apply: Callable[[apsw.Connection], T], settled: Callable[[], None] | None) -> Deferred[T]:
         if self._writer is None:
             return fail(RegproxyError(Kind.STORAGE, "the index is closed"))
-        return self._writer.write(apply, None if key is None else partial(self._hot.drop, key))
+        return self._writer.write(apply, settled)
 
     def _flush(self) -> None:
         self._flushing = None
@@ -300,4 +344,8 @@ class SqliteIndex:
 
 def _unheard(failure: Failure) -> None:
     """Log what nobody waits for and what harms nobody: a download that is not counted, a row too many."""
-    log.failure("the index could not be tidied: {log_failure.value!r}", failure=failure)
+    error = failure.value
+    if isinstance(error, RegproxyError):
+        log.error("the index could not be tidied: {error!r} {detail}", error=error, detail=error.detail)
+    else:
+        log.failure("the index could not be tidied: {log_failure.value!r}", failure=failure)

@@ -5,6 +5,7 @@ fetches anew. Rows of what came from no upstream stay: nobody can fetch that, an
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from txaio.tx import make_logger
 
@@ -55,7 +56,8 @@ async def make_durable(parts: Parts, sha256: str) -> None:
         return  # evicted meanwhile
     except OSError:
         # The kernel forgets what it could not write and says so once: asked again, it would call the blob safe.
-        await condemn(parts, sha256, "unsynced")
+        with suppress(OSError, RegproxyError):  # a disk that has become read-only keeps what it has
+            await condemn(parts, sha256, "unsynced")
     except RegproxyError:
         return  # the index is closed: the next start finds it unsynced
 

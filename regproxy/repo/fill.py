@@ -249,9 +249,13 @@ class Fill:
 
     async def discard(self) -> None:
         """Remove what was received; a disk that is in trouble is not waited for."""
-        removal = spawn(_awaited(self.parts.writers.run(self.writer.abort)), "removing a spool")
+        removal = self.free()
         if not self.blob.is_passing:
             await removal
+
+    def free(self) -> "Deferred[object]":
+        """Remove the spool; its readers have a descriptor."""
+        return spawn(_awaited(self.parts.writers.run(self.writer.abort)), "removing a spool")
 
     async def give_up(self, reason: BaseException) -> None:
         """Fail its readers, remove what was received, and let the blob go."""

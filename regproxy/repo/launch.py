@@ -210,7 +210,7 @@ class Launch:
         worth = waybill.can_continue and length is not None and length >= KEPT_FROM
         followed = self._parts.sharing.is_shared and (length is None or length > TAIL)
         about = waybill.to_json() if (worth or followed) and not document else None
-        return await self._parts.room.writer(self._settings, lambda: store.create(length, about), whole=document)
+        return await self._parts.room.writer(self._settings, length, lambda: store.create(length, about), whole=document)
 
     def _waybill(self, flight: Flight[Outcome], reply: Reply) -> Waybill:
         announced = self._announced(reply)
@@ -286,6 +286,7 @@ class Launch:
         fill = self._fill
         if fill is not None and fill.writer.error is not None:
             self._parts.room.troubled(self._settings.key, fill.writer.error)
+            fill.free()
             self._deserted()
 
     async def _verified(self, fill: Fill) -> dict[str, Digest]:

@@ -15,6 +15,9 @@ class Recorder(Protocol):
     def blob_lost(self, why: str) -> None:
         """A stored blob was taken out of sight; ``why`` is a fixed word."""
 
+    def evicted(self, why: str, size: int) -> None:
+        """A blob was taken out of the store to make room; ``why`` is a fixed word."""
+
     def not_kept(self, repository: str) -> None:
         """A body passed through, because it could not be stored."""
 

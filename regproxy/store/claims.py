@@ -46,19 +46,35 @@ def claim(layout: Layout, sha256: str) -> DiskClaim | None:
     return DiskClaim(path)
 
 
-def delete(layout: Layout, sha256: str) -> bool:
+@define
+class DiskAside:
+    """An ``Aside`` on a disk."""
+
+    _aside: str
+    _path: str
+
+    def restore(self) -> None:
+        """Give it its name again, unless another has it by now."""
+        with suppress(FileExistsError):
+            os.link(self._aside, self._path)
+        self.drop()
+
+    def drop(self) -> None:
+        """Remove it."""
+        os.unlink(self._aside)  # noqa: PTH108 - see above
+
+
+def set_aside(layout: Layout, sha256: str) -> DiskAside | None:
     """Take a blob's name away, unless it is claimed."""
     path = layout.blob(sha256)
     if is_claimed(layout, sha256):
-        return False
-    aside = f"{layout.moving}/-{secrets.token_hex(8)}"
+        return None
+    aside = DiskAside(f"{layout.moving}/-{secrets.token_hex(8)}", path)
     try:
-        os.rename(path, aside)  # noqa: PTH104 - see above
+        os.rename(path, aside._aside)  # noqa: PTH104, SLF001 - see above; its own
     except FileNotFoundError:
-        return False
-    claimed = is_claimed(layout, sha256)
-    if claimed:
-        with suppress(FileExistsError):  # whoever claims it may have brought it again
-            os.link(aside, path)
-    os.unlink(aside)  # noqa: PTH108 - see above
-    return not claimed
+        return None
+    if is_claimed(layout, sha256):
+        aside.restore()
+        return None
+    return aside

@@ -15,7 +15,7 @@ from attrs import define, field
 
 from regproxy.store import claims
 from regproxy.store.attending import Attending
-from regproxy.store.claims import DiskClaim
+from regproxy.store.claims import DiskAside, DiskClaim
 from regproxy.store.interface import NOTHING, BlobStat, Keep, Left, Space
 from regproxy.store.layout import READ_FLAGS, Layout, is_name
 from regproxy.store.leftovers import leftovers, sweep
@@ -72,7 +72,14 @@ class DiskStore:
 
     def delete(self, sha256: str) -> bool:
         """Remove the file. A power loss may bring it back: an orphan, or what the index says it is."""
-        return claims.delete(self._layout, sha256)
+        aside = self.set_aside(sha256)
+        if aside is not None:
+            aside.drop()
+        return aside is not None
+
+    def set_aside(self, sha256: str) -> DiskAside | None:
+        """Rename it."""
+        return claims.set_aside(self._layout, sha256)
 
     def quarantine(self, sha256: str) -> bool:
         """Move the file to ``quarantine/``, where the newest of each name is kept."""

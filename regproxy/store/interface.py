@@ -102,6 +102,16 @@ class Keep:
 NOTHING = Keep()
 
 
+class Aside(Protocol):
+    """A blob that is out of sight, and is either put back or removed, once. Both block."""
+
+    def restore(self) -> None:
+        """Put it back, unless it is there again."""
+
+    def drop(self) -> None:
+        """Remove it."""
+
+
 class BlobStore(Protocol):
     """Blobs by the hexadecimal SHA-256 of their bytes."""
 
@@ -125,6 +135,13 @@ class BlobStore(Protocol):
 
     def claim(self, sha256: str) -> Claim | None:
         """Keep a blob that is there from being deleted until the claim is released; None if it is not there. Blocks."""
+
+    def set_aside(self, sha256: str) -> Aside | None:
+        """Take a blob out of sight, to look once more whether it is needed. Blocks. None if it is not there, or is claimed.
+
+        Whoever removes a blob because it has no row looks for the row behind this: what is registered meanwhile is claimed, and
+        what was registered before has its row.
+        """
 
     def delete(self, sha256: str) -> bool:
         """Remove it; readers that have it open go on. Blocks. False if it was not there, or is claimed: then it stays."""

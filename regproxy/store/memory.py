@@ -108,6 +108,22 @@ class MemoryClaim:
 
 
 @define
+class MemoryAside:
+    """An ``Aside`` in memory."""
+
+    _blobs: dict[str, _Stored]
+    _sha256: str
+    _blob: _Stored
+
+    def restore(self) -> None:
+        """Put it back."""
+        self._blobs.setdefault(self._sha256, self._blob)
+
+    def drop(self) -> None:
+        """Forget it."""
+
+
+@define
 class MemoryStore:
     """A ``BlobStore`` of at most ``capacity`` bytes.
 
@@ -180,8 +196,13 @@ class MemoryStore:
 
     def delete(self, sha256: str) -> bool:
         """Remove it."""
+        return self.set_aside(sha256) is not None
+
+    def set_aside(self, sha256: str) -> MemoryAside | None:
+        """Take it out."""
         with self._lock:
-            return self._claims[_checked(sha256)] == 0 and self._blobs.pop(sha256, None) is not None
+            found = None if self._claims[_checked(sha256)] else self._blobs.pop(sha256, None)
+            return None if found is None else MemoryAside(self._blobs, sha256, found)
 
     def quarantine(self, sha256: str) -> bool:
         """Put it aside."""

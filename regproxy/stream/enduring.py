@@ -5,10 +5,11 @@ that does not answer. A body of any other error fails. The bytes that the spool 
 """
 
 import errno
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from threading import Lock
-from typing import Self
+from typing import Protocol, Self
 
 from attrs import define, field
 
@@ -28,6 +29,16 @@ def is_trouble(error: OSError) -> bool:
     return error.errno in _TROUBLE
 
 
+class Allowance(Protocol):
+    """What a writer may take of the disk."""
+
+    def refuses(self, end: int) -> int:
+        """Why the body may not grow up to here, as an ``errno``; 0 if it may. In a thread."""
+
+    def leave(self) -> None:
+        """It takes nothing any more. In any thread; a second call does nothing."""
+
+
 @define(eq=False)
 class EnduringWriter:
     """A ``BlobWriter`` over a spool.
@@ -42,8 +53,11 @@ class EnduringWriter:
     window: Window | None = field(default=None, init=False)
     error: OSError | None = field(default=None, init=False)
     _end: int = field(default=0, alias="end")
+    _allowance: Allowance | None = field(default=None, alias="allowance")
     _pending: "tuple[int, Sequence[bytes]] | None" = field(default=None, init=False)
     _lock: Lock = field(factory=Lock, init=False)
+    _writing: int = field(default=0, init=False)
+    _is_doomed: bool = field(default=False, init=False)
 
     @classmethod
     def through(cls, window: Window) -> Self:
@@ -83,7 +97,8 @@ class EnduringWriter:
             self._pending = (offset, buffers)
         assert self._spool is not None
         try:
-            self._spool.write_at(offset, buffers)
+            self._check(offset + sum(map(len, buffers)))
+            self._write(self._spool, offset, buffers)
         except OSError as error:
             if not is_trouble(error) or not self._turned(error):
                 raise
@@ -92,6 +107,28 @@ class EnduringWriter:
                 if self._pending is not None and self.window is None:
                     self._end = max(self._end, offset + sum(map(len, buffers)))
                     self._pending = None
+
+    def _write(self, spool: BlobWriter, offset: int, buffers: Sequence[bytes]) -> None:
+        """Write to the spool, which keeps its descriptor meanwhile: a thread that is stuck must not come to in another file."""
+        with self._lock:
+            self._writing += 1
+        try:
+            spool.write_at(offset, buffers)
+        finally:
+            with self._lock:
+                self._writing -= 1
+                is_due = self._is_doomed and not self._writing
+            if is_due:
+                _remove(spool)
+
+    def _check(self, end: int) -> None:
+        code = 0 if self._allowance is None else self._allowance.refuses(end)
+        if code:
+            raise OSError(code, os.strerror(code))
+
+    def _leave(self) -> None:
+        if self._allowance is not None:
+            self._allowance.leave()
 
     def _turned(self, error: OSError) -> bool:
         """What was being written goes into a window; False if it does not continue what is written already."""
@@ -114,6 +151,7 @@ class EnduringWriter:
         if copied:
             window.copy_from(self._spool.fileno(), self._end)
         self.error, self.window = error, window
+        self._leave()
 
     def give_up_disk(self, error: OSError) -> bool:
         """The disk has not answered in time. In a thread that does not wait for it.
@@ -134,12 +172,14 @@ class EnduringWriter:
         if self._spool is None or self.window is not None:
             raise self.error or OSError(errno.ENOSPC, "it went through a window")
         self._spool.commit(sha256, durable=durable, claim=claim)
+        self._leave()
 
     def keep(self, *, durable: bool) -> bool:
         """As the spool, while that has all of it."""
         if self._spool is None or self.window is not None:
             self.abort()
             return False
+        self._leave()
         return self._spool.keep(durable=durable)
 
     def settle(self) -> None:
@@ -149,6 +189,16 @@ class EnduringWriter:
 
     def abort(self) -> None:
         """Remove the spool; a file system that cannot even do that has nothing of ours in the end: the next start removes it."""
-        if self._spool is not None:
-            with suppress(OSError):
-                self._spool.abort()
+        if self._spool is None:
+            return
+        self._leave()
+        with self._lock:
+            self._is_doomed = True
+            is_busy = self._writing > 0
+        if not is_busy:
+            _remove(self._spool)
+
+
+def _remove(spool: BlobWriter) -> None:
+    with suppress(OSError):
+        spool.abort()

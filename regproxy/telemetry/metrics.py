@@ -34,6 +34,8 @@ class Metrics:
         self._in = counter("upstream_bytes", "Bytes of artifacts brought in.", by_repository)
         self._wrong = counter("digest_mismatch", "Bodies that were not what they had to be.", by_repository)
         self._lost = counter("blobs_quarantined", "Stored blobs that were found damaged or gone.", ("why",))
+        self._evictions = counter("evictions", "Blobs taken out of the store.", ("why",))
+        self._evicted = counter("evicted_bytes", "Their bytes.", ("why",))
         self._not_kept = counter("not_kept", "Artifacts that passed through because they could not be stored.", by_repository)
         self._checked = counter("verified_bytes", "Bytes of stored blobs that were read through again.", ())
         self._replies = counter("upstream_requests", "Answers of upstreams.", ("repository", "code"))
@@ -80,6 +82,11 @@ class Metrics:
     def blob_lost(self, why: str) -> None:
         """A stored blob was taken out of sight; ``why`` is a fixed word."""
         self._lost.labels(why).inc()
+
+    def evicted(self, why: str, size: int) -> None:
+        """A blob was taken out of the store to make room; ``why`` is a fixed word."""
+        self._evictions.labels(why).inc()
+        self._evicted.labels(why).inc(size)
 
     def not_kept(self, repository: str) -> None:
         """A body passed through, because it could not be stored."""

@@ -2,7 +2,7 @@
 
 from attrs import evolve
 
-from regproxy.index.interface import BlobRow
+from regproxy.index.interface import BlobRow, Sum
 from regproxy.model.digest import Digest
 from regproxy.model.head import Head
 from regproxy.model.headers import Headers
@@ -216,3 +216,88 @@ class IndexContract:
     def test_clean(self, subject: Subject) -> None:
         """The first run of an index has nothing to repair."""
         assert subject.index.was_clean
+
+    def test_sums(self, subject: Subject) -> None:
+        """A blob counts once in the store and once in each repository that names it, however often that is."""
+        index = subject.index
+        assert Sum() == index.held() == index.held("npm")
+        for node in (node_at("p", 1), node_at("q", 1), node_at("p", 1, "pypi"), node_at("r", 2)):
+            subject.wait(index.put(node, synced=True))
+        assert [Sum(2, 30), Sum(2, 30), Sum(1, 10)] == [index.held(), index.held("npm"), index.held("pypi")]
+        subject.wait(index.remove("npm", "p"))
+        assert Sum(2, 30) == index.held("npm")
+        subject.wait(index.put(node_at("q", 3), synced=True))
+        assert [Sum(3, 60), Sum(2, 50)] == [index.held(), index.held("npm")]
+        subject.wait(index.remove("pypi", "p"))
+        subject.wait(index.forget(sha256(1)))
+        assert [Sum(2, 50), Sum()] == [index.held(), index.held("pypi")]
+
+    def test_the_least_used_goes_first(self, subject: Subject) -> None:
+        """By last use, not by age; a pin, a node that came from nowhere, and a repository that is kept hold a blob."""
+        index = subject.index
+        for number, when in ((1, 30.0), (2, 10.0), (3, 20.0), (4, 5.0), (5, 6.0), (6, 7.0)):
+            subject.wait(index.put(node_at(f"p{number}", number, when=when), synced=True))
+        index.used("npm", "p2", sha256(2), 40.0)
+        subject.catch_up()
+        subject.wait(index.put(evolve(node_at("own", 5, when=6.0), origin=""), synced=True))
+        subject.wait(index.put(node_at("p6", 6, "kept", when=7.0), synced=True))
+        assert subject.wait(index.pin("npm", "p4", pinned=True)) == 1
+
+        def offered(*kept: str) -> list[str]:
+            return [row.sha256 for row in index.least_used(kept)]
+
+        assert [sha256(6), sha256(3), sha256(1), sha256(2)] == offered()
+        assert [sha256(3), sha256(1), sha256(2)] == offered("kept")
+        assert ["p5", "p6", "p3", "p1", "p2"] == [use.path for use in index.least_used_in("npm", 1e12)]
+        assert ["p5", "p6"] == [use.path for use in index.least_used_in("npm", 20.0)]
+        assert ["p5"] == [use.path for use in index.least_used_in("npm", 20.0, 1)]
+
+    def test_evict(self, subject: Subject) -> None:
+        """All nodes of a blob go with it, unless it was used meanwhile, or may not go."""
+        index = subject.index
+        for node in (node_at("p", 1), node_at("q", 1, "pypi"), node_at("r", 2)):
+            subject.wait(index.put(node, synced=True))
+        seen, other = index.least_used(())
+        assert index.node("npm", "p") is not None
+        index.used("npm", "r", sha256(2), 500.0)
+        subject.catch_up()
+        assert not subject.wait(index.evict(other, ()))
+        assert not subject.wait(index.evict(seen, ("pypi",)))
+        subject.wait(index.pin("pypi", "", pinned=True))
+        assert not subject.wait(index.evict(seen, ()))
+        subject.wait(index.pin("pypi", "q", pinned=False))
+        assert subject.wait(index.evict(seen, ()))
+        assert [None, None, None] == [index.node("npm", "p"), index.node("pypi", "q"), index.blob(sha256(1))]
+        assert not subject.wait(index.evict(seen, ()))
+        assert index.node("npm", "r") is not None
+
+    def test_release(self, subject: Subject) -> None:
+        """One node goes if it is as it was seen; its blob's row stays."""
+        index = subject.index
+        for path in ("p", "q", "r", "s"):
+            subject.wait(index.put(node_at(path, 1), synced=True))
+        uses = {use.path: use for use in index.least_used_in("npm", 1e12)}
+        subject.wait(index.put(node_at("p", 2), synced=True))
+        index.used("npm", "q", sha256(1), 500.0)
+        subject.catch_up()
+        subject.wait(index.pin("npm", "r", pinned=True))
+        assert [False, False, False, True] == [subject.wait(index.release(uses[path])) for path in "pqrs"]
+        assert index.node("npm", "s") is None
+        assert index.blob(sha256(1)) is not None
+
+    def test_pins(self, subject: Subject) -> None:
+        """A pin is one node's, or all's below a folder; a replaced node keeps it, a removed one does not."""
+        index = subject.index
+        for path in ("a/x", "a/y", "ab", "b_%"):
+            subject.wait(index.put(node_at(path), synced=True))
+        assert subject.wait(index.pin("npm", "a", pinned=True)) == 0
+        assert subject.wait(index.pin("npm", "a/", pinned=True)) == 2
+        assert subject.wait(index.pin("npm", "b_%", pinned=True)) == 1
+        subject.wait(index.put(node_at("a/x", 2), synced=True))
+        assert ["a/x", "a/y", "b_%"] == list(index.pins("npm"))
+        assert ["a/x", "a/y"] == list(index.pins("npm", "a/"))
+        subject.wait(index.remove("npm", "a/y"))
+        subject.wait(index.put(node_at("a/y"), synced=True))
+        assert ["a/x"] == list(index.pins("npm", "a/"))
+        assert subject.wait(index.pin("npm", "", pinned=False)) == 4
+        assert [] == list(index.pins("npm"))

@@ -281,3 +281,22 @@ class StoreContract:
         assert len(store.left()) == 2
         store.recover(Keep(each.modified + 3600, each.used * 2))
         assert store.left() == []
+
+    def test_what_was_set_aside(self, store: BlobStore) -> None:
+        """It is out of sight until it is put back, and gone when it is dropped; what came meanwhile stays."""
+        name = stored(store, b"body")
+        aside = store.set_aside(name)
+        assert aside is not None
+        assert read(store, name) is None
+        assert store.set_aside(name) is None
+        aside.restore()
+        assert read(store, name) == b"body"
+        aside = store.set_aside(name)
+        assert aside is not None
+        stored(store, b"body")
+        aside.restore()
+        assert read(store, name) == b"body"
+        aside = store.set_aside(name)
+        assert aside is not None
+        aside.drop()
+        assert list(store.each()) == []

@@ -18,6 +18,7 @@ from regproxy.model.freshness import IMMUTABLE, Freshness
 from regproxy.model.headers import Headers
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Shape, Want
+from regproxy.repo.eviction import Eviction
 from regproxy.repo.interface import Body as Answered
 from regproxy.repo.parts import Parts
 from regproxy.repo.remote import Remote
@@ -162,6 +163,7 @@ class Counting:
         self.lost: list[str] = []
         self.passed = 0
         self.checked: list[int] = []
+        self.evictions: list[tuple[str, int]] = []
 
     def filled(self, repository: str, size: int) -> None:
         """A fill has landed."""
@@ -178,6 +180,10 @@ class Counting:
     def blob_lost(self, why: str) -> None:
         """A stored blob was bad."""
         self.lost.append(why)
+
+    def evicted(self, why: str, size: int) -> None:
+        """A blob was taken out."""
+        self.evictions.append((why, size))
 
     def not_kept(self, repository: str) -> None:
         """A body passed through."""
@@ -212,7 +218,7 @@ def bench(*, store: MemoryStore | None = None, **settings: Any) -> Bench:
     index, upstream, planned, recorder = MemoryIndex(), ScriptedUpstream(), Planned(), Counting()
     index.start()
     pool = InlinePool()
-    room = Room(store, pool, pool, clock, recorder)
+    room = Room(store, index, pool, pool, clock, recorder, Eviction(store, index, pool, recorder))
     parts = Parts(store, index, pool, pool, clock, recorder, room)
     made = RepositorySettings(key="r", rclass="remote", **{"url": "https://upstream.example", **settings})
     remote = Remote(made, planned, upstream, parts, Shelf(parts))

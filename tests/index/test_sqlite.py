@@ -14,6 +14,7 @@ from twisted.internet import reactor
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index import migrate
 from regproxy.index.hot import HotNodes
+from regproxy.index.interface import Sum
 from regproxy.index.sqlite import FLUSH_SECONDS, Reactor, SqliteIndex
 from regproxy.model.node import Negative
 from tests.conformance.index import node_at, sha256
@@ -260,6 +261,27 @@ def test_steps_are_applied_once_and_in_order(begin: Begin, path: Path, monkeypat
     again, _ = begin()
     assert rows(path, "SELECT x FROM extra") == [(7,)]
     assert node_at("p") == again.node("npm", "p")
+
+
+def test_what_was_held_before_there_were_sums_is_counted(begin: Begin, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index of the first schema gets its sums and uses when it is upgraded."""
+    ours = migrate.steps()
+    monkeypatch.setattr(migrate, "steps", lambda: ours[:1])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = migrate.connect(path)
+    migrate.upgrade(connection, 1.0)
+    for number, when in ((1, 20.0), (2, 10.0)):
+        connection.execute("INSERT INTO blobs VALUES (?, ?, 1, ?)", (sha256(number), number * 10, when))
+        for name in ("a", "b"):
+            connection.execute(
+                "INSERT INTO nodes VALUES ('npm', ?, ?, ?, NULL, NULL, NULL, '', '', ?, ?, ?, 'https://a/', 0, NULL)",
+                (f"{name}{number}", sha256(number), number * 10, when, when, when),
+            )
+    connection.close()
+    monkeypatch.setattr(migrate, "steps", lambda: ours)
+    index, _ = begin()
+    assert Sum(2, 30) == index.held() == index.held("npm")
+    assert ["a2", "b2", "a1", "b1"] == [use.path for use in index.least_used_in("npm", 1e12)]
 
 
 def test_an_old_sqlite_is_refused(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:

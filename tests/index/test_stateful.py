@@ -114,6 +114,23 @@ class IndexMachine(RuleBasedStateMachine):
         self.clock.advance(10)
         self.clock.wait(self.sqlite.remember("caught", "up"))
 
+    @rule(repository=repositories, path=paths, pinned=st.booleans())
+    def pin(self, repository: str, path: str, *, pinned: bool) -> None:
+        """Pin a node, or not."""
+        self.both(
+            self.sqlite.pin(repository, path, pinned=pinned).addCallback(bool),
+            self.memory.pin(repository, path, pinned=pinned).addCallback(bool),
+        )
+
+    @rule()
+    def evict(self) -> None:
+        """Evict the blob that is offered first, with its nodes."""
+        rows = self.memory.least_used(())
+        assert rows == self.sqlite.least_used(())
+        if rows:
+            assert self.both(self.sqlite.evict(rows[0], ()).addCallback(bool), self.memory.evict(rows[0], ()).addCallback(bool))
+            self.model = {key: node for key, node in self.model.items() if node.sha256 != rows[0].sha256}
+
     @rule()
     def restart(self) -> None:
         """Close the file and open it again."""
@@ -131,6 +148,9 @@ class IndexMachine(RuleBasedStateMachine):
                 assert self.memory.negative(repository, path) == self.sqlite.negative(repository, path)
             listed = [self.model[key] for key in sorted(self.model) if key[0] == repository]
             assert listed == self.sqlite.nodes(repository) == self.memory.nodes(repository)
+            assert self.memory.held(repository) == self.sqlite.held(repository)
+            assert self.memory.least_used_in(repository, 1e12) == self.sqlite.least_used_in(repository, 1e12)
+        assert self.memory.held() == self.sqlite.held()
         assert list(self.memory.each_blob()) == list(self.sqlite.each_blob())
         assert self.memory.unreferenced() == self.sqlite.unreferenced()
         assert self.memory.unsynced() == self.sqlite.unsynced()

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from regproxy.index.memory import MemoryIndex
 from regproxy.model.head import Head
 from regproxy.model.node import Node
+from regproxy.repo.eviction import Eviction
 from regproxy.repo.parts import Parts
 from regproxy.repo.room import Room
 from regproxy.store.disk import DiskStore
@@ -37,14 +38,16 @@ class Holdings:
         self.index.start()
         self.clock.advance(1e9)
         pool = InlinePool()
-        room = Room(self.store, pool, pool, self.clock, self.recorder)
+        eviction = Eviction(self.store, self.index, pool, self.recorder)
+        room = Room(self.store, self.index, pool, pool, self.clock, self.recorder, eviction)
         self.parts = Parts(self.store, self.index, pool, pool, self.clock, self.recorder, room)
 
     def hold(self, body: bytes, *paths: str, origin: str = UPSTREAM) -> str:
         """Store a body and make it a node at each path."""
         name = stored(self.store, body)
         for path in paths or (f"p/{name[:6]}",):
-            self.index.put(Node("r", path, name, len(body), Head(len(body)), origin=origin), synced=True)
+            now = self.clock.seconds()
+            self.index.put(Node("r", path, name, len(body), Head(len(body)), checked=now, origin=origin), synced=True)
         return name
 
     def file(self, name: str) -> Path:

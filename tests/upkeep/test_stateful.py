@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from regproxy.index.sqlite import SqliteIndex
 from regproxy.model.head import Head
 from regproxy.model.node import Node
+from regproxy.repo.eviction import Eviction
 from regproxy.repo.parts import Parts
 from regproxy.repo.room import Room
 from regproxy.store.disk import DiskStore
@@ -53,7 +54,8 @@ class HoldingsMachine(RuleBasedStateMachine):
         self.store.recover()
         self.index.start()
         pool, recorder = InlinePool(), Counting()
-        room = Room(self.store, pool, pool, self.clock, recorder)
+        eviction = Eviction(self.store, self.index, pool, recorder)
+        room = Room(self.store, self.index, pool, pool, self.clock, recorder, eviction)
         self.parts = Parts(self.store, self.index, pool, pool, self.clock, recorder, room)
 
     def kill(self) -> None:

@@ -24,6 +24,7 @@ from regproxy.model.head import Head
 from regproxy.model.node import Node
 from regproxy.model.settings import Configuration, RepositorySettings
 from regproxy.model.want import Shape, Want
+from regproxy.repo.eviction import Eviction
 from regproxy.repo.interface import Body, Missing
 from regproxy.repo.parts import Parts
 from regproxy.repo.remote import Remote
@@ -157,7 +158,9 @@ async def server(reactor: Any, run: Run) -> AsyncIterator[Server]:
     index = SqliteIndex(run.data_dir / "index.sqlite", reactor)
     pools = WriterPool(reactor, 2), WriterPool(reactor, 1)
     metrics = Metrics()
-    parts = Parts(store, index, *pools, reactor, metrics, Room(store, pools[0], pools[1], reactor, metrics))
+    eviction = Eviction(store, index, pools[1], metrics)
+    room = Room(store, index, pools[0], pools[1], reactor, metrics, eviction)
+    parts = Parts(store, index, *pools, reactor, metrics, room)
     store.recover(parts.parking.bounds)
     index.start()
     parts.parking.load()
