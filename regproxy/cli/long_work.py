@@ -24,6 +24,9 @@ from regproxy.stream.rehash import Pace
 from regproxy.upkeep.report import Progress, Report
 from regproxy.upkeep.verification import Verification
 
+# Of several workers one does it, and shows no progress meanwhile.
+SECONDS = 3600.0
+
 Show = Callable[[Progress], None]
 
 
@@ -76,7 +79,7 @@ def _done(data_dir: Path, address: str, make: Callable[[Parts], Work], show: Sho
 
 
 def _by_server(data_dir: Path, address: str, show: Show) -> Line:
-    connection = UnixConnection(data_dir / SOCKET)
+    connection = UnixConnection(data_dir / SOCKET, SECONDS)
     connection.request("POST", address)
     answer = connection.getresponse()
     if answer.status == http.client.CONFLICT:

@@ -59,6 +59,15 @@ def test_damage_is_found_repaired_and_fetched_anew(twist_regproxy: Callable[...,
         assert upstream.asked["GET", "/b"] == 1
 
 
+def test_one_of_several_workers_does_it(twist_regproxy: Callable[..., Regproxy]) -> None:
+    """The command is the same whether a server is one process or several."""
+    with serving({"/a": BODY}) as upstream:
+        regproxy = twist_regproxy(remote(upstream.url), server="workers = 2")
+        get(regproxy, "/files/a")
+        code, report = verify(regproxy.data_dir)
+        assert (0, 1) == (code, report["blobs"])
+
+
 def test_an_unclean_stop_stays_unclean(twist_regproxy: Callable[..., Regproxy]) -> None:
     """Who verifies a store after a crash does not hide the crash from the next server."""
     with serving({"/a": BODY}) as upstream:

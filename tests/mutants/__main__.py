@@ -21,7 +21,13 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 COPIED = ("regproxy", "tests", "twisted", "etc", "pyproject.toml", "setup.cfg")
 TESTS = {
     "store": ("tests/store", "tests/upkeep", "tests/repo"),
-    "stream": ("tests/stream", "tests/repo", "tests/web/test_respond.py", "tests/wire/test_sendfile.py", "tests/upkeep"),
+    "stream": (
+        "tests/stream",
+        "tests/repo",
+        "tests/web/test_respond.py",
+        *(f"tests/wire/test_{name}.py" for name in ("sendfile", "unreadable", "passing", "integrity", "crowd")),
+        "tests/upkeep",
+    ),
 }
 SECONDS = 180
 
