@@ -10,6 +10,7 @@ from tests.faults.crash.origin import Origin
 from tests.faults.crash.shim import Ended, Kind, Zygote
 
 KILLED = -9
+REFUSALS = ("OSError", "RegproxyError", "FullError", "IOError", "CantOpenError", "ReadOnlyError")
 
 
 @frozen
@@ -109,7 +110,7 @@ class Enumeration:
             yield f"the run ended with {ended.code}"
         failure = ended.result.get("failure")
         # A start or a stop may be refused, loudly, for a disk that fails; nothing else may.
-        if failure and (kills or not failure.startswith(("OSError", "RegproxyError", "FullError", "IOError", "CantOpenError"))):
+        if failure and (kills or not failure.startswith(REFUSALS)):
             yield f"the run failed: {failure}"
 
     def _of_the_restart(self, folder: Path) -> Iterator[str]:
