@@ -14,6 +14,8 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from regproxy.stream.observer import OneShot
+
 PIECE = 64 << 10
 
 
@@ -36,6 +38,9 @@ class Script:
         cut: end the connection after so many bytes of the body, by FIN, or by RST with ``reset``.
         flip: the byte whose lowest bit is turned.
         hold: (offset, gate): wait there until the Deferred fires.
+        stall: send so many bytes of the body, and then nothing until the other side goes away.
+        pace: (bytes, seconds): so many at a time, and that long between them.
+        extra: sent behind the body, on a connection that stays.
         delay: seconds before the head.
         raw: sent as it is in place of everything else; the connection is closed behind it unless ``stay``.
     """
@@ -49,6 +54,9 @@ class Script:
     reset: bool = False
     flip: int | None = None
     hold: "tuple[int, Deferred[None]] | None" = None
+    stall: int | None = None
+    pace: tuple[int, float] | None = None
+    extra: bytes = b""
     delay: float = 0.0
     raw: bytes | None = None
     stay: bool = False
@@ -77,6 +85,7 @@ class Line(Protocol):
         self._busy = False
         self._resumed: Deferred[None] | None = None
         self._gone = False
+        self._lost: OneShot[None] = OneShot()
 
     @property
     def wire(self) -> Any:
@@ -98,6 +107,7 @@ class Line(Protocol):
         """Forget it."""
         self._gone = True
         self._upstream.open.discard(self)
+        self._lost.fire(None)
         self.resumeProducing()
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
@@ -138,7 +148,7 @@ class Line(Protocol):
         if script.delay:
             await deferLater(self._upstream.reactor, script.delay)
         if script.raw is not None:
-            await self._send(script.raw)
+            await self._send(memoryview(script.raw))
             if not script.stay:
                 self.wire.loseConnection()
             return
@@ -146,34 +156,39 @@ class Line(Protocol):
         if seen.method == "HEAD" or script.status in {204, 304}:
             return
         whole = await self._body(script)
+        self._write(script.extra)
         if not whole or script.framing == "close" or (script.length or 0) > len(script.body):
             self._end(reset=script.reset)
 
     async def _body(self, script: Script) -> bool:
         """Send it; False if it was cut."""
-        body = script.body
-        if script.flip is not None:
-            body = body[: script.flip] + bytes([body[script.flip] ^ 1]) + body[script.flip + 1 :]
+        body = memoryview(script.body if script.flip is None else _flipped(script.body, script.flip))
         end = len(body) if script.cut is None else script.cut
         chunked = script.framing == "chunked"
         held, gate = script.hold or (end, None)
-        await self._send(body[: min(held, end)], chunked=chunked)
+        if script.stall is not None:
+            held, gate = script.stall, self._lost.when()
+        await self._send(body[: min(held, end)], chunked=chunked, pace=script.pace)
         if gate is not None:
             await gate
-            await self._send(body[held:end], chunked=chunked)
+            await self._send(body[held:end], chunked=chunked, pace=script.pace)
         if script.cut is not None:
             return False
         if chunked:
             self._write(b"0\r\n\r\n")
         return True
 
-    async def _send(self, data: bytes, *, chunked: bool = False) -> None:
-        view = memoryview(data)
-        for start in range(0, len(data), PIECE):
+    async def _send(self, view: memoryview, *, chunked: bool = False, pace: tuple[int, float] | None = None) -> None:
+        size, seconds = pace or (PIECE, 0.0)
+        for start in range(0, len(view), size):
             if self._resumed is not None:
                 await self._resumed
-            piece = bytes(view[start : start + PIECE])
+            if self._gone:
+                return
+            piece = bytes(view[start : start + size])
             self._write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            if seconds:
+                await deferLater(self._upstream.reactor, seconds)
 
     def _write(self, data: bytes) -> None:
         if not self._gone:
@@ -186,6 +201,10 @@ class Line(Protocol):
             self._upstream.reactor.callLater(0.05, self.wire.abortConnection)
         else:
             self.wire.loseConnection()
+
+
+def _flipped(body: bytes, at: int) -> bytes:
+    return body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
 
 
 def head_of(script: Script) -> bytes:

@@ -81,6 +81,17 @@ def test_nothing_is_spliced(status: int, headers: dict[str, str]) -> None:
     assert list(made.store.each()) == []
 
 
+def test_a_cut_behind_the_last_byte_is_none() -> None:
+    """Nothing is missing, so nothing is asked for."""
+    made = bench()
+    got = made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)), etag='"v1"')
+    body.send(BIG)
+    body.cut()
+    assert content(got[0]) == BIG
+    assert len(made.upstream.questions) == 1
+
+
 def test_what_cannot_be_identified_is_not_continued() -> None:
     """Without a digest and a strong validator a cut is the end."""
     made = bench()

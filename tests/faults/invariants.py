@@ -1,0 +1,100 @@
+"""What holds after every fault, looked at from inside: files, descriptors, fills, and the log of a running regproxy."""
+
+import hashlib
+import json
+import socket
+import time
+from collections import Counter
+from pathlib import Path
+
+from attrs import define, field, frozen
+
+from tests.fakes.process import Regproxy
+from tests.faults.scene import wait_for
+
+SECONDS = 20.0
+PIECE = 1 << 20
+
+
+@frozen
+class Descriptors:
+    """What a process has open."""
+
+    files: Counter[str]
+    sockets: int
+
+
+@define(eq=False)
+class Invariants:
+    """Looks at one process between cases; blobs that were looked at are not read again."""
+
+    regproxy: Regproxy
+    _seen: set[str] = field(factory=set, init=False)
+    _before: Descriptors = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._before = self.descriptors()
+
+    def check(self) -> None:
+        """Everything."""
+        wait_for(lambda: self.fills() == [], SECONDS, "a fill goes on, or its followers have not left")
+        self.check_store()
+        wait_for(self._nothing_leaks, SECONDS, "descriptors are left open")
+
+    def check_store(self) -> None:
+        """No partial is visible, every blob is what its name says, one for each digest, and the spool is empty."""
+        spool = self.regproxy.data_dir / "store" / "spool"
+        wait_for(lambda: not list(spool.iterdir()), SECONDS, "the spool is not empty")
+        names = Counter(path.name for path in self._blobs())
+        assert not [name for name, count in names.items() if count > 1], "a digest is stored twice"
+        for path in self._blobs():
+            if path.name not in self._seen:
+                assert _sha256(path) == path.name, "a blob is not what its name says"
+                self._seen.add(path.name)
+
+    def fills(self) -> list[dict[str, object]]:
+        """The live fills, from the control socket."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(SECONDS)
+            sock.connect(str(self.regproxy.data_dir / "control.sock"))
+            sock.sendall(b"GET /fetches HTTP/1.0\r\n\r\n")
+            answer = b""
+            while data := sock.recv(65536):
+                answer += data
+        found: list[dict[str, object]] = json.loads(answer.partition(b"\r\n\r\n")[2])
+        return found
+
+    def descriptors(self) -> Descriptors:
+        """What is open now, once it stays the same for a moment."""
+        found = self._look()
+        while (again := self._look()) != found:
+            found = again
+        return found
+
+    def _look(self) -> Descriptors:
+        time.sleep(0.1)
+        assert self.regproxy.process is not None
+        folder = Path(f"/proc/{self.regproxy.process.pid}/fd")
+        targets = []
+        for link in folder.iterdir():
+            try:
+                targets.append(str(link.readlink()))
+            except FileNotFoundError:
+                continue
+        files = Counter(target for target in targets if target.startswith("/") and "index.sqlite" not in target)
+        return Descriptors(files, sum(target.startswith("socket:") for target in targets))
+
+    def _nothing_leaks(self) -> bool:
+        now = self._look()
+        return now.files == self._before.files and now.sockets <= self._before.sockets
+
+    def _blobs(self) -> list[Path]:
+        return [path for path in (self.regproxy.data_dir / "store" / "blobs").rglob("*/*/*") if path.is_file()]
+
+
+def _sha256(path: Path) -> str:
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while data := file.read(PIECE):
+            found.update(data)
+    return found.hexdigest()
