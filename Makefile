@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONFIG := etc/regproxy.toml
 
-.PHONY: run test lint types unit wheel bench-peers clean
+.PHONY: run test lint types unit faults wheel bench-peers clean
 
 run: $(STAMP)
 	PYTHONPATH=. $(BIN)/twist --log-format=text regproxy --config $(CONFIG)
@@ -24,6 +24,10 @@ types: $(STAMP)
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest -q
+
+# The fault matrix in real time, with 200 clients and 256 MiB (docs/design/faults.md).
+faults: $(STAMP)
+	REGPROXY_FULL=1 $(BIN)/python -m pytest -q --durations=20 tests/faults tests/wire/test_crowd.py
 
 wheel: $(STAMP)
 	rm -rf build

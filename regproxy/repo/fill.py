@@ -136,8 +136,6 @@ class Fill:
             try:
                 await self._take(source)
             except RegproxyError as error:
-                if error.kind in _TRANSIENT and self.received == self.blob.size:
-                    return  # it broke behind the last byte
                 failures = 1 if self.received > before else failures + 1
                 if not self._resumable(error) or failures > RESUMES:
                     raise

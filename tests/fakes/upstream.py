@@ -150,7 +150,7 @@ class Line(Protocol):
         if script.raw is not None:
             await self._send(memoryview(script.raw))
             if not script.stay:
-                self.wire.loseConnection()
+                self._end(reset=False)
             return
         self._write(head_of(script))
         if seen.method == "HEAD" or script.status in {204, 304}:
@@ -200,6 +200,8 @@ class Line(Protocol):
             # What was written is to arrive before the reset does.
             self._upstream.reactor.callLater(0.05, self.wire.abortConnection)
         else:
+            # A transport does not close while it believes that its producer is paused.
+            self.wire.unregisterProducer()
             self.wire.loseConnection()
 
 

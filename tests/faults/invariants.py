@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from attrs import define, field, frozen
@@ -35,11 +36,16 @@ class Invariants:
     def __attrs_post_init__(self) -> None:
         self._before = self.descriptors()
 
-    def check(self) -> None:
-        """Everything."""
+    def check(self, drop_idle: Callable[[], object]) -> None:
+        """Everything; ``drop_idle`` closes upstream's side of connections that wait for their next use."""
         wait_for(lambda: self.fills() == [], SECONDS, "a fill goes on, or its followers have not left")
         self.check_store()
-        wait_for(self._nothing_leaks, SECONDS, "descriptors are left open")
+
+        def nothing_leaks() -> bool:
+            drop_idle()
+            return self._nothing_leaks()
+
+        wait_for(nothing_leaks, SECONDS, "descriptors are left open")
 
     def check_store(self) -> None:
         """No partial is visible, every blob is what its name says, one for each digest, and the spool is empty."""
@@ -67,12 +73,15 @@ class Invariants:
     def descriptors(self) -> Descriptors:
         """What is open now, once it stays the same for a moment."""
         found = self._look()
-        while (again := self._look()) != found:
+        while (again := self._later()) != found:
             found = again
         return found
 
+    def _later(self) -> Descriptors:
+        time.sleep(0.2)
+        return self._look()
+
     def _look(self) -> Descriptors:
-        time.sleep(0.1)
         assert self.regproxy.process is not None
         folder = Path(f"/proc/{self.regproxy.process.pid}/fd")
         targets = []

@@ -31,7 +31,8 @@ class Scale:
     """How large it is played.
 
     Attributes:
-        clients, size: of a crowd, and of a large artifact.
+        clients, size: of a crowd, and of the artifact that it wants.
+        body: of other artifacts.
         seconds: no client may take longer.
         idle: after so many seconds the proxy should have noticed a silent upstream.
         settle: so long a proxy may take to keep what a client has in full already.
@@ -39,6 +40,7 @@ class Scale:
 
     clients: int = 50
     size: int = 16 * MIB
+    body: int = 4 * MIB
     seconds: float = 60.0
     idle: float = 12.0
     settle: float = 0.0
@@ -89,7 +91,7 @@ class Scene:
     def data(self, size: int | None = None) -> bytes:
         """Bytes for a new artifact."""
         number = next(self._numbers)
-        made = content(self.scale.size if size is None else size, self.seed & 0xFF)
+        made = content(self.scale.body if size is None else size, self.seed & 0xFF)
         return f"{self.name}-{self.seed}-{number}".encode().ljust(64)[: len(made)] + made[64:]
 
     def honest(self, data: bytes, **more: Any) -> Honest:
@@ -98,7 +100,7 @@ class Scene:
 
     def offer(self, *acts: Answers, data: bytes | None = None, last: Answers | None = None, name: str = "") -> Item:
         """Make upstream have an artifact: ``acts`` for its first GETs, then an honest answer or ``last``."""
-        made = self.data() if data is None else data
+        made = self.data(self.scale.size) if data is None else data
         path = f"/v2/{name or self.name}/blobs/sha256:{hashlib.sha256(made).hexdigest()}"
         self.upstream.answers[path] = Play(list(acts), last or self.honest(made))
         return Item(path, made)
@@ -149,6 +151,12 @@ class Scene:
     def check_mended(self, item: Item) -> None:
         """Upstream is honest by now: after a moment a client gets the right bytes."""
         wait_for(lambda: self.get(item).right, self.scale.idle, "no client gets it, though upstream is well again")
+
+    def drop_idle(self) -> None:
+        """Close the connections that the proxy has to its upstreams."""
+        for fake in filter(None, (self.upstream, self.other)):
+            for line in list(fake.open):
+                fake.reactor.callFromThread(line.wire.abortConnection)
 
     def forget(self) -> None:
         """End what runs beside, and let the artifacts go: together they are large."""

@@ -88,6 +88,7 @@ def test_a_cut_behind_the_last_byte_is_none() -> None:
     body = made.upstream.answer(200, Body(len(BIG)), etag='"v1"')
     body.send(BIG)
     body.cut()
+    made.clock.advance(1)
     assert content(got[0]) == BIG
     assert len(made.upstream.questions) == 1
 

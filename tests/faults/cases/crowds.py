@@ -14,7 +14,7 @@ from tests.faults.scene import MIB, Scene, case, check_all_right, check_truth, n
 @case(1, "a crowd on a cold artifact", both_framings=True)
 def crowd(scene: Scene) -> None:
     """One upstream fetch for everybody, though its head takes a while."""
-    data = scene.data()
+    data = scene.data(scene.scale.size)
     item = scene.offer(changed(scene.honest(data), delay=1.5 if scene.scale.full else 0.3), data=data)
     check_all_right(scene.crowd(item, [Client() for _ in range(scene.scale.clients)]))
     assert scene.fetches(item) == 1, f"upstream was asked {scene.fetches(item)} times"
@@ -93,7 +93,7 @@ def joining(scene: Scene) -> None:
 @case(8, "all clients leave at the half", both_framings=True)
 def all_leave(scene: Scene) -> None:
     """Whatever is done with what was there by then: who comes next has the right bytes."""
-    data, gate = scene.data(), Deferred[None]()
+    data, gate = scene.data(scene.scale.size), Deferred[None]()
     item = scene.offer(changed(scene.honest(data), hold=(len(data) // 2, gate)), data=data)
     scene.crowd(item, [Client(leave_at=MIB), Client(leave_at=2 * MIB)])
     scene.open(gate)
@@ -139,7 +139,7 @@ def two_names(scene: Scene) -> None:
 @case(11, "GET, HEAD, Range and GET at once on a cold artifact")
 def mixed_methods(scene: Scene) -> None:
     """One fill; HEAD waits for no body."""
-    data, gate = scene.data(), Deferred[None]()
+    data, gate = scene.data(scene.scale.size), Deferred[None]()
     item = scene.offer(changed(scene.honest(data), hold=(len(data) // 2, gate)), data=data)
     gets = [Client(), Client(fields=(f"Range: bytes=1024-{MIB}",)), Client()]
     running = scene.beside(scene.crowd, item, gets)

@@ -62,7 +62,7 @@ def silence(scene: Scene) -> None:
 def steady(scene: Scene) -> None:
     """However long it takes, it arrives and is stored; the limits are of silence, not of time."""
     size = scene.scale.size
-    seconds = 140.0 if scene.scale.full else 5.0
+    seconds = 140.0 if scene.scale.full else 3.5
     data = scene.data(size)
     item = scene.offer(changed(scene.honest(data), pace=(size // int(seconds * 4), 0.25)), data=data)
     check_all_right(scene.crowd(item, [Client(), Client()], seconds * 3 + 60))
@@ -101,10 +101,10 @@ def silent_tag(scene: Scene) -> None:
     item = scene.offer_tag()
     assert scene.get(item).right, "it cannot be had while all is well"
     time.sleep(max(1.1, scene.scale.settle))
-    scene.upstream.answers[item.path] = Script(b"", delay=20.0)
+    scene.upstream.answers[item.path] = Script(b"", delay=20.0 if scene.scale.full else 2.8)
     client = scene.get(item, seconds=60)
     assert client.right, f"status {client.status} after {client.took:.1f} s"
-    assert client.took < 5, f"it took {client.took:.1f} s"
+    assert client.took < 2.7, f"it took {client.took:.1f} s"
 
 
 @case(24, "the answers of a gone client's upstream", black_box=False)
