@@ -36,6 +36,7 @@ class Health:
     _jitter: Callable[[], float] = lambda: random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
     _failures: int = field(default=0, init=False)
     _until: float = field(default=0.0, init=False)
+    _doubtful: bool = field(default=False, init=False)
     _probing: bool = field(default=False, init=False)
     _answered: float = field(default=float("-inf"), init=False)
 
@@ -47,7 +48,7 @@ class Health:
     @property
     def doubtful(self) -> bool:
         """Whether it failed, and has answered nothing since."""
-        return self._failures > 0
+        return self._doubtful
 
     @property
     def remaining(self) -> float:
@@ -65,13 +66,16 @@ class Health:
     def answered(self) -> None:
         """It answered something: it is there."""
         self._failures = 0
-        self._probing = False
+        self._doubtful = self._probing = False
         self._answered = self._clock.seconds()
 
     def failed(self, since: float) -> None:
         """It could not be reached, by a request that began at ``since``; its answers to others meanwhile outweigh that."""
         self._probing = False
-        if self.fixed == 0 or self._answered >= since:
+        if self._answered >= since:
+            return
+        self._doubtful = True
+        if self.fixed == 0:
             return
         if self._failures and self._clock.seconds() < self._until:
             return  # many requests fail together; that is one outage

@@ -36,6 +36,8 @@ class Honest:
         fields = {"content-type": self.media_type, **({"etag": self.etag} if self.etag else {}), **self.headers}
         if self.etag and seen.headers.get("if-none-match") == self.etag:
             return Script(status=304, headers=fields)
+        if self.ranges:
+            fields["accept-ranges"] = "bytes"
         whole = Script(self.body, headers=fields, **self.more)
         asked = seen.headers.get("range")
         if asked is None or not self.ranges or seen.headers.get("if-range", self.etag) != self.etag:

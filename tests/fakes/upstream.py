@@ -237,6 +237,7 @@ class FakeUpstream:
     tls: Any = None
     host: str = "127.0.0.1"
     interface: str = "127.0.0.1"
+    wanted_port: int = 0
     requests: list[Seen] = field(factory=list, init=False)
     connections: int = field(default=0, init=False)
     written: int = field(default=0, init=False)
@@ -249,9 +250,9 @@ class FakeUpstream:
         factory = Factory.forProtocol(lambda: Line(self))
         factory.noisy = False
         if self.tls is None:
-            self._port = self.reactor.listenTCP(0, factory, interface=self.interface)
+            self._port = self.reactor.listenTCP(self.wanted_port, factory, interface=self.interface)
         else:
-            self._port = self.reactor.listenSSL(0, factory, self.tls, interface=self.interface)
+            self._port = self.reactor.listenSSL(self.wanted_port, factory, self.tls, interface=self.interface)
         return self
 
     async def stop(self) -> None:

@@ -3,37 +3,22 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_twisted
 from attrs import frozen
 from twisted.internet import reactor
-from twisted.internet.threads import deferToThread
+from twisted.internet.defer import Deferred
 
 from tests.fakes.process import Regproxy
 from tests.fakes.upstream import FakeUpstream, Script
+from tests.faults import peers
 from tests.faults.invariants import Invariants
 from tests.faults.scene import MIB, Scale
 
 FULL = os.environ.get("REGPROXY_FULL") == "1"
 SCALE = Scale(clients=200, size=256 * MIB, body=64 * MIB, seconds=600.0, idle=90.0, full=True) if FULL else Scale()
 IDLE_MILLIS = 60_000 if FULL else 1500
-CONFIG = """
-[docker]
-defaultRepository = "hub"
-
-[[repository]]
-key = "hub"
-rclass = "remote"
-packageType = "docker"
-url = "{url}"
-allowedHosts = ["localhost"]
-socketTimeoutMillis = {idle}
-assumedOfflinePeriodSecs = 0
-missedRetrievalCachePeriodSecs = 2
-retrievalCachePeriodSecs = 1
-"""
 
 
 @frozen
@@ -57,22 +42,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         fake.answers["/v2/"] = Script(b"{}", headers={"docker-distribution-api-version": "registry/2.0"})
     upstream, other, canary = fakes
     folder: Path = tmp_path_factory.mktemp("faults")
-    regproxy = Regproxy(folder / "regproxy", CONFIG.format(url=upstream.url("").rstrip("/"), idle=IDLE_MILLIS))
+    regproxy = peers.regproxy(folder / "regproxy", upstream.port, IDLE_MILLIS)
     regproxy.start()
     try:
         yield Stage(regproxy, upstream, other, canary, Invariants(regproxy))
     finally:
         for fake in fakes:
-            pytest_twisted.blockon(_as_deferred(fake.stop()))
+            pytest_twisted.blockon(Deferred.fromCoroutine(fake.stop()))
         regproxy.close()
-
-
-def _as_deferred(coroutine: Any) -> Any:
-    from twisted.internet.defer import Deferred  # noqa: PLC0415 - only here
-
-    return Deferred.fromCoroutine(coroutine)
-
-
-async def in_thread(work: Any, *arguments: Any) -> Any:
-    """Run what blocks beside the reactor."""
-    return await deferToThread(work, *arguments)

@@ -75,6 +75,7 @@ class Scene:
     chunked: bool = False
     other: FakeUpstream | None = None
     canary: FakeUpstream | None = None
+    prefix: str = ""
     _numbers: "itertools.count[int]" = field(factory=itertools.count)
     _pool: ThreadPoolExecutor = field(factory=lambda: ThreadPoolExecutor(8))
 
@@ -120,6 +121,10 @@ class Scene:
         self.upstream.answers[f"/v2/{self.name}/manifests/{digest}"] = play
         return Item(path, data)
 
+    def address(self, path: str) -> str:
+        """Where the proxy has what upstream has at a path."""
+        return path if self.prefix and path.startswith(self.prefix) else self.prefix + path
+
     def fetches(self, item: Item) -> int:
         """How often upstream was asked for its body."""
         return self.upstream.count(item.path)
@@ -130,6 +135,8 @@ class Scene:
 
     def crowd(self, item: Item, clients: Sequence[Client], seconds: float | None = None) -> Sequence[Client]:
         """Let clients download; ``TimeoutError`` if they do not end."""
+        for client in clients:
+            client.path = self.address(client.path or item.path)
         crowd.run(self.port, item.path, item.data, clients, seconds or self.scale.seconds)
         return clients
 

@@ -112,6 +112,15 @@ def test_jitter() -> None:
     assert all(27 <= each <= 33 for each in seen)
 
 
+def test_doubt_without_a_period() -> None:
+    """An upstream that is never left alone may be doubted all the same, until it answers."""
+    clock, health = make(0)
+    fail(clock, health)
+    assert (health.doubtful, health.closed, health.enter(), health.enter()) == (True, False, True, True)
+    health.answered()
+    assert not health.doubtful
+
+
 def test_hosts_are_judged_by_themselves() -> None:
     """One that is down says nothing about another; it says when it is tried again."""
     clock = Clock()

@@ -112,7 +112,7 @@ def shards(scene: Scene) -> None:
     heads = [Client(path=item.path, method="HEAD") for item in items for _ in range(hosts)]
     # The expected bytes differ by shard, so each shard's clients are compared by a crowd of their own.
     for item in items:
-        mine = [client for client in (*heads, *gets) if client.path == item.path]
+        mine = [client for client in (*heads, *gets) if client.path in {item.path, scene.address(item.path)}]
         check_all_right(scene.crowd(item, mine))
     most = max(scene.fetches(item) for item in items)
     assert most == 1, f"upstream was asked {most} times for one shard"
@@ -133,7 +133,7 @@ def _smuggled(title: str) -> None:
         """Refused, and the connection closed: nothing behind it is a request."""
         item = scene.offer(data=scene.data(1 * KIB))
         with socket.create_connection(("127.0.0.1", scene.port), timeout=10) as sock:
-            sock.sendall(f"POST {item.path} HTTP/1.1\r\nHost: localhost\r\n".encode() + SMUGGLED[title])
+            sock.sendall(f"POST {scene.address(item.path)} HTTP/1.1\r\nHost: localhost\r\n".encode() + SMUGGLED[title])
             answer = b""
             try:
                 while data := sock.recv(65536):
@@ -157,7 +157,7 @@ def one_length(scene: Scene) -> None:
     item = scene.offer(data=scene.data(4 * KIB))
     for _ in range(2):
         with socket.create_connection(("127.0.0.1", scene.port), timeout=10) as sock:
-            sock.sendall(f"GET {item.path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            sock.sendall(f"GET {scene.address(item.path)} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
             answer = b""
             while data := sock.recv(65536):
                 answer += data

@@ -50,7 +50,7 @@ def silence(scene: Scene) -> None:
     item = scene.offer(changed(scene.honest(data), hold=(0, gate), delay=35.0 if scene.scale.full else 1.5), data=data)
     for _ in range(4):
         with socket.create_connection(("127.0.0.1", scene.port)) as impatient:
-            impatient.sendall(f"GET {item.path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            impatient.sendall(f"GET {scene.address(item.path)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             time.sleep(0.2)
     scene.open(gate)
     check_all_right(scene.crowd(item, [Client(), Client()]))
