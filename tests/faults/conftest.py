@@ -17,7 +17,7 @@ from tests.faults.invariants import Invariants
 from tests.faults.scene import MIB, Scale
 
 FULL = os.environ.get("REGPROXY_FULL") == "1"
-SCALE = Scale(clients=200, size=256 * MIB, body=64 * MIB, seconds=600.0, idle=90.0, full=True) if FULL else Scale()
+SCALE = Scale(clients=200, size=256 * MIB, body=64 * MIB, seconds=600.0, idle=150.0, full=True) if FULL else Scale()
 IDLE_MILLIS = 60_000 if FULL else 1500
 
 

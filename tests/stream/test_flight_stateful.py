@@ -92,6 +92,9 @@ class FlightMachine(RuleBasedStateMachine):
         self.upstream = Talks()
         self.made.remote.upstream = self.upstream
         self.want = blob(DATA) if verified else Want("a/b", Shape.FILE)
+        # Most of what can go wrong needs a body on its way and somebody who wants all of it.
+        self.join(0, SIZE, whole=True)
+        self.answer(self.waiting()[0])
 
     # Clients.
 
@@ -185,7 +188,7 @@ class FlightMachine(RuleBasedStateMachine):
         self.answer(talk, fault if resumes or fault in {"down", "busy"} else "")
 
     @precondition(lambda self: self.flowing())
-    @rule(which=st.integers(0, 1 << 20), count=st.sampled_from([1, 1000, 40_000, 90_000, SIZE]), flip=st.integers(0, 5))
+    @rule(which=st.integers(0, 1 << 20), count=st.sampled_from([1, 1000, 40_000, 90_000, SIZE]), flip=st.integers(0, 3))
     def body(self, which: int, count: int, flip: int) -> None:
         """Some more bytes come; now and then, where a digest would tell, one of them is wrong."""
         talks = self.flowing()
@@ -207,16 +210,29 @@ class FlightMachine(RuleBasedStateMachine):
         self.seat()
 
     @precondition(lambda self: self.flowing())
-    @rule(which=st.integers(0, 1 << 20), slow=st.booleans())
-    def cut(self, which: int, *, slow: bool) -> None:
-        """A connection breaks, or is given up because it stands still."""
+    @rule(which=st.integers(0, 1 << 20), slow=st.booleans(), seconds=st.sampled_from([0, 0.5, 0.5, 20]))
+    def cut(self, which: int, seconds: float, *, slow: bool) -> None:
+        """A connection breaks, or is given up because it stands still; mostly the rest is asked for."""
         talks = self.flowing()
         talk = talks[which % len(talks)]
         assert talk.body is not None
         self.upstream.open.remove(talk)
         talk.body.cut(Kind.UPSTREAM_SLOW if slow else Kind.UPSTREAM_DOWN)
+        self.made.clock.advance(seconds)
         self.seat()
 
+    @precondition(lambda self: any(talk.sent < talk.stop for talk in self.flowing()))
+    @rule(fault=st.sampled_from(["", *FAULTS]), count=st.sampled_from([1000, 40_000, SIZE]))
+    def resumes(self, fault: str, count: int) -> None:
+        """A body breaks in the middle, and the question for its rest is answered in one way or another."""
+        self.send(self.flowing()[0], 30_000)
+        self.cut(0, 0.5, slow=False)
+        for talk in self.waiting():
+            self.answer(talk, fault if talk.question.headers.first("range") else "")
+        for talk in self.flowing():
+            self.send(talk, count)
+
+    @precondition(lambda self: any(talk.sent == talk.stop for talk in self.flowing()))
     @rule()
     def ends(self) -> None:
         """Bodies that are complete end."""
@@ -275,4 +291,4 @@ class FlightMachine(RuleBasedStateMachine):
 
 
 TestFlights = FlightMachine.TestCase
-TestFlights.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestFlights.settings = settings(max_examples=200, stateful_step_count=25, deadline=None)
