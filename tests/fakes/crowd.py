@@ -124,8 +124,9 @@ class Client:
 
     def _promised(self) -> int:
         """Bytes of the part that Content-Range names."""
-        first, _, last = self.headers["content-range"].removeprefix("bytes ").partition("/")[0].partition("-")
-        return int(last) - int(first) + 1
+        said = self.headers.get("content-range", "").removeprefix("bytes ").partition("/")[0]
+        first, dash, last = said.partition("-")
+        return int(last) - int(first) + 1 if dash else -1
 
     def close(self) -> None:
         """Leave."""

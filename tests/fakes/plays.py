@@ -38,7 +38,9 @@ class Honest:
             return Script(status=304, headers=fields)
         if self.ranges:
             fields["accept-ranges"] = "bytes"
-        whole = Script(self.body, headers=fields, **self.more)
+        # The answer to a HEAD says the length, however a body would be framed.
+        more = {**self.more, "framing": "length"} if seen.method == "HEAD" else self.more
+        whole = Script(self.body, headers=fields, **more)
         asked = seen.headers.get("range")
         if asked is None or not self.ranges or seen.headers.get("if-range", self.etag) != self.etag:
             return whole

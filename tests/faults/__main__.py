@@ -112,17 +112,22 @@ async def before_peer(fakes: Fakes, name: str, rows: Sequence[int], seed: int) -
 
 
 def markdown(found: dict[str, list[Result]]) -> str:
-    """The results of several proxies side by side."""
-    names = list(found)
-    lines = ["| row | injected | " + " | ".join(f"{name} {peers.version(name)}" for name in names) + " |"]
-    lines.append("|---" * (2 + len(names)) + "|")
-    for results in zip(*found.values(), strict=True):
-        first = results[0]
-        cells = [f"**fails**: {result.seen.replace('|', '/')}" if result.seen else "passes" for result in results]
-        lines.append(f"| {first.case.row} | {first.title} | " + " | ".join(cells) + " |")
+    """The results of several proxies side by side, by rows."""
+    head = [f"{name} {peers.version(name)}" for name in found]
+    lines = [f"| row | {' | '.join(head)} |", "|---" * (1 + len(head)) + "|"]
+    for row in sorted({result.case.row for results in found.values() for result in results}):
+        cells = [cell([result for result in results if result.case.row == row]) for results in found.values()]
+        lines.append(f"| {row} | {' | '.join(cells)} |")
     totals = [f"{sum(not result.seen for result in results)} of {len(results)}" for results in found.values()]
-    lines.append("| | **passed** | " + " | ".join(totals) + " |")
+    lines.append(f"| all | {' | '.join(totals)} |")
     return "\n".join(lines) + "\n"
+
+
+def cell(results: list[Result]) -> str:
+    """How many cases of a row passed, and what was seen in the first that did not."""
+    failed = [result for result in results if result.seen]
+    count = f"{len(results) - len(failed)} of {len(results)}"
+    return f"{count}; {failed[0].title}: {failed[0].seen}".replace("|", "/") if failed else count
 
 
 async def run(reactor: object, options: argparse.Namespace) -> None:

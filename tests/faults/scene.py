@@ -23,6 +23,7 @@ from tests.fakes.plays import Honest, Play
 from tests.fakes.upstream import Answers, FakeUpstream, Script
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+ACCEPT = f"Accept: {MANIFEST}"
 KIB, MIB = 1 << 10, 1 << 20
 
 
@@ -137,6 +138,8 @@ class Scene:
         """Let clients download; ``TimeoutError`` if they do not end."""
         for client in clients:
             client.path = self.address(client.path or item.path)
+            if "/manifests/" in item.path and ACCEPT not in client.fields:
+                client.fields = (*client.fields, ACCEPT)
         crowd.run(self.port, item.path, item.data, clients, seconds or self.scale.seconds)
         return clients
 
