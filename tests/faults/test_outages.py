@@ -125,7 +125,7 @@ def _play(regproxy: Regproxy, fake: FakeUpstream, form: str, trouble: str) -> No
         stale = get(regproxy.port, held)
         assert (stale.status, stale.body) == (200, good.body)
         assert stale.headers["x-regproxy-cache"] == "stale"
-        assert stale.took < BUDGET + 2, f"it took {stale.took:.1f} s"
+        assert stale.took < BUDGET + 8, f"it took {stale.took:.1f} s"
     if trouble == "silent":
         return  # patience with what is not held is longer than a test of every commit
     absent = get(regproxy.port, cold)
@@ -171,7 +171,7 @@ async def test_offline(twist_regproxy: Callable[..., Regproxy], fake: FakeUpstre
         began = time.monotonic()
         held, cold = get(process.port, paths["held"]), get(process.port, paths["cold"])
         assert (held.status, held.body, cold.status) == (200, good.body, 503)
-        assert (len(fake.requests), time.monotonic() - began < 5) == (asked, True)
+        assert (len(fake.requests), time.monotonic() - began < 10) == (asked, True)
 
     await deferToThread(play)
 

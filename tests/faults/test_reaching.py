@@ -93,7 +93,7 @@ async def test_ipv6_leads_nowhere(names: Names) -> None:
         upstream = upstream_for(reactor, fake.url())
         began = time.monotonic()
         assert await get(upstream, fake.url("/x")) == (200, b"here")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10  # the timeout of a connection is fifteen
     await upstream.close()
     await fake.stop()
 
