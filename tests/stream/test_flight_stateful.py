@@ -287,7 +287,9 @@ class FlightMachine(RuleBasedStateMachine):
         Deferred.fromCoroutine(self.made.remote.close()).addBoth(closing.append)
         for entry in stored:
             self.made.store.delete(entry.sha256)
-        assert (closing, open_files()) == ([None], self.files)
+        assert closing == [None]
+        # Fewer, when the collector came by for what an earlier test had left.
+        assert open_files() <= self.files
 
 
 TestFlights = FlightMachine.TestCase
