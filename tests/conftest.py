@@ -2,7 +2,7 @@
 
 ``@pytest.mark.client("skopeo", "docker-registry")`` and ``@pytest.mark.network`` skip where something is missing, with a reason
 that says what. With ``REGPROXY_REQUIRE_CLIENTS=1``, as ``.ci/run`` sets it, nothing marked so may be skipped, for whatever
-reason: it fails.
+reason: it fails. ``@pytest.mark.full`` is left out unless ``REGPROXY_FULL=1``, as ``make faults`` sets it.
 """
 
 import os
@@ -16,6 +16,17 @@ from tests.fakes.process import Regproxy
 from tests.fakes.process import free_port as find_free_port
 
 REQUIRED = os.environ.get("REGPROXY_REQUIRE_CLIENTS") == "1"
+FULL = os.environ.get("REGPROXY_FULL") == "1"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes too long for every commit."""
+    if FULL:
+        return
+    left_out = [item for item in items if item.get_closest_marker("full")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -25,6 +25,9 @@ def test_skips_itself(): pytest.skip("because")
 def test_network(): pass
 
 def test_unmarked(): pytest.skip("because")
+
+@pytest.mark.full
+def test_all(): pass
 """
 
 
@@ -36,14 +39,14 @@ def test_unmarked(): pytest.skip("because")
     ],
 )
 def test_outcomes(tmp_path: Path, required: str, expected: dict[str, str]) -> None:
-    """With ``REGPROXY_REQUIRE_CLIENTS=1`` a marked test is never skipped."""
+    """With ``REGPROXY_REQUIRE_CLIENTS=1`` a marked test is never skipped; what is of the full tier is left out, not skipped."""
     file = tmp_path / "test_some.py"
     file.write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", str(CHECKOUT / "pyproject.toml"), "-vv"]
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider", f"--rootdir={tmp_path}", str(file)],
         cwd=CHECKOUT,
-        env={**os.environ, "REGPROXY_REQUIRE_CLIENTS": required, "COLUMNS": "200"},
+        env={**os.environ, "REGPROXY_FULL": "", "REGPROXY_REQUIRE_CLIENTS": required, "COLUMNS": "200"},
         capture_output=True,
         text=True,
         timeout=60,

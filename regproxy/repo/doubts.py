@@ -100,6 +100,9 @@ class Doubts:
     async def _judge(self, sha256: str, blob: CheckedBlob, reader: BlobReader) -> None:
         try:
             right = await self.is_right(sha256, reader)
+            if not right:
+                # Before its readers are cut off: one that comes back at once must not find it again.
+                await condemn(self._parts, sha256, "damaged")
         except BaseException as error:
             blob.fail(error)
             raise
@@ -109,9 +112,8 @@ class Doubts:
             blob.release()
         if right:
             blob.succeed()
-            return
-        blob.fail(RegproxyError(Kind.INTEGRITY, "the stored bytes are not those that they were"))
-        await condemn(self._parts, sha256, "damaged")
+        else:
+            blob.fail(RegproxyError(Kind.INTEGRITY, "the stored bytes are not those that they were"))
 
 
 def _nothing() -> None:

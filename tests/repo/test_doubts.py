@@ -84,6 +84,22 @@ def test_a_large_rotten_blob_is_cut() -> None:
     refill(made, made.resolve(blob(BIG)), BIG)
 
 
+def test_it_has_gone_when_its_readers_are_cut() -> None:
+    """``always``: whoever is cut off and asks again at once does not meet the same bytes."""
+    made = holding(BIG, "always")
+    rot(made, BIG)
+    (answer,) = made.resolve(blob(BIG))
+    readable = answer.readable
+    there: list[bool] = []
+
+    def changed() -> None:
+        there.append(made.remote._parts.store.open(SHA[BIG]) is not None)
+
+    readable.watch(changed)
+    assert readable.failed is not None
+    assert there == [False]
+
+
 def test_a_sample_is_looked_at_behind_the_read() -> None:
     """``sampled``: who has drawn the lot is served as ever; the look behind him finds the rot."""
     made = holding(BIG, "sampled", share=0.6)

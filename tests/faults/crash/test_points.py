@@ -15,7 +15,6 @@ from tests.faults.crash.origin import Origin
 from tests.faults.crash.points import Enumeration
 from tests.faults.crash.shim import Kind, Zygote
 
-FULL = os.environ.get("REGPROXY_FULL") == "1"
 SEED = int(os.environ.get("REGPROXY_SEED") or random.randrange(1 << 32))
 SAMPLES = 30
 KINDS = (Kind.KILL_BEFORE, Kind.KILL_AFTER, Kind.EIO, Kind.ENOSPC, Kind.SHORT)
@@ -55,7 +54,7 @@ def test_other_kinds_at_some_calls(runs: Enumeration) -> None:
     assert told(runs) == []
 
 
-@pytest.mark.skipif(not FULL, reason="the full tier: REGPROXY_FULL=1")
+@pytest.mark.full
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_each_kind_at_each_call(runs: Enumeration, kind: Kind) -> None:
     """All N, SQLite's own included."""
@@ -64,7 +63,7 @@ def test_each_kind_at_each_call(runs: Enumeration, kind: Kind) -> None:
     assert told(runs) == []
 
 
-@pytest.mark.skipif(not FULL, reason="the full tier: REGPROXY_FULL=1")
+@pytest.mark.full
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_the_first_start(runs: Enumeration, kind: Kind) -> None:
     """All N, from an empty folder."""
@@ -73,7 +72,7 @@ def test_the_first_start(runs: Enumeration, kind: Kind) -> None:
     assert told(runs) == []
 
 
-@pytest.mark.skipif(not FULL, reason="the full tier: REGPROXY_FULL=1")
+@pytest.mark.full
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_four_clients(runs: Enumeration, kind: Kind) -> None:
     """Every third N: which call that is differs from run to run."""
