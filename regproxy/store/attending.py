@@ -65,13 +65,13 @@ class Attending:
     def read(self) -> Growth:
         """What is new since it was read last."""
         extents, complete, failed = Extents(), False, False
-        size = os.fstat(self._spool).st_size
         while data := os.pread(self._journal, READ, self._position):
             whole = data[: data.rfind(b"\n") + 1]
             if not whole:
                 break
             self._position += len(whole)
-            record = read_record(whole, size)
+            # The size is looked at behind the lines: what they speak of is there by then.
+            record = read_record(whole, os.fstat(self._spool).st_size)
             for span in record.extents:
                 extents.add(span)
             complete = complete or record.state is State.COMPLETE

@@ -210,6 +210,18 @@ class Regproxy:
         found = [sign for sign in SIGNS_OF_TROUBLE if sign in self.log]
         assert found == [], f"the log has {found}:\n{self.log[-8000:]}"
 
+    def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run ``regproxy NAME`` over its data, and wait for its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "regproxy", name, "--data-dir", str(self.data_dir), *arguments],
+            env=environment(),
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
     def rss(self) -> int:
         """Bytes of memory that it holds now."""
         return self._memory("VmRSS")

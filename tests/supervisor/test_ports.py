@@ -61,13 +61,17 @@ async def test_every_kind_of_port(tmp_path: Path) -> None:
     pair = authority.server()
     path = tmp_path / "socket"
     server = Server(
-        listen=("tcp:0:interface=127.0.0.1", f"unix:{path}:mode=640"),
+        listen=(
+            "tcp:0:interface=127.0.0.1",
+            f"unix:{path}:mode=640",
+            f"ssl:0:interface=127.0.0.1:certKey={pair.certificate}:privateKey={pair.key}",
+        ),
         listener=(Listener(address="127.0.0.1:0", certificate=str(pair.certificate), key=str(pair.key)),),
     )
     ports = Ports()
     await ports.open(reactor, server)
     looked_at = [socket.socket(fileno=os.dup(descriptor)) for descriptor in ports.descriptors()]
-    tcp, _, tls = (each.getsockname() for each in looked_at)
+    tcp, _, ssl_text, tls = (each.getsockname() for each in looked_at)
     for each in looked_at:
         each.close()
     context = ssl.create_default_context(cafile=str(authority.path))
@@ -80,6 +84,7 @@ async def test_every_kind_of_port(tmp_path: Path) -> None:
     ways: list[Connect] = [
         lambda: socket.create_connection(tcp),
         unix,
+        lambda: context.wrap_socket(socket.create_connection(ssl_text), server_hostname="localhost"),
         lambda: context.wrap_socket(socket.create_connection(tls), server_hostname="localhost"),
     ]
     for _ in range(2):

@@ -4,13 +4,11 @@ import http.client
 import random
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
 from tests.fakes.files import remote, serving
-from tests.fakes.process import CHECKOUT, Regproxy, environment
+from tests.fakes.process import Regproxy
 
 SIZE = 24 << 20
 DATA = random.Random(6).randbytes(SIZE)
@@ -119,15 +117,9 @@ def test_the_command(twist_regproxy: Callable[..., Regproxy]) -> None:
         regproxy = twist_regproxy(remote(upstream.url), server=PATIENT)
         stream = open_stream(regproxy.port)
 
-        def drain(*arguments: str) -> subprocess.CompletedProcess[str]:
-            command = [sys.executable, "-m", "regproxy", "drain", "--data-dir", str(regproxy.data_dir), *arguments]
-            return subprocess.run(
-                command, env=environment(), cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False
-            )
-
-        assert drain().stdout.startswith("draining: 1 responses")
-        assert drain("--wait", "1").returncode == 1
+        assert regproxy.command("drain").stdout.startswith("draining: 1 responses")
+        assert regproxy.command("drain", "--wait", "1").returncode == 1
         assert read_all(stream) == DATA
-        last = drain("--wait", "30")
+        last = regproxy.command("drain", "--wait", "30")
         assert (last.returncode == 0 and last.stdout == "drained\n") or "no regproxy to ask" in last.stderr
         assert regproxy.wait_end() == 0

@@ -5,22 +5,18 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import pytest
-
 from tests.fakes.files import remote, serving
 from tests.fakes.process import Regproxy
 from tests.fakes.workers import Load, workers_of
+from tests.wire.conftest import TWO
 from tests.wire.test_life import get, wait_until
 from tests.wire.test_notify import Manager
 
-TWO = "workers = 2\ndrainSeconds = 30"
 DATA = b"x" * 1000
 
 
@@ -34,18 +30,6 @@ def number(text: str, name: str) -> float:
     """One number of a page, with its labels as they stand there."""
     found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
     return float(found[1]) if found else 0.0
-
-
-@pytest.fixture
-def two_workers(twist_regproxy: Callable[..., Regproxy]) -> Callable[[str], Regproxy]:
-    """Starts a server of two workers and waits until both serve."""
-
-    def start(repositories: str) -> Regproxy:
-        regproxy = twist_regproxy(repositories, server=TWO)
-        wait_until(lambda: "regproxy serves" in regproxy.log, 60)
-        return regproxy
-
-    return start
 
 
 def is_replaced(regproxy: Regproxy, killed: int) -> bool:
@@ -65,7 +49,7 @@ def test_one_process_has_no_supervisor(twist_regproxy: Callable[..., Regproxy]) 
         assert "generation" not in mapped
 
 
-def test_what_one_fetched_all_have(two_workers: Callable[[str], Regproxy]) -> None:
+def test_what_one_fetched_all_have(two_workers: Callable[..., Regproxy]) -> None:
     """Every worker serves, and from one store: upstream is asked once; the metrics are those of all of them."""
     with serving({"/a": DATA}) as upstream:
         regproxy = two_workers(remote(upstream.url))
@@ -80,7 +64,7 @@ def test_what_one_fetched_all_have(two_workers: Callable[[str], Regproxy]) -> No
             assert number(text, 'regproxy_fills_total{repository="files"}') == 1
 
 
-def test_a_killed_worker_is_replaced(two_workers: Callable[[str], Regproxy]) -> None:
+def test_a_killed_worker_is_replaced(two_workers: Callable[..., Regproxy]) -> None:
     """Under load only what the killed worker was doing is lost; another comes, and no counter falls."""
     with serving({"/a": DATA}) as upstream:
         regproxy = two_workers(remote(upstream.url))
@@ -104,7 +88,7 @@ def test_a_killed_worker_is_replaced(two_workers: Callable[[str], Regproxy]) -> 
         assert get(regproxy, "/readyz")[0] == 200
 
 
-def test_a_bad_reload_changes_nothing(two_workers: Callable[[str], Regproxy]) -> None:
+def test_a_bad_reload_changes_nothing(two_workers: Callable[..., Regproxy]) -> None:
     """Mistakes, and what needs a restart, are said; the workers stay."""
     with serving({"/a": DATA}) as upstream:
         regproxy = two_workers(remote(upstream.url))
@@ -153,7 +137,7 @@ def test_a_rolling_reload_loses_nothing(twist_regproxy: Callable[..., Regproxy],
         assert manager.wait_for("STOPPING=1")[1].startswith("EXTEND_TIMEOUT_USEC=")
 
 
-def test_no_worker_outlives_the_supervisor(two_workers: Callable[[str], Regproxy]) -> None:
+def test_no_worker_outlives_the_supervisor(two_workers: Callable[..., Regproxy]) -> None:
     """Killed, it takes its workers along, and the next server opens the same folder."""
     with serving({"/a": DATA}) as upstream:
         regproxy = two_workers(remote(upstream.url))
@@ -181,7 +165,7 @@ def test_it_does_not_start_without_workers(twist_regproxy: Callable[..., Regprox
         assert "cannot start" in regproxy.log
 
 
-def test_one_answer_for_all(two_workers: Callable[[str], Regproxy]) -> None:
+def test_one_answer_for_all(two_workers: Callable[..., Regproxy]) -> None:
     """The command line, and whoever looks at a page, sees every worker's fills, each of them once."""
     data = os.urandom(4 << 20)
     with serving({f"/{name}": data for name in "abcdef"}) as upstream:
@@ -204,7 +188,6 @@ def test_one_answer_for_all(two_workers: Callable[[str], Regproxy]) -> None:
 
 def fetches(regproxy: Regproxy) -> list[dict[str, object]]:
     """What ``regproxy fetches`` prints."""
-    command = [sys.executable, "-m", "regproxy", "fetches", "--json", "--data-dir", str(regproxy.data_dir)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    printed = regproxy.command("fetches", "--json").stdout
     found: list[dict[str, object]] = json.loads(printed)
     return found

@@ -5,34 +5,24 @@ import os
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.fakes.certificates import Authority
 from tests.fakes.files import remote, serving
-from tests.fakes.process import CHECKOUT, Regproxy, environment, free_port
+from tests.fakes.process import Regproxy, free_port
 from tests.fakes.workers import workers_of
 from tests.wire.test_drain import DATA, SIZE, is_refused, open_stream, read_all
 from tests.wire.test_life import get, wait_until
 
 STREAMS = 12
-TWO = "workers = 2"
-PATIENT = f"{TWO}\ndrainSeconds = 60"
+PATIENT = "workers = 2\ndrainSeconds = 60"
 
 
-def served(twist_regproxy: Callable[..., Regproxy], repositories: str, server: str, **more: dict[str, str]) -> Regproxy:
-    """Start it and wait for both workers."""
-    regproxy = twist_regproxy(repositories, server=server, **more)
-    wait_until(lambda: "regproxy serves" in regproxy.log, 60)
-    return regproxy
-
-
-def test_streams_of_all_workers_are_finished(twist_regproxy: Callable[..., Regproxy]) -> None:
+def test_streams_of_all_workers_are_finished(two_workers: Callable[..., Regproxy]) -> None:
     """Slow clients get every byte, new ones are refused meanwhile, and the status is 0."""
     with serving({"/big": DATA}) as upstream:
-        regproxy = served(twist_regproxy, remote(upstream.url), PATIENT)
+        regproxy = two_workers(remote(upstream.url), PATIENT)
         streams = [open_stream(regproxy.port) for _ in range(STREAMS)]
         regproxy.signal(signal.SIGTERM)
         wait_until(lambda: is_refused(regproxy.port))
@@ -41,10 +31,10 @@ def test_streams_of_all_workers_are_finished(twist_regproxy: Callable[..., Regpr
         assert upstream.asked["GET", "/big"] == 1
 
 
-def test_a_second_signal_ends_all(twist_regproxy: Callable[..., Regproxy]) -> None:
+def test_a_second_signal_ends_all(two_workers: Callable[..., Regproxy]) -> None:
     """At once, though a client of one of them has not taken what it asked for."""
     with serving({"/big": DATA}) as upstream:
-        regproxy = served(twist_regproxy, remote(upstream.url), PATIENT)
+        regproxy = two_workers(remote(upstream.url), PATIENT)
         stream = open_stream(regproxy.port)
         regproxy.signal(signal.SIGTERM)
         wait_until(lambda: is_refused(regproxy.port))
@@ -53,30 +43,24 @@ def test_a_second_signal_ends_all(twist_regproxy: Callable[..., Regproxy]) -> No
         assert len(read_all(stream)) < SIZE
 
 
-def test_the_command(twist_regproxy: Callable[..., Regproxy]) -> None:
+def test_the_command(two_workers: Callable[..., Regproxy]) -> None:
     """``regproxy drain`` ends all workers, and says what they wait for."""
     with serving({"/big": DATA}) as upstream:
-        regproxy = served(twist_regproxy, remote(upstream.url), PATIENT)
+        regproxy = two_workers(remote(upstream.url), PATIENT)
         stream = open_stream(regproxy.port)
 
-        def drain(*arguments: str) -> subprocess.CompletedProcess[str]:
-            command = [sys.executable, "-m", "regproxy", "drain", "--data-dir", str(regproxy.data_dir), *arguments]
-            return subprocess.run(
-                command, env=environment(), cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False
-            )
-
-        assert drain().stdout.startswith("draining: 1 responses")
-        assert drain("--wait", "1").returncode == 1
+        assert regproxy.command("drain").stdout.startswith("draining: 1 responses")
+        assert regproxy.command("drain", "--wait", "1").returncode == 1
         assert read_all(stream) == DATA
         assert regproxy.wait_end() == 0
 
 
-def test_the_access_log_is_opened_anew(twist_regproxy: Callable[..., Regproxy], tmp_path: Path) -> None:
+def test_the_access_log_is_opened_anew(two_workers: Callable[..., Regproxy], tmp_path: Path) -> None:
     """SIGHUP is for every worker, also where the configuration has mistakes and nobody is replaced; no line is lost."""
     access, moved = tmp_path / "access.log", tmp_path / "access.log.1"
     with serving({"/a": b"x"}) as upstream:
         repositories = f'[log]\naccessFile = "{access}"\n{remote(upstream.url)}'
-        regproxy = served(twist_regproxy, repositories, TWO)
+        regproxy = two_workers(repositories)
         before = workers_of(regproxy)
         assert get(regproxy, "/files/a")[0] == 200
         access.rename(moved)
@@ -86,13 +70,17 @@ def test_the_access_log_is_opened_anew(twist_regproxy: Callable[..., Regproxy], 
         count = 20
         for _ in range(count):
             assert get(regproxy, "/files/a")[0] == 200
-        wait_until(lambda: access.exists() and len(access.read_text().splitlines()) == count)
-        lines = [json.loads(line)["path"] for line in (moved.read_text() + access.read_text()).splitlines()]
-        assert lines.count("/files/a") == count + 1
+
+        def written() -> int:
+            lines = [json.loads(line) for file in (moved, access) if file.exists() for line in file.read_text().splitlines()]
+            return sum(line["path"] == "/files/a" for line in lines)
+
+        wait_until(lambda: written() == count + 1)
+        assert access.read_text().count("/files/a") > 0
         assert workers_of(regproxy) == before
 
 
-def test_tls_listeners_are_shared(twist_regproxy: Callable[..., Regproxy], tmp_path: Path) -> None:
+def test_tls_listeners_are_shared(two_workers: Callable[..., Regproxy], tmp_path: Path) -> None:
     """``[[server.listener]]`` is served by every worker, whoever is killed."""
     authority = Authority.make(tmp_path)
     pair, port = authority.server(), free_port()
@@ -108,7 +96,7 @@ def test_tls_listeners_are_shared(twist_regproxy: Callable[..., Regproxy], tmp_p
         return data.partition(b"\r\n\r\n")[2]
 
     with serving({"/a": DATA[:100_000]}) as upstream:
-        regproxy = served(twist_regproxy, listener + remote(upstream.url), TWO)
+        regproxy = two_workers(listener + remote(upstream.url))
         for _ in range(8):
             assert ask() == DATA[:100_000]
         os.kill(min(workers_of(regproxy)), signal.SIGKILL)

@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import pytest
-
 from tests.fakes import crowd
 from tests.fakes.files import remote, serving
 from tests.fakes.process import Regproxy
@@ -21,19 +19,6 @@ from tests.wire.test_life import get, wait_until
 CLIENTS = 20
 SIZE = 16 << 20
 DATA = b"".join(random.Random(9).randbytes(1 << 20) for _ in range(SIZE >> 20))
-TWO = "workers = 2\ndrainSeconds = 30"
-
-
-@pytest.fixture
-def two_workers(twist_regproxy: Callable[..., Regproxy]) -> Callable[[str], Regproxy]:
-    """Starts a server of two workers and waits until both serve."""
-
-    def start(repositories: str) -> Regproxy:
-        regproxy = twist_regproxy(repositories, server=TWO)
-        wait_until(lambda: "regproxy serves" in regproxy.log, 60)
-        return regproxy
-
-    return start
 
 
 def client_ports(pid: int, port: int) -> int:
@@ -48,7 +33,7 @@ def client_ports(pid: int, port: int) -> int:
     return sum(row[1] == ours and row[3] == "01" and row[9] in sockets for row in rows)
 
 
-def test_one_fetch_for_a_crowd_over_two_workers(two_workers: Callable[[str], Regproxy]) -> None:
+def test_one_fetch_for_a_crowd_over_two_workers(two_workers: Callable[..., Regproxy]) -> None:
     """Slow, leaving and late clients at both workers: one upstream GET, all bytes right."""
     with serving({"/big": DATA}) as upstream:
         regproxy = two_workers(remote(upstream.url))
@@ -61,7 +46,7 @@ def test_one_fetch_for_a_crowd_over_two_workers(two_workers: Callable[[str], Reg
         wait_until(lambda: list((regproxy.data_dir / "flights").iterdir()) == [])
 
 
-def test_refusals_are_shared_and_documents_are_right(two_workers: Callable[[str], Regproxy]) -> None:
+def test_refusals_are_shared_and_documents_are_right(two_workers: Callable[..., Regproxy]) -> None:
     """What upstream does not have, and what is small, is asked for once by both workers together; a stale copy once each time."""
     with serving({"/small": DATA[:1000], "/stale": DATA[:2000]}) as upstream:
         stale = remote(upstream.url, "retrievalCachePeriodSecs = 0").replace('"files"', '"stale"')
@@ -116,7 +101,7 @@ def filler(regproxy: Regproxy) -> int:
     raise AssertionError("nobody writes")
 
 
-def test_who_stays_keeps_a_fill_that_others_leave(two_workers: Callable[[str], Regproxy]) -> None:
+def test_who_stays_keeps_a_fill_that_others_leave(two_workers: Callable[..., Regproxy]) -> None:
     """With ``landing = "abandon"`` a fill goes on while clients of any worker read it."""
     with serving({"/big": DATA}) as upstream:
         upstream.hold.clear()
@@ -142,7 +127,7 @@ def test_who_stays_keeps_a_fill_that_others_leave(two_workers: Callable[[str], R
         assert upstream.ranges["/big"] == [None]
 
 
-def test_a_dead_filler_is_taken_over(two_workers: Callable[[str], Regproxy]) -> None:
+def test_a_dead_filler_is_taken_over(two_workers: Callable[..., Regproxy]) -> None:
     """Killed in the middle of a body, the other worker goes on from there; its clients get every byte."""
     with serving({"/big": DATA}) as upstream:
         upstream.hold.clear()

@@ -1,0 +1,71 @@
+"""Reading along with the writer of a spool file."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from regproxy.model.ranges import Span
+from regproxy.store.disk import DiskStore
+
+DATA = os.urandom(1000)
+
+
+def test_lines_as_they_come(tmp_path: Path) -> None:
+    """Each is told once; the bytes that it speaks of are there; the end is told behind them."""
+    store = DiskStore(tmp_path)
+    writer = store.create(len(DATA), b"about it")
+    assert writer.name is not None
+    reading = store.attend(writer.name)
+    assert reading is not None
+    assert reading.about == b"about it"
+    writer.write_at(0, [DATA[:100]])
+    writer.write_at(500, [DATA[500:600]])
+    growth = reading.read()
+    assert ((Span(0, 100), Span(500, 600)), False, False) == (growth.extents, growth.complete, growth.failed)
+    assert os.pread(reading.fileno(), 100, 500) == DATA[500:600]
+    assert reading.read().extents == ()
+    writer.write_at(100, [DATA[100:500]])
+    writer.write_at(600, [DATA[600:]])
+    writer.commit("0" * 64, durable=False)
+    growth = reading.read()
+    assert ((Span(100, 500), Span(600, 1000)), True, False) == (growth.extents, growth.complete, growth.failed)
+    assert store.attend(writer.name or "x") is None
+    reading.close()
+
+
+def test_what_is_given_up(tmp_path: Path) -> None:
+    """The line is read though the files have gone."""
+    store = DiskStore(tmp_path)
+    writer = store.create(None, b"x")
+    assert writer.name is not None
+    reading = store.attend(writer.name)
+    assert reading is not None
+    assert writer.is_attended
+    writer.abort()
+    assert reading.read().failed
+    reading.close()
+    assert not writer.is_attended
+
+
+def test_the_file_grows_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that is written at the worst moment, with its bytes, is not taken for nonsense."""
+    store = DiskStore(tmp_path)
+    writer = store.create(len(DATA), b"x")
+    assert writer.name is not None
+    reading = store.attend(writer.name)
+    assert reading is not None
+    pread = os.pread
+    written: list[bool] = []
+
+    def late(descriptor: int, count: int, offset: int) -> bytes:
+        if not written:
+            written.append(True)
+            writer.write_at(0, [DATA])
+        return pread(descriptor, count, offset)
+
+    monkeypatch.setattr(os, "pread", late)
+    assert (Span(0, len(DATA)),) == reading.read().extents
+    monkeypatch.undo()
+    reading.close()
+    writer.abort()
