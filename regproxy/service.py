@@ -157,7 +157,7 @@ class Regproxy(Service):
         self._rescue.start()
         if not was_clean:
             self._shelf.suspect()
-        if self._index.is_new:
+        if self._standing.adopts(self._index):
             spawn(adopt(self._held), "giving the store's blobs their rows")
         self._metrics.watch("regproxy_inflight_fetches", "Live fills.", self._fetches.count)
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))

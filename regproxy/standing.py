@@ -54,6 +54,9 @@ class Standing(Protocol):
     def open(self, store: DiskStore, index: SqliteIndex, keep: Keep) -> bool:
         """Bring store and index into use; ``keep`` of what was begun. Blocks. False if the last run was not ended cleanly."""
 
+    def adopts(self, index: SqliteIndex) -> bool:
+        """Whether blobs of which the index knows nothing are this process's to see to."""
+
     def sharing(self, store: DiskStore) -> Sharing:
         """How fills are shared with other processes."""
 
@@ -105,6 +108,10 @@ class Alone:
         store.recover(keep)
         index.start()
         return index.was_clean
+
+    def adopts(self, index: SqliteIndex) -> bool:
+        """If it is new."""
+        return index.is_new
 
     def sharing(self, store: DiskStore) -> Sharing:  # noqa: ARG002 - of the interface
         """There is nobody to share with."""

@@ -19,14 +19,13 @@ from twisted.web.server import NOT_DONE_YET
 
 from regproxy.control import ControlSite, Draining, LiveFill
 from regproxy.stream.spawn import spawn
-from regproxy.supervisor.asking import Answer, ask
+from regproxy.supervisor.asking import Answer, ask, forward
 from regproxy.supervisor.member import control_of
 from regproxy.supervisor.process import Worker
 from regproxy.supervisor.team import Team
 from regproxy.telemetry.merging import Family, lasting, merged, page
 
 JSON = "application/json"
-COMMAND_SECONDS = 3600.0
 UNAVAILABLE = 503
 
 
@@ -53,27 +52,21 @@ class Answering:
         if stopped is not None:
             await stopped
 
-    async def answer(self, request: Request) -> Answer:
-        """Answer a command."""
-        target, method, body = request.uri.decode("latin-1"), request.method.decode("ascii", "replace"), _content(request)
-        match target:
-            case "/fetches":
+    async def answer(self, request: Request) -> Answer | None:
+        """Answer what is asked of the server as a whole; None for what a worker has answered already."""
+        match request.uri, request.method:
+            case b"/fetches", _:
                 return Answer(200, JSON, msgspec.json.encode(await self._fetches()))
-            case "/page":
+            case b"/page", _:
                 text, media_type = page(await self.families())
                 return Answer(200, media_type, text)
-            case "/drain" if method == "POST":
+            case b"/drain", b"POST":
                 self._drain()
                 return Answer(200, JSON, msgspec.json.encode(await self._draining()))
         for worker in self._team:
-            answer = await self._ask(worker, target, method, body)
-            if answer is not None:
-                return answer
+            if await forward(self._reactor, control_of(self._data_dir, worker.number), request):
+                return None
         return Answer(UNAVAILABLE, "text/plain", b"no worker answers\n")
-
-    async def _ask(self, worker: Worker, target: str, method: str, body: bytes) -> Answer | None:
-        path = control_of(self._data_dir, worker.number)
-        return await ask(self._reactor, path, target, method=method, body=body, seconds=COMMAND_SECONDS)
 
     async def _draining(self) -> Draining:
         """How far everybody is; a worker that has not begun to drain begins."""
@@ -119,10 +112,6 @@ def _together(one: LiveFill, other: LiveFill) -> LiveFill:
     )
 
 
-def _content(request: Request) -> bytes:
-    return b"" if request.content is None else request.content.read()
-
-
 class _Root(Resource):
     """Every address of the control socket."""
 
@@ -141,8 +130,10 @@ class _Root(Resource):
 
     async def _send(self, request: Request, gone: list[object]) -> None:
         answer = await self._answering.answer(request)
-        if not gone:
+        if gone:
+            return
+        if answer is not None:
             request.setResponseCode(answer.status)
             request.setHeader(b"content-type", answer.media_type.encode("ascii"))
             request.write(answer.body)
-            request.finish()
+        request.finish()

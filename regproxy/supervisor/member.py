@@ -71,6 +71,10 @@ class Member:
         index.start()
         return self._orders.was_clean
 
+    def adopts(self, index: SqliteIndex) -> bool:  # noqa: ARG002 - it was new to the supervisor
+        """One of us does."""
+        return self._orders.adopts
+
     def sharing(self, store: DiskStore) -> Sharing:
         """One fill for all workers."""
         return SharedByMarks(self.data_dir / FLIGHTS, store, Watches(self._reactor), self._reactor)

@@ -31,6 +31,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
         configuration: in force, with its secrets and every URL that is known.
         data_dir: absolute.
         was_clean: whether the last run of the server was.
+        adopts: it gives rows to blobs of which an index that is new knows nothing.
         ports: how many listening sockets there are, from ``FIRST_PORT`` on, in the order of the configuration.
     """
 
@@ -38,6 +39,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     configuration: Configuration
     data_dir: str
     was_clean: bool
+    adopts: bool
     ports: int
 
 

@@ -140,6 +140,7 @@ class Supervisor(Service):
             configuration=configuration,
             data_dir=str(self._data_dir),
             was_clean=self._index.was_clean,
+            adopts=self._index.is_new,
             ports=len(ports),
         )
         return Team(self._reactor, inherited, orders, self._generation.changed)

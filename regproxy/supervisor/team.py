@@ -156,7 +156,7 @@ class Team:
         return worker
 
     def _orders_of(self, number: int) -> Orders:
-        return msgspec.structs.replace(self.orders, number=number)
+        return msgspec.structs.replace(self.orders, number=number, adopts=self.orders.adopts and number == 1)
 
     def _ended(self, worker: Worker, why: str) -> None:
         self._live.pop(worker.number, None)

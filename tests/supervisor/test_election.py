@@ -31,7 +31,7 @@ reactor.run()
 
 def member(folder: str) -> Member:
     """A worker's place."""
-    orders = Orders(number=1, configuration=Configuration(), data_dir=folder, was_clean=True, ports=0)
+    orders = Orders(number=1, configuration=Configuration(), data_dir=folder, was_clean=True, adopts=False, ports=0)
     return Member(reactor, orders, lambda _: None)
 
 

@@ -6,7 +6,7 @@ import ssl
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import pytest_twisted
@@ -54,6 +54,15 @@ def begin(server: Server, ports: Ports) -> list[IListeningPort]:
     return found
 
 
+def addresses(ports: Ports) -> list[Any]:
+    """Where they listen."""
+    found = []
+    for descriptor in ports.descriptors():
+        with socket.socket(fileno=os.dup(descriptor)) as looked_at:
+            found.append(looked_at.getsockname())
+    return found
+
+
 @pytest_twisted.ensureDeferred
 async def test_every_kind_of_port(tmp_path: Path) -> None:
     """Who connects while nobody accepts is served by the next who does; a worker that goes takes no port along."""
@@ -70,10 +79,7 @@ async def test_every_kind_of_port(tmp_path: Path) -> None:
     )
     ports = Ports()
     await ports.open(reactor, server)
-    looked_at = [socket.socket(fileno=os.dup(descriptor)) for descriptor in ports.descriptors()]
-    tcp, _, ssl_text, tls = (each.getsockname() for each in looked_at)
-    for each in looked_at:
-        each.close()
+    tcp, _, ssl_text, tls = addresses(ports)
     context = ssl.create_default_context(cafile=str(authority.path))
 
     def unix() -> socket.socket:

@@ -186,6 +186,22 @@ def test_one_answer_for_all(two_workers: Callable[..., Regproxy]) -> None:
                 client.close()
 
 
+def test_commands_are_passed_on(two_workers: Callable[..., Regproxy]) -> None:
+    """What a worker can do for all of them it does, telling how far it is: ``verify`` over the common store."""
+    with serving({"/a": DATA}) as upstream:
+        regproxy = two_workers(remote(upstream.url))
+        assert get(regproxy, "/files/a") == (200, DATA)
+        wait_until(lambda: get(regproxy, "/files-cache/a")[0] == 200)
+        done = regproxy.command("verify")
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        (blob,) = (regproxy.data_dir / "store" / "blobs").rglob("*/*/*")
+        blob.chmod(0o600)
+        blob.write_bytes(b"y" * len(DATA))
+        assert regproxy.command("verify", "--repair").returncode != 0
+        assert get(regproxy, "/files/a") == (200, DATA)
+        assert upstream.asked["GET", "/a"] == 2
+
+
 def fetches(regproxy: Regproxy) -> list[dict[str, object]]:
     """What ``regproxy fetches`` prints."""
     printed = regproxy.command("fetches", "--json").stdout
