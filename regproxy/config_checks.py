@@ -6,7 +6,6 @@ Every check looks at one typed configuration and notes its mistakes; none of the
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from twisted.internet.endpoints import serverFromString
@@ -14,9 +13,10 @@ from twisted.internet.endpoints import serverFromString
 from regproxy.config_reading import Mistakes
 from regproxy.model.headers import is_safe
 from regproxy.model.patterns import Patterns
-from regproxy.model.settings import Configuration, RepositorySettings, Server
+from regproxy.model.settings import Configuration, Limits, RepositorySettings, Server
 from regproxy.model.size import parse_size
 from regproxy.repo.interface import Format
+from regproxy.web.clients import Trusted
 
 RESERVED = frozenset({"api", "access", "artifactory", "v2", "ui", "metrics", "livez", "readyz", "startupz"})
 CACHE_SUFFIX = "-cache"
@@ -30,6 +30,7 @@ WORKERS = 30  # twice as many may live during a reload; each has a slot of index
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _DOCKER_KEY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+_LOCATION = re.compile(r"(?:/[A-Za-z0-9._-]+)+/?")
 _FRAMING = frozenset({"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "range"})
 _AT_LEAST = {
     "max_connections": ("maxConnections", 1),
@@ -46,6 +47,7 @@ _AT_LEAST = {
 def check(configuration: Configuration, formats: Mapping[str, Format], mistakes: Mistakes) -> None:
     """Note everything that is wrong."""
     _server(configuration.server, mistakes)
+    _limits(configuration.limits, mistakes)
     _size(configuration.store.max_bytes, "store.maxBytes", mistakes)
     _size(configuration.store.parked_max_bytes or "none", "store.parkedMaxBytes", mistakes)
     _size(configuration.store.scrub_rate or "none", "store.scrubRate", mistakes)
@@ -98,16 +100,27 @@ def _server(server: Server, mistakes: Mistakes) -> None:
         mistakes.add("server.baseUrl", "expected an http or https URL, or nothing")
     for number, text in enumerate(server.trusted_proxies):
         try:
-            ip_network(text, strict=False)
+            Trusted.of((text,))
         except ValueError:
-            mistakes.add(f"server.trustedProxies[{number}]", 'expected an address or a network such as "10.0.0.0/8"')
+            mistakes.add(f"server.trustedProxies[{number}]", 'expected an address or a network such as "10.0.0.0/8", or "unix"')
     if not 1 <= server.workers <= WORKERS:
         mistakes.add("server.workers", f"expected a number from 1 to {WORKERS}")
+    if server.accel_redirect and not (_LOCATION.fullmatch(server.accel_redirect) and server.trusted_proxies):
+        mistakes.add("server.accelRedirect", "expected the path of a location of nginx, and trustedProxies that name it")
     for name, seconds in (("drainDelay", server.drain_delay), ("drainSeconds", server.drain_seconds)):
         if not 0 <= seconds <= DRAIN_LIMIT:
             mistakes.add(f"server.{name}", f"expected seconds, at most {DRAIN_LIMIT}")
     if not server.data_dir or len(server.data_dir.encode()) > DATA_DIR_BYTES:
         mistakes.add("server.dataDir", f"expected a folder, by a path of at most {DATA_DIR_BYTES} bytes")
+
+
+def _limits(limits: Limits, mistakes: Mistakes) -> None:
+    for name in ("connections", "connectionsPerClient", "requests", "fills", "stalledPerClient", "idleSeconds"):
+        value = getattr(limits, re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name))
+        if value < 0:
+            mistakes.add(f"limits.{name}", "expected 0 or more")
+    if limits.idle_seconds == 0:
+        mistakes.add("limits.idleSeconds", "expected 1 or more")
 
 
 def _listening(server: Server, mistakes: Mistakes) -> None:

@@ -20,6 +20,7 @@ from twisted.internet.interfaces import IReactorTime
 from txaio.tx import make_logger
 
 from regproxy.control import Draining
+from regproxy.model.settings import Server
 from regproxy.notify import Notify
 from regproxy.stream.observer import OneShot
 
@@ -80,6 +81,11 @@ class Drain:
     began: bool = field(default=False, init=False)
     is_retired: bool = field(default=False, init=False)
     _hurried: OneShot[None] = field(factory=OneShot, init=False)
+
+    @classmethod
+    def of(cls, clock: IReactorTime, serving: Serving, fills: Filling, notify: Notify, server: Server) -> "Drain":
+        """With the patience that is configured."""
+        return cls(clock, serving, fills, notify, delay=server.drain_delay, seconds=server.drain_seconds)
 
     @property
     def state(self) -> Draining:

@@ -11,11 +11,14 @@ from twisted.web.resource import IResource
 
 from regproxy.admin.probes import MetricsPage, Probe
 from regproxy.admin.routes import Api
+from regproxy.admission import Admission
 from regproxy.model.settings import Configuration, Server
 from regproxy.repo.interface import Format
+from regproxy.stream.places import Places
 from regproxy.telemetry.lag import Lag
 from regproxy.telemetry.log import AccessLog, Entry
 from regproxy.telemetry.metrics import Metrics
+from regproxy.web.accel import Accel
 from regproxy.web.addresses import BaseUrl
 from regproxy.web.catalog import Catalog
 from regproxy.web.request import ProxyRequest
@@ -37,6 +40,7 @@ class Front:
     _page: Page
     _checks: Callable[[], Mapping[str, bool | None]]
     _endpoints: Callable[[Server], Sequence[IStreamServerEndpoint]]
+    _admission: Admission
     _ports: list[IListeningPort] = field(factory=list, init=False)
     _log: AccessLog | None = field(default=None, init=False)
     _site: ProxySite | None = field(default=None, init=False)
@@ -50,10 +54,11 @@ class Front:
         lag.start()
         text = "The event loop's worst lag of the last half minute."
         self._metrics.watch("regproxy_reactor_lag_seconds", text, lag.seconds, "largest")
-        site = self._site = ProxySite(self._root(), self._reactor, self._record)
+        site = self._site = self._new_site()
         try:
             for endpoint in self._endpoints(server):
                 self._ports.append(await endpoint.listen(site))
+                site.doors.watch(self._ports[-1])
         except BaseException:
             await self.close()
             raise
@@ -66,6 +71,8 @@ class Front:
     async def close_ports(self) -> None:
         """Stop listening."""
         ports, self._ports = self._ports, []
+        if self._site is not None:
+            self._site.doors.forget_ports()
         for port in ports:
             stopped = port.stopListening()
             if stopped is not None:
@@ -97,7 +104,13 @@ class Front:
         if self._log is not None:
             self._log.close()
 
-    def _root(self) -> Root:
+    def _new_site(self) -> ProxySite:
+        admission = self._admission
+        limits = admission.doors, admission.requests, admission.idle_seconds
+        accel = Accel(self._configuration.server.accel_redirect.rstrip("/"))
+        return ProxySite(self._root(admission.requests), self._reactor, self._record, *limits, accel)
+
+    def _root(self, requests: Places) -> Root:
         server = self._configuration.server
         api = Api(self._catalog, BaseUrl.of(server.base_url, server.trusted_proxies))
         fixed: dict[str, IResource] = {
@@ -108,20 +121,20 @@ class Front:
             "metrics": MetricsPage(self._page),
         }
         every = {id(each): each for each in self._formats.values()}.values()
-        mounts = {name.decode(): resource for each in every for name, resource in each.mounts(self._catalog).items()}
-        return Root(self._catalog, fixed, mounts)
+        found = [(name.decode(), resource, each) for each in every for name, resource in each.mounts(self._catalog).items()]
+        mounts = {name: resource for name, resource, _ in found}
+        return Root(self._catalog, fixed, mounts, {name: each.failure for name, _, each in found}, requests)
 
     def _record(self, request: ProxyRequest) -> None:
         ended = self._reactor.seconds()
         self._metrics.requested(request.method.decode("ascii", "replace"), request.code, ended - request.began)
         if self._log is None:
             return
-        address = request.getClientAddress()
         self._log.write(
             Entry(
                 ts=time.time(),  # the wall clock's: lines of several machines are put beside one another
                 request_id=request.request_id,
-                client=str(getattr(address, "host", "")),
+                client=request.client_address,
                 method=request.method.decode("ascii", "replace"),
                 path=request.path.decode("latin-1"),
                 status=request.code,

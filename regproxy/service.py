@@ -16,6 +16,7 @@ from twisted.web.resource import Resource
 from txaio.tx import make_logger
 
 from regproxy import keeping
+from regproxy.admission import Admission
 from regproxy.allocator import keep_buffers
 from regproxy.auto import resolve, run_program
 from regproxy.backup import Backup
@@ -34,6 +35,7 @@ from regproxy.model.settings import Configuration, Store
 from regproxy.model.size import parse_size
 from regproxy.notify import Notify
 from regproxy.offline import INDEX, STORE
+from regproxy.refusal import refusals
 from regproxy.reload import Reload
 from regproxy.repo.doubts import Doubts
 from regproxy.repo.eviction import Eviction
@@ -83,6 +85,7 @@ class Regproxy(Service):
         self._reactor, self._standing = reactor, standing
         self._notify = Notify.of(reactor, os.environ)
         self._metrics = Metrics()
+        self._admission = Admission.of(configuration, self._metrics)
         self._writers = WriterPool(reactor, os.cpu_count() or 1)
         self._readers = WriterPool(reactor, READERS)
         self._index = standing.index(data_dir / INDEX)
@@ -101,11 +104,10 @@ class Regproxy(Service):
         store = configuration.store
         self._held = parts
         self._shelf = Shelf(parts, Doubts(parts, store.verify_reads, store.verify_share))
-        sending = Sending(reactor, self._readers, sendfile=configuration.server.sendfile == "auto")
-        shared = Shared(
-            reactor, parts, SqliteHoldings(self._index), self._shelf, sending, self._metrics, self._formats, make_upstream
-        )
-        self._repositories = Repositories(shared)
+        sendfile = configuration.server.sendfile == "auto"
+        sending = Sending(reactor, self._readers, sendfile=sendfile, stalls=self._admission.stalls)
+        held = parts, SqliteHoldings(self._index), self._shelf
+        self._repositories = Repositories(Shared(reactor, *held, sending, self._metrics, self._formats, make_upstream))
         self._fetches = Fetches(self._repositories, reactor.seconds)
         self._reload = Reload(configuration, standing.path, self._readers.run, self._apply, self._notify)
         more = {b"metrics": Families(self._metrics.families), b"drain": DrainSwitch(self.drain), **self._works(data_dir)}
@@ -115,9 +117,9 @@ class Regproxy(Service):
         self._jobs.add(keeping.jobs(parts, lambda: [remote.settings for remote in self._repositories], self._metrics))
         page = standing.page(self._metrics, lambda: self._readers.run(self._metrics.render))
         catalog, endpoints = self._repositories.catalog, standing.endpoints
-        self._front = Front(reactor, configuration, catalog, self._formats, self._metrics, page, self._checks, endpoints)
-        delay, seconds = configuration.server.drain_delay, configuration.server.drain_seconds
-        self._drain = Drain(reactor, self._front, self._fetches, self._notify, delay=delay, seconds=seconds)
+        served = reactor, configuration, catalog, self._formats, self._metrics
+        self._front = Front(*served, page, self._checks, endpoints, self._admission)
+        self._drain = Drain.of(reactor, self._front, self._fetches, self._notify, configuration.server)
         self._is_started = False
 
     def _make_room(self, limit: int | None) -> Room:
@@ -135,6 +137,7 @@ class Regproxy(Service):
             self._room,
             self._parking,
             self._standing.sharing(self._store),
+            self._admission.fills,
         )
 
     def _works(self, data_dir: Path) -> dict[bytes, Resource]:
@@ -150,7 +153,8 @@ class Regproxy(Service):
         """Recover what a crash left, open everything, and listen once the repositories are known."""
         Service.startService(self)
         keep_buffers()
-        was_clean = self._standing.open(self._store, self._index, self._parking.bounds)
+        with refusals():
+            was_clean = self._standing.open(self._store, self._index, self._parking.bounds)
         self._parking.load()
         self._writers.start()
         self._readers.start()

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.posixbase import PosixReactorBase
 
 from regproxy.control import SOCKET
+from regproxy.index.older import keep_older
 from regproxy.index.sqlite import SqliteIndex
 from regproxy.listeners import TLSEndpoint
 from regproxy.lock import DataDirLock
@@ -105,6 +106,7 @@ class Alone:
 
     def open(self, store: DiskStore, index: SqliteIndex, keep: Keep) -> bool:
         """Recover what a crash left."""
+        keep_older(self._data_dir / "index.sqlite")
         store.recover(keep)
         index.start()
         return index.was_clean

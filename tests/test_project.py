@@ -22,6 +22,7 @@ INDEX_HOSTS = re.compile(
 TABLES = (
     settings.Server,
     settings.Listener,
+    settings.Limits,
     settings.Store,
     settings.IndexSection,
     settings.Access,

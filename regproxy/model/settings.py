@@ -142,8 +142,20 @@ class Server(_Section, frozen=True):
     workers: int = 1
     data_dir: str = "var"
     sendfile: Literal["auto", "off"] = "auto"
+    accel_redirect: str = ""
     drain_delay: float = 0
     drain_seconds: float = 60
+
+
+class Limits(_Section, frozen=True):
+    """``[limits]``: of one process. 0: no limit, or for the first four what open files allow."""
+
+    connections: int = 0
+    connections_per_client: int = 0
+    requests: int = 0
+    fills: int = 0
+    stalled_per_client: int = 256
+    idle_seconds: int = 75
 
 
 class Store(_Section, frozen=True):
@@ -208,6 +220,7 @@ class Configuration(_Section, frozen=True):
     """The whole file."""
 
     server: Server = Server()
+    limits: Limits = Limits()
     store: Store = Store()
     index: IndexSection = IndexSection()
     access: Access = Access()

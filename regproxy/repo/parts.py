@@ -9,6 +9,7 @@ from regproxy.repo.recorder import Recorder
 from regproxy.repo.room import Room
 from regproxy.sharing.flights import Sharing, Unshared
 from regproxy.store.interface import BlobStore
+from regproxy.stream.places import Places
 from regproxy.stream.pool import WriterPool
 
 
@@ -19,6 +20,7 @@ class Parts:
     Attributes:
         writers: hash and write fills.
         readers: everything else that waits for a disk.
+        fills: how many artifacts may be on their way at once.
         parking: what was received of bodies whose fill was left or cut.
         sharing: one launch for all processes of the server.
     """
@@ -32,3 +34,4 @@ class Parts:
     room: Room
     parking: Parking = field(default=Factory(lambda parts: Parking(parts.store, parts.readers, parts.clock), takes_self=True))
     sharing: Sharing = Unshared()
+    fills: Places = field(factory=Places)

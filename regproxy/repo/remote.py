@@ -31,11 +31,13 @@ from regproxy.repo.spoken import heard, spoken
 from regproxy.sharing.terms import Terms
 from regproxy.stream.flight import Airborne, Flight, Flights
 from regproxy.stream.flight import Launch as RunLaunch
+from regproxy.stream.places import RETRY_AFTER
 from regproxy.upstream.interface import Upstream
 
 log = make_logger()
 
 BUDGET = 2.0
+TOO_MANY = Unavailable(503, "too many artifacts are on their way at once", RETRY_AFTER)
 DISTRUST_SECONDS = 600.0
 PLANS = 1024
 
@@ -56,7 +58,7 @@ class Remote:
     _plan: Callable[[Want], Fetch] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.flights = Flights(self._parts.clock)
+        self.flights = Flights(self._parts.clock, self._parts.fills)
         self._heads = Flights(self._parts.clock)
         self._plan = lru_cache(maxsize=PLANS)(self._planned)
         self._patterns = Patterns.of(self._settings.includes_pattern, self._settings.excludes_pattern)
@@ -133,6 +135,8 @@ class Remote:
         return Body(node.head, readable, origin, age, resumable=self._is_trusted(node.path))
 
     async def _board(self, want: Want, fetch: Fetch, held: Node | None) -> Answer:
+        if self.flights.get((self.key, want.path)) is None and self.flights.places.refuses():
+            return await self._boarded(want, held, TOO_MANY, Origin.FILL)
         promised = None
         if fetch.sidecar is not None:
             sidecar = fetch.sidecar

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from regproxy.model.head import Head
 from regproxy.stream.growing import GrowingBlob
 from regproxy.stream.observer import OneShot
+from regproxy.stream.places import Places
 from regproxy.stream.spawn import spawn
 
 R = TypeVar("R")
@@ -107,9 +108,10 @@ Launch = Callable[["Flight[R]"], Coroutine[Any, Any, None]]
 
 @define(eq=False)
 class Flights(Generic[R]):
-    """The flights that are in the air."""
+    """The flights that are in the air; ``places`` are what they share with those of other tables."""
 
     _clock: IReactorTime
+    places: Places = field(factory=Places)
     _table: "dict[Key, Flight[R]]" = field(factory=dict, init=False)
     _closed: "dict[Flight[R], None]" = field(factory=dict, init=False)
 
@@ -126,6 +128,7 @@ class Flights(Generic[R]):
         if flight is not None:
             self._closed[flight] = None
         flight = self._table[key] = Flight(key, self._clock.seconds())
+        self.places.taken += 1
         spawn(self._fly(flight, launch), f"filling {key[0]}:{key[1]}")
         return flight, False
 
@@ -143,6 +146,7 @@ class Flights(Generic[R]):
                 del self._closed[flight]
             else:
                 del self._table[flight.key]
+            self.places.taken -= 1
             flight.end(failure)
 
     def __iter__(self) -> "Iterator[Flight[R]]":

@@ -4,21 +4,22 @@ Rules:
 
 1. A follower owns nothing but a position. It sends what exists up to its ``stop``, waits when there is no more, and never
    asks anybody else to wait.
-2. On a plain TCP transport the kernel sends from the file (``os.sendfile``), at most ``BURST`` bytes in a reactor turn;
-   everywhere else, and for bodies of unknown length, it is ``pread`` and ``write``. ``can_sendfile`` is the one place that
-   decides.
+2. On a plain TCP transport the kernel sends from the file (``os.sendfile``); everywhere else, and for bodies of unknown length,
+   it is ``pread`` and ``write``. ``can_sendfile`` is the one place that decides. Either way it is at most ``BURST`` bytes in a
+   reactor turn, and less where many are sending (``turns``).
 3. Pages that are not in memory are fetched in a thread first (``pages``): neither way waits for a disk in the reactor.
 4. When the blob fails the connection is aborted: the client sees a body that is too short, never other bytes. A blob that
    succeeds is the only way to a body that ends well.
 5. What a blob that is not kept has no more (``passed``) comes from a detour of the follower's own, once.
-6. A client that takes no byte for ``STALL`` seconds is dropped; waiting for upstream is not its fault.
+6. A client that takes no byte for ``LOOK`` seconds stalls, of which one client may not have many at a time (``stalls``); after
+   ``STALL`` seconds it is dropped. Taking from what the kernel has queued counts, waiting for upstream is not its fault.
 """
 
 import errno
 import os
 from typing import Protocol, cast
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPullProducer, IPushProducer, IReactorTime, ITCPTransport
@@ -31,10 +32,13 @@ from regproxy.stream import pages
 from regproxy.stream.idle import IdleWatch
 from regproxy.stream.pool import WriterPool
 from regproxy.stream.source import Readable
+from regproxy.stream.stalls import Stalls, untaken
+from regproxy.stream.turns import Turns
 
 BURST = 1 << 20
 READ = 256 << 10
 READS_A_TURN = 4
+LOOK = 30.0
 STALL = 15 * 60.0
 
 
@@ -47,6 +51,10 @@ class Response(Protocol):
 
     channel: HTTPChannel
     sentLength: int  # noqa: N815 - Twisted's name
+
+    @property
+    def accountable(self) -> str:
+        """The client whose limits it counts for."""
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -65,6 +73,8 @@ class Sending:
     clock: IReactorTime
     readers: WriterPool
     sendfile: bool = True
+    stalls: Stalls = field(factory=Stalls)
+    turns: Turns = field(default=Factory(lambda sending: Turns(sending.clock), takes_self=True))
 
 
 def can_sendfile(request: Response, sending: Sending, span: Span | None) -> bool:
@@ -107,11 +117,14 @@ class _Follower:
     _rest: Readable | None = field(default=None, init=False)
     _done: Deferred[None] = field(init=False)
     _stall: IdleWatch = field(init=False)
+    _quiet: float = field(default=0.0, init=False)
+    _queued: int | None = field(default=None, init=False)
+    _counted: str | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._position = self._span.start
         self._done = Deferred(lambda _: self._end())
-        self._stall = IdleWatch(self._sending.clock, STALL, self._stalled)
+        self._stall = IdleWatch(self._sending.clock, LOOK, self._stalled)
 
     async def run(self) -> None:
         """Send everything."""
@@ -178,6 +191,8 @@ class _Follower:
     def _sent(self, count: int) -> None:
         self._position += count
         self._stall.note(count)
+        if self._quiet:
+            self._go_on()
 
     def _grown(self) -> None:
         if self._waiting:
@@ -202,10 +217,29 @@ class _Follower:
         self._abort()
 
     def _stalled(self) -> None:
-        if self._waiting or self._fetching:
-            self._stall.start()
+        before, self._queued = self._queued, self._untaken()
+        takes = self._queued is not None and (before is None or self._queued < before)
+        if self._waiting or self._fetching or takes:
+            self._go_on()
         else:
-            self._abort()
+            self._quiet += LOOK
+            if self._counted is None and self._sending.stalls.enter(self._request.accountable):
+                self._counted = self._request.accountable
+            if self._counted is None or self._quiet >= STALL:
+                self._abort()
+                return
+        self._stall.start()
+
+    def _untaken(self) -> int | None:
+        """What the kernel still has for the client; None where we cannot ask it."""
+        transport = self._request.channel.transport
+        return untaken(transport.socket) if type(transport) is tcp.Server else None
+
+    def _go_on(self) -> None:
+        self._quiet = 0.0
+        if self._counted is not None:
+            self._sending.stalls.leave(self._counted)
+            self._counted = None
 
     def _finish(self) -> None:
         if not self._ended:
@@ -224,6 +258,7 @@ class _Follower:
             self._ended = True
             self._readable.unwatch(self._grown)
             self._stall.stop()
+            self._go_on()
             self._detach()
             if self._left is not None:
                 self._left.returned()
@@ -270,7 +305,7 @@ class _Kernel(_Follower):
             self._send()
 
     def _send(self) -> None:
-        count = self._ready(BURST)
+        count = self._ready(self._sending.turns.share(BURST))
         if not count:
             return
         transport = self._transport()
@@ -321,10 +356,11 @@ class _Copying(_Follower):
             self._send()
 
     def _send(self) -> None:
-        for _ in range(READS_A_TURN):
+        left = self._sending.turns.share(READ * READS_A_TURN)
+        while left > 0:
             if self._paused or self._ended:
                 return
-            count = self._ready(READ)
+            count = self._ready(min(READ, left))
             if not count:
                 return
             try:
@@ -335,6 +371,7 @@ class _Copying(_Follower):
                 self._readable.doubt()
                 self._abort()
                 return
+            left -= len(data)
             self._sent(len(data))
             self._request.write(data)
         if not self._paused and not self._ended:

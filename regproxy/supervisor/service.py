@@ -20,12 +20,14 @@ from regproxy.control import SOCKET
 from regproxy.drain import PARK_SECONDS, SLACK
 from regproxy.formats_found import find_formats
 from regproxy.index.generation import Generation
+from regproxy.index.older import keep_older
 from regproxy.index.sqlite import SqliteIndex
 from regproxy.lock import DataDirLock
 from regproxy.model.settings import Configuration
 from regproxy.model.size import parse_size
 from regproxy.notify import Notify
 from regproxy.offline import INDEX, STORE
+from regproxy.refusal import refusals
 from regproxy.reload import Reload
 from regproxy.standing import Logging
 from regproxy.store.disk import DiskStore
@@ -77,7 +79,9 @@ class Supervisor(Service):
         store = self._reload.configuration.store
         since = self._reactor.seconds() - store.parked_hours * 3600.0
         self._store.recover(Keep(since, parse_size(store.parked_max_bytes)))
-        self._index.start()
+        with refusals():
+            keep_older(self._data_dir / INDEX)
+            self._index.start()
         self._readers.start()
         self._make_folders()
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))

@@ -40,6 +40,7 @@ class Metrics:
         self._checked = counter("verified_bytes", "Bytes of stored blobs that were read through again.", ())
         self._replies = counter("upstream_requests", "Answers of upstreams.", ("repository", "code"))
         self._failures = counter("upstream_failures", "Requests without an answer.", by_repository)
+        self._shed = counter("shed", "Clients and requests that were turned away, by the limit that did it.", ("limit",))
         self._duration = Histogram(
             "regproxy_http_request_duration_seconds", "From request to last byte.", buckets=_SECONDS, registry=registry
         )
@@ -60,6 +61,10 @@ class Metrics:
         out.inc(size)
         if saved is not None:
             saved.inc(size)
+
+    def shed(self, limit: str) -> None:
+        """A client or a request was turned away by one of ``[limits]``."""
+        self._shed.labels(limit).inc()
 
     def requested(self, method: str, code: int, seconds: float) -> None:
         """A request has ended."""

@@ -5,10 +5,10 @@ proxy, else what the client put into ``Host``. No slash at the end; the ``/artif
 """
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from attrs import frozen
 
+from regproxy.web.clients import Trusted
 from regproxy.web.request import ProxyRequest
 
 _URL = re.compile(r"https?://[A-Za-z0-9._~:\[\]-]+(/[A-Za-z0-9._~/-]*)?")
@@ -17,21 +17,21 @@ _HOST = re.compile(r"[A-Za-z0-9._~:\[\]-]+")
 
 @frozen
 class BaseUrl:
-    """Tells the address; ``trusted`` are the networks of proxies in front of us."""
+    """Tells the address; ``trusted`` are the proxies in front of us."""
 
     _configured: str
-    _trusted: tuple[IPv4Network | IPv6Network, ...]
+    _trusted: Trusted
 
     @classmethod
     def of(cls, configured: str, trusted: tuple[str, ...]) -> "BaseUrl":
         """From ``[server]``; ``ValueError`` for what is no network."""
-        return cls(configured.rstrip("/"), tuple(ip_network(network, strict=False) for network in trusted))
+        return cls(configured.rstrip("/"), Trusted.of(trusted))
 
     def __call__(self, request: ProxyRequest) -> str:
         """The address for the client of this request."""
         if self._configured:
             return self._configured + request.prefix
-        if self._is_trusted(request):
+        if self._trusted.covers(getattr(request.getClientAddress(), "host", "")):
             override = request.getHeader("x-jfrog-override-base-url") or ""
             if _URL.fullmatch(override):
                 return override.rstrip("/")
@@ -41,12 +41,3 @@ class BaseUrl:
                 return f"{proto}://{host}{request.prefix}"
         scheme = "https" if request.isSecure() else "http"
         return f"{scheme}://{request.getHeader('host') or 'localhost'}{request.prefix}"
-
-    def _is_trusted(self, request: ProxyRequest) -> bool:
-        if not self._trusted:
-            return False
-        try:
-            peer = ip_address(request.getClientAddress().host)
-        except (AttributeError, ValueError):
-            return False
-        return any(peer in network for network in self._trusted)

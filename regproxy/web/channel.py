@@ -51,13 +51,16 @@ class Edge(HTTPChannel):
     _in_headers = False
     _is_fresh = True
     _pieces: list[bytes] | None = None
+    _client = ""
     _host: IAddress | None = None
     _idle: IDelayedCall | None = None
     _idle_since = 0.0
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         """A client is there."""
+        self._client = str(getattr(cast(ITCPTransport, self.transport).getPeer(), "host", ""))
         self.site.open.add(self)
+        self.site.doors.enter(self._client)
         HTTPChannel.connectionMade(self)
 
     @property
@@ -81,7 +84,9 @@ class Edge(HTTPChannel):
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
-        self.site.open.discard(self)
+        if self in self.site.open:
+            self.site.open.remove(self)
+            self.site.doors.leave(self._client)
         HTTPChannel.connectionLost(self, reason)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name

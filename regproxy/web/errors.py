@@ -4,6 +4,7 @@ What a client is shown is ``RegproxyError.text`` or a generic sentence; details 
 in short ASCII, because pip, apt and mvn show nothing else of a refusal.
 """
 
+import errno
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.headers import Headers
 from regproxy.repo.interface import Text
+from regproxy.stream.places import RETRY_AFTER
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import REASON, send_text
 
@@ -45,6 +47,10 @@ STATUS = {
 }
 
 
+USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+"""What passes by itself, when others have ended."""
+
+
 def envelope(status: int, message: str) -> Text:
     """Write Artifactory's ``{"errors": […]}``."""
     body = msgspec.json.format(msgspec.json.encode({"errors": [{"status": status, "message": message}]}))
@@ -71,6 +77,10 @@ def explain(request: ProxyRequest, failure: Failure, shape: Shape) -> None:
             if isinstance(error, MethodNotAllowed):
                 request.setHeader("allow", ", ".join(sorted(error.valid_methods or ())))
             _answer(request, shape(error.code or 500, error.name))
+        case OSError() if error.errno in USED_UP:
+            log.error("{id}: {error!r}", id=request.request_id, error=error)
+            request.setHeader("retry-after", str(RETRY_AFTER))
+            _answer(request, shape(503, "the server has too much to do at once"))
         case _:
             log.failure("{id}: unforeseen", failure=failure, id=request.request_id)
             _answer(request, shape(500, "internal error"))

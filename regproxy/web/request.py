@@ -79,6 +79,19 @@ class ProxyRequest(Request):
         return self._body
 
     @property
+    def client_address(self) -> str:
+        """The client's address, behind the proxies that we trust."""
+        peer = str(getattr(self.getClientAddress(), "host", ""))
+        found: str = self.channel.site.doors.trusted.client(peer, self.requestHeaders.getRawHeaders(b"x-forwarded-for", []))
+        return found
+
+    @property
+    def accountable(self) -> str:
+        """Whose limits this request counts for: the client's address, but nobody's where a proxy does not say whose it is."""
+        client = self.client_address
+        return "" if self.channel.site.doors.trusted.covers(client) else client
+
+    @property
     def is_waited_for(self) -> bool:
         """Whether the client has more of a body to send, and we don't want it now."""
         return self._body is not None and self._body.held
@@ -126,6 +139,7 @@ class ProxyRequest(Request):
             self._render(self.site.resource)
         except Exception:  # noqa: BLE001 - a mistake in a resource must not take the connection's parser down
             self.processingFailed(Failure())
+        self.site.requests.taken += 1  # after the root has asked whether there is a place for it; what has ended counts -1 by now
 
     def prepare_for_klein(self) -> None:
         """Set what Klein routes by: it splits again, so encoded slashes stay encoded."""
@@ -200,4 +214,5 @@ class ProxyRequest(Request):
     def _record(self) -> None:
         if self.channel is not None and self.began and not self._recorded:
             self._recorded = True
+            self.site.requests.taken -= 1
             self.channel.site.record(self)

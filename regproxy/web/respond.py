@@ -85,7 +85,9 @@ class Responder:
             request.setHeader("content-range", f"bytes */{size}")
             send_text(request, refused)
             return
-        if spans is None or size is None:
+        if size is not None and size > INLINE and request.site.accel.takes(request, body, spans):
+            request.sentLength += sum(map(len, spans)) if spans else size  # by another's hand, but on our behalf
+        elif spans is None or size is None:
             await self._whole(request, body, size)
         elif len(spans) == 1:
             await self._part(request, body, spans[0], size)

@@ -5,7 +5,7 @@ What starts with ``/api/`` and is no format's word, and the probes, go to fixed 
 Paths that may not be are refused before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from weakref import WeakKeyDictionary
 
 from attrs import define, field
@@ -15,7 +15,8 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from regproxy.errors import Kind, RegproxyError
-from regproxy.repo.interface import Text
+from regproxy.repo.interface import Text, Unavailable
+from regproxy.stream.places import RETRY_AFTER, Places
 from regproxy.web.catalog import Catalog
 from regproxy.web.direct import Direct
 from regproxy.web.errors import envelope
@@ -26,6 +27,7 @@ from regproxy.web.serving import Served
 
 PREFIX = "artifactory"
 WELCOME = b"This is regproxy, a proxy of artifact registries. /api/repositories lists what it serves.\n"
+TOO_MANY = Unavailable(503, "too many requests are being answered at once", RETRY_AFTER)
 _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE"})
 
 
@@ -44,12 +46,15 @@ class Root:
 
     Attributes:
         fixed: resources by first segment (``metrics``, ``livez``, …); ``api`` is the REST API.
-        mounts: those of formats, likewise.
+        mounts: those of formats, likewise, and how those write refusals.
+        requests: how many may be answered at once; probes and the API are answered in any case.
     """
 
     _catalog: Catalog
     _fixed: Mapping[str, IResource]
     _mounts: Mapping[str, IResource]
+    _failures: Mapping[str, Callable[[Unavailable], Text]] = field(factory=dict)
+    _requests: Places = field(factory=Places)
     isLeaf: bool = field(default=True, init=False)  # noqa: N815 - Twisted's name
     _resources: "WeakKeyDictionary[Served, IResource]" = field(factory=WeakKeyDictionary, init=False)
 
@@ -90,26 +95,34 @@ class Root:
         if first in self._fixed:
             return _mounted(self._fixed[first], request, 1)
         if first in self._mounts:
-            return _mounted(self._mounts[first], request, 1)
+            return self._admitted(self._mounts[first], request, 1, self._failures.get(first))
         if segments == ("",):
             return Text(WELCOME, "text/plain")
-        return _mounted(self._repository(first), request, 1)
+        return self._repository(first, request)
 
-    def _api(self, request: ProxyRequest) -> IResource:
+    def _admitted(
+        self, resource: IResource, request: ProxyRequest, depth: int, failure: "Callable[[Unavailable], Text] | None"
+    ) -> IResource | Text:
+        """What answers, or a refusal in its words while too much is going on."""
+        if failure is not None and self._requests.refuses():
+            return failure(TOO_MANY)
+        return _mounted(resource, request, depth)
+
+    def _api(self, request: ProxyRequest) -> IResource | Text:
         segments = request.segments
         word, key = (*segments[1:3], "", "")[:2]
         served = self._catalog(key) if key else None
         if served is not None and served.format.api == word:
-            return _mounted(self._resource(served), request, 3)
+            return self._admitted(self._resource(served), request, 3, served.format.failure)
         if key and any(each.format.api == word for each in self._catalog):
             raise RegproxyError(Kind.NOT_FOUND, f"there is no {word} repository {key!a}")
         return _mounted(self._fixed["api"], request, 1)
 
-    def _repository(self, key: str) -> IResource:
+    def _repository(self, key: str, request: ProxyRequest) -> IResource | Text:
         served = self._catalog(key)
         if served is None:
             raise RegproxyError(Kind.NOT_FOUND, f"there is no repository {key!a}")
-        return self._resource(served)
+        return self._admitted(self._resource(served), request, 1, served.format.failure)
 
     def _resource(self, served: Served) -> IResource:
         resource = self._resources.get(served)

@@ -4,16 +4,21 @@ While the server ``is_ending`` each response ends its connection, and a connecti
 """
 
 from collections.abc import Callable
+from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.web.http import Request
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
+from regproxy.stream.places import Places
+from regproxy.web.accel import Accel
 from regproxy.web.channel import Edge
+from regproxy.web.doors import Doors
 from regproxy.web.request import ProxyRequest
 
 IDLE_SECONDS = 75
+NONE = Accel()
 
 
 class ProxySite(Site):
@@ -22,14 +27,30 @@ class ProxySite(Site):
     noisy = False
     protocol = Edge  # type: ignore[assignment] # without Twisted's switch between HTTP/1.1 and HTTP/2
 
-    def __init__(self, root: IResource, reactor: IReactorTime, record: Callable[[ProxyRequest], None]) -> None:
+    def __init__(
+        self,
+        root: IResource,
+        reactor: IReactorTime,
+        record: Callable[[ProxyRequest], None],
+        doors: Doors | None = None,
+        requests: Places | None = None,
+        idle_seconds: int = IDLE_SECONDS,
+        accel: Accel = NONE,
+    ) -> None:
         Site.__init__(
-            self, root, requestFactory=ProxyRequest, timeout=IDLE_SECONDS, reactor=reactor, parsePOSTFormSubmission=False
+            self, root, requestFactory=ProxyRequest, timeout=idle_seconds, reactor=reactor, parsePOSTFormSubmission=False
         )
         self.displayTracebacks = False
         self.record = record
         self.open: set[Edge] = set()
         self.is_ending = False
+        self.doors = doors or Doors()
+        self.accel = accel
+        self.requests = requests or Places()
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:  # noqa: N802 - Twisted's name
+        """Take a connection, or None to close it at once."""
+        return Site.buildProtocol(self, addr) if self.doors.admits(getattr(addr, "host", "")) else None
 
     @property
     def busy(self) -> int:

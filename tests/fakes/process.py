@@ -5,6 +5,7 @@ that talk to a fake upstream of the same test must not block that reactor: ``run
 """
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -92,12 +93,16 @@ class Regproxy:
         repositories: the text behind the ``[server]`` table.
         server: further lines of the ``[server]`` table.
         env: added to the environment.
+        sockets: further endpoints to listen on.
+        files: how many descriptors it may have; None as many as this process.
     """
 
     folder: Path
     repositories: str
     server: str = ""
     env: Mapping[str, str] = field(factory=dict)
+    files: int | None = None
+    sockets: Sequence[str] = ()
     port: int = field(factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -131,7 +136,8 @@ class Regproxy:
         """Write the file again; the process sees it at the next start or SIGHUP."""
         if repositories is not None:
             self.repositories = repositories
-        head = f'[server]\nlisten = ["tcp:{self.port}:interface=127.0.0.1"]\ndataDir = "{self.data_dir}"\n{self.server}\n'
+        listen = json.dumps([f"tcp:{self.port}:interface=127.0.0.1", *self.sockets])
+        head = f'[server]\nlisten = {listen}\ndataDir = "{self.data_dir}"\n{self.server}\n'
         if "drainSeconds" not in self.server:
             head += f"drainSeconds = {DRAIN_SECONDS}\n"
         self.config.write_text(head + self.repositories)
@@ -142,7 +148,7 @@ class Regproxy:
         self.write_config()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                twist("--log-format=text", "regproxy", "--config", str(self.config)),
+                self._limited() + twist("--log-format=text", "regproxy", "--config", str(self.config)),
                 cwd=self.folder,
                 env={**environment(), **self.env},
                 stdin=subprocess.DEVNULL,
@@ -151,6 +157,9 @@ class Regproxy:
             )
         if ready:
             self.wait_ready()
+
+    def _limited(self) -> list[str]:
+        return [] if self.files is None else ["prlimit", f"--nofile={self.files}"]
 
     def wait_ready(self) -> None:
         """Poll ``/readyz``; fails with the end of the log when the process ends or is not ready in time."""

@@ -1,5 +1,6 @@
 """Coroutines that answer: those that never wait, those that do, those that fail, those whose client leaves."""
 
+import errno
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
@@ -58,6 +59,18 @@ async def test_a_refusal(waits: int) -> None:
     async with Stage(direct(read)) as stage:
         reply = await stage.get()
         assert (reply.status, b"not for you" in reply.body) == (403, True)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_used_up() -> None:
+    """Descriptors come back when others have ended: the client is told to try again."""
+
+    async def read(request: ProxyRequest) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    async with Stage(direct(read)) as stage:
+        reply = await stage.get()
+        assert (reply.status, reply.headers["retry-after"]) == (503, "5")
 
 
 @pytest_twisted.ensureDeferred

@@ -9,7 +9,7 @@ from twisted.web.resource import IResource
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.settings import Docker
-from regproxy.repo.interface import Answer, Text
+from regproxy.repo.interface import Answer, Text, Unavailable
 from regproxy.web.catalog import Catalog, Table
 from regproxy.web.errors import STATUS, envelope
 from regproxy.web.request import ProxyRequest
@@ -33,6 +33,10 @@ class Format:
 
     api: str | None
     made: int = field(default=0)
+
+    def failure(self, answer: Unavailable) -> Text:
+        """In a shape of its own."""
+        return Text(f"{self.api}: {answer.reason}".encode(), "text/plain", status=answer.status)
 
     def resource(self, serving: Any) -> IResource:
         """Count."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tests.fakes.files import remote, serving
 from tests.fakes.process import Regproxy
 
-SIZE = 24 << 20
+SIZE = 12 << 20
 DATA = random.Random(6).randbytes(SIZE)
 STREAMS = 50
 PATIENT = "drainSeconds = 60"
