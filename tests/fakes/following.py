@@ -46,6 +46,7 @@ class Reader:
     got: bytearray = field(factory=bytearray, init=False)
     ended: str = field(default="", init=False)
     stalled: bool = field(default=False, init=False)
+    accountable: str = field(default="", init=False)
     channel: Any = field(factory=Channel, init=False)
     sentLength: int = field(default=0, init=False)  # noqa: N815 - Twisted's name
     _producer: Any = field(default=None, init=False)
