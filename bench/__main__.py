@@ -39,7 +39,8 @@ def main() -> None:
             scene = Scene(work, sources, origin, options(given), book, missing)
             for name in given.only:
                 print(f"{name}: {(sys.modules[WORKLOADS[name].__module__].__doc__ or '').splitlines()[0]}", flush=True)
-                WORKLOADS[name](scene)
+                with scene.attempt(name):
+                    WORKLOADS[name](scene)
                 book.save(out / "samples.json")
         finally:
             origin.stop()
@@ -49,6 +50,8 @@ def main() -> None:
     describe(out / "run.json", ["python", "-m", "bench", *sys.argv[1:]], given.rounds, missing, time.monotonic() - began)
     print("\n".join(table(book)))
     print(f"every sample: {out / 'samples.json'}; the report: python -m bench.report {out}")
+    if scene.failed:
+        sys.exit(f"not everything could be measured: {scene.failed}")
 
 
 def arguments(given: Sequence[str]) -> argparse.Namespace:

@@ -1,5 +1,6 @@
 """What every workload is given: folders, the origin, the peers that were asked for, the rounds and the book of samples."""
 
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -46,6 +47,7 @@ class Scene:
     options: Options
     book: Book
     missing: dict[str, str] = field(factory=dict)
+    failed: str = ""
 
     def chosen(self, *names: str) -> Sequence[str]:
         """Those of these peers that were asked for."""
@@ -67,6 +69,15 @@ class Scene:
                 stack.callback(program.stop)
                 running[name] = program
             yield running
+
+    @contextmanager
+    def attempt(self, what: str) -> Iterator[None]:
+        """Note what fails, and go on: a long run must not lose what else it measures."""
+        try:
+            yield
+        except Exception as error:
+            traceback.print_exc()
+            self.missing[what] = self.failed = repr(error)
 
     def rounds(self, items: Sequence[T]) -> Iterator[tuple[int, T]]:
         """Each item in each round, in alternating order; round 0 is a warm-up."""

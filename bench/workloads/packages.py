@@ -11,7 +11,7 @@ def run(scene: Scene) -> None:
         chosen = scene.chosen(*peers)
         if not chosen:
             continue
-        with scene.serving("regproxy", *chosen) as running:
+        with scene.attempt(f"packages, {form}"), scene.serving("regproxy", *chosen) as running:
             for number, name in scene.rounds(list(running)):
                 package = publish(scene.files, scene.blob(size))
                 announce(scene.files, package, origin)

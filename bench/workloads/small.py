@@ -41,7 +41,7 @@ def run(scene: Scene) -> None:
         chosen = [name for name in peers if name in scene.options.small]
         if not chosen:
             continue
-        with scene.serving("regproxy", *chosen) as running:
+        with scene.attempt(f"small, {form}"), scene.serving("regproxy", *chosen) as running:
             found = [
                 (name, program, path_at(program, form, package, scene.origin.near.port)) for name, program in running.items()
             ]
