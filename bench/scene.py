@@ -75,7 +75,7 @@ class Scene:
         """Note what fails, and go on: a long run must not lose what else it measures."""
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a peer or its client came to
             traceback.print_exc()
             self.missing[what] = self.failed = repr(error)
 

@@ -53,8 +53,14 @@ def _packages() -> Sequence[Target]:
     ]
 
 
+def _added(book: Book) -> float | None:
+    through, direct = (of("cold", "", "first ms", peer)(book) for peer in ("regproxy", "direct"))
+    return None if through is None or direct is None else through - direct
+
+
 TARGETS: Sequence[Target] = (
     Target("cold, rate ÷ nginx", of("cold", "", "MB/s", other="nginx"), 1.0),
+    Target("cold, milliseconds added to the first byte", _added, 5.0, least=False),
     Target("cold from an HTTPS origin, rate ÷ nginx", of("tls", "HTTPS origin", "MB/s", other="nginx"), 1.3),
     Target("cold, CPU for each GB ÷ bare", of("cold", "", "CPU s/GB", other="bare"), 1.3, least=False),
     Target("large hit, rate ÷ nginx", of("hit", "", "MB/s", other="nginx"), 0.95),

@@ -2,7 +2,8 @@
 
 Refused: more than 64 KiB or 200 fields, more than 10 interim answers, a status line that is none, folded fields, control
 characters, both Content-Length and Transfer-Encoding, any transfer coding but ``chunked``. A refusal drops the connection and
-reaches whoever asked as ``RegproxyError`` (UPSTREAM_BAD). Bodies pass unseen.
+reaches whoever asked as ``RegproxyError`` (UPSTREAM_BAD). Bodies pass unseen. Little is read with a head, soon more: the first
+bytes of a large body need not wait until a MiB of it is read and hashed.
 """
 
 import re
@@ -15,6 +16,7 @@ from twisted.python.failure import Failure
 
 from regproxy.errors import Kind, RegproxyError
 
+HEAD_READ = 64 << 10
 MAX_HEAD = 64 << 10
 MAX_FIELDS = 200
 MAX_INTERIM = 10
@@ -53,6 +55,8 @@ class Gate(ProtocolWrapper):
     """Between the connection and Twisted's HTTP client; a request that goes out says that a head will come in."""
 
     _head: bytes | None = None
+    _socket: Any = None
+    _full = 0
     _interim = 0
     _refused = False
 
@@ -76,6 +80,8 @@ class Gate(ProtocolWrapper):
             except ValueError as error:
                 self._refuse(str(error))
                 return
+        elif self._full and self._socket.bufferSize < self._full:
+            self._socket.bufferSize = min(2 * self._socket.bufferSize, self._full)
         self.wrappedProtocol.dataReceived(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
@@ -86,6 +92,13 @@ class Gate(ProtocolWrapper):
     def _expect(self) -> None:
         if self._head is None:
             self._head, self._interim = b"", 0
+            self._read_little()
+
+    def _read_little(self) -> None:
+        transport: Any = self.transport
+        self._socket = getattr(transport, "transport", transport)  # that below TLS
+        self._full = max(self._full, getattr(self._socket, "bufferSize", 0))
+        self._socket.bufferSize = HEAD_READ
 
     def _look(self, data: bytes) -> None:
         head = (self._head or b"") + data

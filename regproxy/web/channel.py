@@ -270,10 +270,9 @@ class Edge(HTTPChannel):
         self.write(b"%b %b %b\r\n%b\r\n" % (version, code, reason, b"".join(fields)))
 
     def write(self, data: bytes) -> None:
-        """Write bytes of a response."""
+        """Write bytes of a response; the head of a large one leaves at once, so that its body need not wait for a turn."""
         if self._pieces is None:
-            assert self.transport is not None
-            self.transport.write(data)
+            send_at_once(self.transport, data)
         else:
             self._pieces.append(data)
 

@@ -1,6 +1,7 @@
 """Heads of answers, byte by byte."""
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -51,6 +52,32 @@ def test_any_split(cuts: list[int]) -> None:
     for start, end in itertools.pairwise(edges):
         gate.dataReceived(ANSWER[start:end])
     assert (client.data, client.lost) == (ANSWER, [])
+
+
+def test_how_much_is_read() -> None:
+    """Little with a head, then more each time up to what the connection was made for; with the next request, little again."""
+    gate, _ = opened()
+    transport: Any = gate.transport
+    transport.bufferSize = 300 << 10
+    gate.write(b"the request's body")
+    assert transport.bufferSize == 300 << 10  # the request is the same
+    gate.dataReceived(b"HTTP/1.1 200 OK\r\n\r\n")
+    gate.write(b"GET / HTTP/1.1\r\n\r\n")
+    sizes = [transport.bufferSize]
+    for data in (b"HTTP/1.1 200 OK\r\n", b"\r\n", b"a", b"b", b"c", b"d"):
+        gate.dataReceived(data)
+        sizes.append(transport.bufferSize)
+    assert [size >> 10 for size in sizes] == [64, 64, 64, 128, 256, 300, 300]
+
+
+def test_what_nobody_asked_for() -> None:
+    """Bytes before any request are the client's business, which drops the connection."""
+    client = Client()
+    gate = Gates(Factory.forProtocol(lambda: client)).buildProtocol(None)
+    assert isinstance(gate, Gate)
+    gate.makeConnection(StringTransport())
+    gate.dataReceived(b"SSH-2.0")
+    assert client.data == b"SSH-2.0"
 
 
 BAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
