@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from regproxy.stream.follower import LOOK, STALL, ClientGone, Sending, follow
-from regproxy.stream.pool import WriterPool
 from regproxy.stream.stalls import Stalls
 from regproxy.stream.stored import StoredBlob
+from tests.fakes.remote import InlinePool
 
 SIZE = 4 << 20
 
@@ -75,7 +75,7 @@ def blob(tmp_path: Path) -> Iterator[StoredBlob]:
 
 def begin(client: Client, blob: StoredBlob, clock: Clock, stalls: Stalls) -> "tuple[Deferred[None], list[object]]":
     """Follow, as a coroutine that runs; the list gets how it ended."""
-    sending = Sending(clock, cast(WriterPool, None), sendfile=False, stalls=stalls)
+    sending = Sending(clock, InlinePool(), sendfile=False, stalls=stalls)
     ended: list[object] = []
     running = Deferred.fromCoroutine(follow(cast(Any, client), blob, None, sending))
     return running.addBoth(ended.append), ended
