@@ -77,6 +77,7 @@ class RepositorySettings(_Section, frozen=True):
     store_artifacts_locally: bool = True
     max_bytes: str = ""
     landing: Literal["continue", "park", "abandon"] = "continue"
+    fill: Literal["whole", "asked"] = "whole"
     segments: int = 1
     segment_threshold: str = "64MiB"
     remote_repo_checksum_policy_type: Literal["generate-if-absent", "fail", "ignore-and-generate", "pass-thru"] = (

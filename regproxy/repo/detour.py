@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.ranges import Span
 from regproxy.stream.enduring import EnduringWriter
-from regproxy.stream.ingest import Hashes
+from regproxy.stream.hashing import Hashes, PrefixHashes
 from regproxy.stream.passing import PassingBlob
 from regproxy.stream.source import Readable
 from regproxy.stream.spawn import spawn
@@ -49,7 +49,8 @@ def _branch(fill: "Fill", origin: int, hashes: Hashes, offset: int) -> "Fill":
         deserted=lambda: branch.stop(),  # noqa: PLW0108 - not yet made
     )
     blob.extents.add(Span(0, origin))
-    branch = type(fill)(fill.parts, fill.waybill, blob, writer, hashes, fill.ask)
+    prefix = PrefixHashes(hashes, blob, fill.parts.writers, origin)
+    branch = type(fill)(fill.parts, fill.waybill, fill.terms, blob, writer, prefix)
     return branch
 
 

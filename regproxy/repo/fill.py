@@ -1,10 +1,10 @@
-"""One body from upstream to the store: received, resumed when it is cut, verified, committed.
+"""One body from upstream to the store: received, verified, committed, or kept for another fill.
 
 Rules:
 
 1. A body is complete by its framing, has the length that was promised and the digests that were promised, or it is not stored.
-2. It is continued after a cut only with a known length and a digest or a strong validator, by Range and If-Range. An answer
-   that does not continue exactly there ends it: nothing is spliced.
+2. It is continued after a cut, and brought by more than one connection, only with a known length and a digest or a strong
+   validator (``connections``). What does not continue exactly there ends it: nothing is spliced.
 3. The verdict is known before the tail is let go. Then the readers have everything; storing it comes after.
 """
 
@@ -13,107 +13,106 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from attrs import define, field, frozen
-from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.task import deferLater
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.digest import Digest, new_hash
-from regproxy.model.headers import Headers
-from regproxy.model.ranges import parse_content_range
-from regproxy.model.retry import retry_after
+from regproxy.model.ranges import Span
 from regproxy.model.waybill import Waybill
+from regproxy.repo.asking import TRANSIENT, Ask, Asking
+from regproxy.repo.connections import Connections, Way
 from regproxy.repo.detour import detour
 from regproxy.repo.parking import Parked
 from regproxy.repo.parts import Parts
+from regproxy.repo.schedule import Claim, Schedule
 from regproxy.stream.enduring import EnduringWriter
-from regproxy.stream.ingest import Hashes, Ingest
+from regproxy.stream.hashing import Hashes, PrefixHashes
+from regproxy.stream.ingest import Ingest
 from regproxy.stream.lane import Lane, in_time
 from regproxy.stream.passing import PassingBlob
-from regproxy.stream.source import Source
+from regproxy.stream.source import BlobWriter, Source
 from regproxy.stream.spawn import spawn
-from regproxy.upstream.interface import Reply
+from regproxy.stream.stretch import Stretch
 
 T = TypeVar("T")
 
-RESUMES = 5
-RESUME_WAIT = 0.5
-RESUME_LATEST = 60.0
 READ = 1 << 20
-TRANSIENT = (Kind.UPSTREAM_DOWN, Kind.UPSTREAM_SLOW, Kind.UPSTREAM_BUSY)
-READS_A_JOB = 8
 
 # Below this a body is sooner fetched again than kept.
 KEPT_FROM = 1 << 20
 
-Ask = Callable[[Headers], Awaitable[Reply]]
 Promise = Callable[[], Awaitable[Sequence[Digest]]]
+
+
+@frozen
+class Terms:
+    """How a fill is brought.
+
+    Attributes:
+        ask: repeats the request with further headers, from its first hop or from another address.
+        way: by how many connections, and how much of it.
+        withheld: a verdict will be awaited, though no digest is known yet.
+        deserted: called when the last reader has left.
+    """
+
+    ask: Ask
+    way: Way
+    withheld: bool
+    deserted: Callable[[], None]
 
 
 @define(eq=False)
 class Fill:
-    """A body on its way. ``ask`` repeats the request from its first hop, with further headers."""
+    """A body on its way."""
 
     parts: Parts
     waybill: Waybill
+    terms: Terms
     blob: PassingBlob
     writer: EnduringWriter
-    _hashes: Hashes
-    ask: Ask
+    _hashes: PrefixHashes
     lane: Lane = field(init=False)
-    _running: "Deferred[None] | None" = field(default=None, init=False)
+    _schedule: Schedule = field(init=False)
+    _asking: Asking = field(init=False)
+    _first: Claim | None = field(default=None, init=False)
+    _receiving: "Callable[[], None] | None" = field(default=None, init=False)
     _stopped: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         parts = self.parts
-        self.lane = Lane(self.writer, parts.writers, parts.room.rescue, parts.clock, self._hashes)
+        self.lane = Lane(self.writer, parts.writers, parts.room.rescue, parts.clock, self._hashes.hashes)
         self.blob.writer = self.writer
         self.blob.begin()
+        self._schedule = Schedule(self.blob, self.waybill.length or 0)
+        self._asking = Asking(self.waybill, self.terms.ask)
 
     @classmethod
-    def begin(
-        cls,
-        parts: Parts,
-        waybill: Waybill,
-        ask: Ask,
-        writer: EnduringWriter,
-        *,
-        withheld: bool,
-        deserted: Callable[[], None],
-    ) -> "Fill":
+    def begin(cls, parts: Parts, waybill: Waybill, terms: Terms, writer: EnduringWriter) -> "Fill":
         """Begin with a body, which is written by ``writer``, whatever happens to the disk."""
-        blob = PassingBlob.over(writer.fileno(), waybill.length, withheld=withheld or bool(waybill.digests), deserted=deserted)
-        fill = cls(parts, waybill, blob, writer, Hashes.of(waybill.digests, waybill.length), ask)
-        fill._allow_detours(withheld=withheld)
+        blob = _blob(waybill, terms, writer)
+        hashes = PrefixHashes(Hashes.of(waybill.digests, waybill.length), blob, parts.writers)
+        fill = cls(parts, waybill, terms, blob, writer, hashes)
+        fill._allow_detours()
         return fill
 
     @classmethod
-    async def resume(
-        cls, parts: Parts, parked: Parked, ask: Ask, *, withheld: bool, deserted: Callable[[], None]
-    ) -> "Fill | None":
+    async def resume(cls, parts: Parts, parked: Parked, terms: Terms) -> "Fill | None":
         """Open the spool of a parked fill again; None if it is gone. ``OSError`` if there is no room."""
         spool = await parts.parking.resume(parked)
         if spool is None:
             return None
-        waybill = parked.waybill
-        blob = PassingBlob.over(spool.fileno(), waybill.length, withheld=withheld or bool(waybill.digests), deserted=deserted)
+        blob = _blob(parked.waybill, terms, spool)
         for span in parked.left.extents:
             blob.extents.add(span)
-        writer = EnduringWriter(spool, end=blob.extents.reach(0))
-        fill = cls(parts, waybill, blob, writer, Hashes.of(waybill.digests, waybill.length), ask)
-        fill._allow_detours(withheld=withheld)
-        for offset in range(0, fill.received, READ * READS_A_JOB):
-            await parts.writers.run(lambda start=offset: fill._hash_prefix(start))  # type: ignore[misc]
+        hashes = PrefixHashes(Hashes.of(parked.waybill.digests, parked.waybill.length), blob, parts.writers)
+        fill = cls(parts, parked.waybill, terms, blob, EnduringWriter(spool, end=blob.extents.reach(0)), hashes)
+        fill._allow_detours()
+        hashes.follow()
         return fill
 
-    def _allow_detours(self, *, withheld: bool) -> None:
-        if self.waybill.digests or not withheld:  # else nobody could verify what a detour brings
+    def _allow_detours(self) -> None:
+        if self.waybill.digests or not self.terms.withheld:  # else nobody could verify what a detour brings
             self.blob.branch = lambda offset: Deferred.fromCoroutine(detour(self, offset))
-
-    def _hash_prefix(self, start: int) -> None:
-        """Hash the next bytes of what was received by a fill before. Blocks."""
-        stop = min(self.received, start + READ * READS_A_JOB)
-        for offset in range(start, stop, READ):
-            self._hashes.update([os.pread(self.blob.fileno(), min(READ, stop - offset), offset)])
 
     @property
     def received(self) -> int:
@@ -125,80 +124,61 @@ class Fill:
         self._stopped = True
         if self.writer.window is not None:
             self.writer.window.interrupt()
-        if self._running is not None:
-            self._running.cancel()
+        if self._receiving is not None:
+            self._receiving()
 
     async def receive(self, source: Source) -> None:
         """Take the whole body, continuing it where it is cut."""
-        failures = 0
-        while True:
-            before = self.received
-            try:
-                await self._take(source)
-            except RegproxyError as error:
-                failures = 1 if self.received > before else failures + 1
-                if not self._resumable(error) or failures > RESUMES:
-                    raise
-                wait = RESUME_WAIT * 2 ** (failures - 1)
-                if error.retry_after is not None:
-                    wait = max(wait, min(error.retry_after, RESUME_LATEST))
-                await deferLater(self.parts.clock, wait)
-                source = await self._continued(error)
-            else:
-                return
-
-    async def _take(self, source: Source) -> None:
-        ingest = Ingest(self.blob, self.writer, self.lane, self._hashes, self.received, self.blob.size)
         if self._stopped:
             source.abort()
             raise CancelledError
-        self._running = Deferred.fromCoroutine(ingest.run(source))
         try:
-            await self._running
+            await (self._by_connections(source) if self.waybill.can_continue else self._by_one(source))
         finally:
-            self._running = None
-        if self.blob.size is not None and self.received < self.blob.size:
+            self._receiving = None
+
+    async def _by_one(self, source: Source) -> None:
+        """What cannot be continued comes by one connection, or not at all."""
+        size = self.blob.size
+        ingest = Ingest(self.blob, self.writer, self.lane, self._hashes, Stretch(0, size, size))
+        running = Deferred.fromCoroutine(ingest.run(source))
+        self._receiving = running.cancel
+        await running
+        if size is not None and self.received < size:
             raise RegproxyError(Kind.UPSTREAM_DOWN, "upstream sent fewer bytes than it announced")
 
-    def _resumable(self, error: RegproxyError) -> bool:
-        return error.kind in TRANSIENT and not self._stopped and self.waybill.can_continue
+    async def _by_connections(self, source: Source) -> None:
+        claim, self._first = self._first or self._schedule.whole(), None
+        clock, way = self.parts.clock, self.terms.way
+        connections = Connections(self.blob, self.writer, self.lane, self._hashes, clock, self._asking, self._schedule, way)
+        self._receiving = connections.stop
+        await connections.run(claim, source)
 
     async def go_on(self) -> Source:
-        """After ``stop``: ask for the rest. ``RegproxyError`` if upstream does not continue the body."""
+        """After ``stop``: ask for what is missing. ``RegproxyError`` if upstream does not continue the body."""
         self._stopped = False
         if self.writer.window is not None:
             self.writer.window.interrupt(going_on=True)
-        return await self._continued(RegproxyError(Kind.UPSTREAM_DOWN, "it was left for a while"))
-
-    async def _continued(self, cause: RegproxyError) -> Source:
-        position, validator = self.received, self.waybill.validator
-        if position == self.blob.size:
-            return _Nothing()
-        headers = [("range", f"bytes={position}-")]
-        if validator:
-            headers.append(("if-range", validator))
+        size = self._schedule.size
+        hole = next(self.blob.extents.missing(Span(0, size)), Span(size, size))
+        self._first = self._schedule.claim(hole)
+        self._first.confirmed = True
+        if not len(hole):
+            return _Instead(succeed(None))
         try:
-            reply = await self.ask(Headers(tuple(headers)))
+            return await self._asking.part(hole)
         except RegproxyError as error:
-            return _Unreachable(error)
-        continues = parse_content_range(reply.headers.first("content-range") or "")
-        etag = reply.headers.first("etag")
-        same = not (validator and etag) or etag == validator
-        if reply.status == 206 and continues and same:  # noqa: PLR2004 - Partial Content
-            span, whole = continues
-            if (span.start, span.stop, whole) == (position, self.blob.size, self.blob.size):
-                return reply.source
-        reply.source.abort()
-        if reply.status >= 500 or reply.status == 429:  # noqa: PLR2004 - perhaps later
-            return _Unreachable(RegproxyError(cause.kind, cause.text, retry_after=retry_after(reply.headers)))
-        raise RegproxyError(Kind.UPSTREAM_BAD, "upstream broke off, and does not continue the body where it did") from cause
+            if error.kind in TRANSIENT:
+                return _Instead(fail(error))
+            raise
 
     async def verify(self, promised: Promise | None) -> dict[str, Digest]:
         """Compare the body with all that was promised; returns its digests. ``RegproxyError`` (INTEGRITY) if it is another
         body.
         """
         expected = [*self.waybill.digests, *(await promised() if promised else ())]
-        found = self._hashes.digests()
+        await self._hashes.finish()
+        found = self._hashes.hashes.digests()
         for digest in expected:
             if digest.algorithm not in found and self.blob.is_passing:
                 raise RegproxyError(Kind.INTEGRITY, "there is no room to verify it by what upstream says of it")
@@ -266,34 +246,25 @@ class Fill:
             self.blob.release()
 
 
-@frozen
-class _Nothing:
-    """The rest of a body that is there already."""
-
-    length: int = 0
-
-    def deliver(self, consumer: object) -> Deferred[None]:  # noqa: ARG002 - gets nothing
-        return succeed(None)
-
-    def abort(self) -> None:
-        """Nothing is open."""
-
-
 async def _awaited(deferred: "Deferred[T]") -> T:
     return await deferred
 
 
-@define(eq=False)
-class _Unreachable:
-    """A source that fails as its connection attempt did, so that trying again is written once."""
+def _blob(waybill: Waybill, terms: Terms, writer: BlobWriter) -> PassingBlob:
+    withheld = terms.withheld or bool(waybill.digests)
+    return PassingBlob.over(writer.fileno(), waybill.length, withheld=withheld, deserted=terms.deserted)
 
-    _error: RegproxyError
+
+@frozen(eq=False)
+class _Instead:
+    """In place of a connection: it has brought nothing, or could not be made, which is tried again like one that broke."""
+
+    _outcome: Deferred[None]
     length: int | None = None
 
     def deliver(self, consumer: object) -> Deferred[None]:  # noqa: ARG002 - gets nothing
-        failed: Deferred[None] = Deferred()
-        failed.errback(self._error)
-        return failed
+        return self._outcome
 
     def abort(self) -> None:
         """Nothing is open."""
+        self._outcome.addErrback(lambda _: None)

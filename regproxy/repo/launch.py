@@ -14,26 +14,29 @@ from txaio.tx import make_logger
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.digest import Digest
-from regproxy.model.fetch import Announced, Fetch
+from regproxy.model.fetch import Fetch
 from regproxy.model.head import Head
 from regproxy.model.headers import Headers
 from regproxy.model.node import Negative, Node
 from regproxy.model.settings import RepositorySettings
-from regproxy.model.want import DOCUMENT_LIMIT, Shape, Want
+from regproxy.model.size import parse_size
+from regproxy.model.want import Shape, Want
 from regproxy.model.waybill import Waybill
-from regproxy.repo.damage import make_durable
-from regproxy.repo.fill import KEPT_FROM, TRANSIENT, Fill
+from regproxy.repo.answer import read_answer
+from regproxy.repo.asking import TRANSIENT, gives_parts
+from regproxy.repo.connections import Spare, Way
+from regproxy.repo.fill import KEPT_FROM, Fill, Terms
 from regproxy.repo.interface import Missing, Refused, Unavailable
 from regproxy.repo.outcome import GONE, failure, refusal
 from regproxy.repo.parking import Parked
 from regproxy.repo.parts import Parts
+from regproxy.repo.register import register
 from regproxy.stream.enduring import EnduringWriter
 from regproxy.stream.flight import Airborne, Flight
 from regproxy.stream.growing import TAIL
 from regproxy.stream.lane import in_time
 from regproxy.stream.observer import OneShot
 from regproxy.stream.source import Source
-from regproxy.stream.spawn import spawn
 from regproxy.upstream.interface import Question, Reply, Upstream
 
 log = make_logger()
@@ -43,7 +46,6 @@ Outcome = Missing | Refused | Unavailable
 _OK, _NOT_MODIFIED = 200, 304
 _LATER = frozenset({429, 500, 502, 503, 504})
 _PATIENCE = {Shape.BLOB: 120.0, Shape.FILE: 120.0, Shape.DOCUMENT: 10.0}
-_HTML = ("text/html", "application/xhtml+xml")
 DESERTED_GRACE = 1.0
 NO_HEADERS = Headers()
 
@@ -67,6 +69,7 @@ class Launch:
         held: the stale node that an answer of "unchanged" confirms.
         promised: brings the digests of the sidecar; None without one.
         distrust: called when the body was not what it had to be.
+        spare: connections beyond the first.
     """
 
     _parts: Parts
@@ -77,6 +80,7 @@ class Launch:
     _held: Node | None
     _promised: "Callable[[], Deferred[Sequence[Digest]]] | None"
     _distrust: Callable[[], Awaitable[None]]
+    _spare: Spare
     _fill: Fill | None = field(default=None, init=False)
     _leaving: bool = field(default=False, init=False)
     _sidecar: OneShot[Sequence[Digest]] | None = field(default=None, init=False)
@@ -121,9 +125,8 @@ class Launch:
         if not self._is_wanted(parked):
             await self._parts.parking.drop(parked)
             return False
-        withheld = self._promised is not None
         try:
-            fill = await Fill.resume(self._parts, parked, self._ask, withheld=withheld, deserted=self._deserted)
+            fill = await Fill.resume(self._parts, parked, self._terms(parked.waybill, parts=True))
         except OSError as error:
             self._parts.room.troubled(flight.key[0], error)
             return False
@@ -151,8 +154,9 @@ class Launch:
             self._sidecar = sidecar
             self._promised().addCallbacks(sidecar.fire, sidecar.fail)
 
-    async def _ask(self, headers: Headers) -> Reply:
-        return await self._upstream.ask(question_for(self._fetch, self._want, headers=headers))
+    async def _ask(self, headers: Headers, url: str | None = None) -> Reply:
+        question = question_for(self._fetch, self._want, headers=headers)
+        return await self._upstream.ask(question if url is None else evolve(question, url=url))
 
     def _conditions(self) -> Headers:
         if self._held is None or self._fetch.probe is not None:
@@ -190,12 +194,7 @@ class Launch:
         try:
             waybill = self._waybill(flight, reply)
             fill = Fill.begin(
-                self._parts,
-                waybill,
-                self._ask,
-                await self._writer(waybill),
-                withheld=self._promised is not None,
-                deserted=self._deserted,
+                self._parts, waybill, self._terms(waybill, parts=gives_parts(reply.headers)), await self._writer(waybill)
             )
         except BaseException:
             reply.source.abort()
@@ -213,10 +212,20 @@ class Launch:
         return await self._parts.room.writer(self._settings, length, lambda: store.create(length, about), whole=document)
 
     def _waybill(self, flight: Flight[Outcome], reply: Reply) -> Waybill:
-        announced = self._announced(reply)
+        announced = read_answer(reply, self._want, self._fetch, self._settings, self._upstream.name)
         digests = tuple(dict.fromkeys((*((self._want.digest,) if self._want.digest else ()), *announced.digests)))
         validators = reply.headers.only(("etag", "last-modified"))
         return Waybill(*flight.key, _without_secrets(self._fetch.url), announced, digests, validators)
+
+    def _terms(self, waybill: Waybill, *, parts: bool) -> Terms:
+        settings, is_document = self._settings, self._want.shape is Shape.DOCUMENT
+        large = waybill.length is not None and waybill.length >= parse_size(settings.segment_threshold)
+        return Terms(
+            self._ask,
+            Way(settings.segments if large else 1, settings.fill == "whole" or is_document, parts, self._spare),
+            withheld=self._promised is not None,
+            deserted=self._deserted,
+        )
 
     async def _land(self, flight: Flight[Outcome], fill: Fill, source: Source) -> None:
         """Bring a body in, from wherever it is; what was left or cut may be parked for the next who asks."""
@@ -242,7 +251,7 @@ class Launch:
         if not isinstance(error, RegproxyError) or not fill.waybill.can_continue or fill.blob.is_passing:
             return False
         if isinstance(error, _LeftError) and not self._leaving:
-            return self._settings.landing == "park"
+            return self._settings.landing == "park" or self._settings.fill == "asked"
         return error.kind in TRANSIENT
 
     async def _received(self, flight: Flight[Outcome], fill: Fill, source: Source) -> bool:
@@ -271,7 +280,7 @@ class Launch:
         try:
             await fill.commit(sha256)
             try:
-                await in_time(self._parts.clock, Deferred.fromCoroutine(self._register(flight, fill, sha256, found)))
+                await in_time(self._parts.clock, Deferred.fromCoroutine(register(self._parts, flight.key, fill, found)))
             finally:
                 fill.settle()
         except (OSError, RegproxyError) as error:
@@ -302,54 +311,6 @@ class Launch:
             raise RegproxyError(Kind.INTEGRITY, "nobody says what these bytes must be, and the repository demands it")
         return found
 
-    async def _register(self, flight: Flight[Outcome], fill: Fill, sha256: str, found: dict[str, Digest]) -> None:
-        now, waybill = self._parts.clock.seconds(), fill.waybill
-        head = waybill.announced.head.landed(fill.received, sha256)
-        paths = (flight.key[1], *waybill.announced.also)
-        others = [digest for name, digest in found.items() if name != "sha256"]
-        for path in paths:
-            node = Node(
-                repository=flight.key[0],
-                path=path,
-                sha256=sha256,
-                size=fill.received,
-                head=head,
-                validators=waybill.validators,
-                created=now,
-                modified=now,
-                checked=now,
-                origin=waybill.origin,
-            )
-            await self._parts.index.put(node, synced=False, digests=others)
-        self._parts.recorder.filled(flight.key[0], fill.received)
-        spawn(make_durable(self._parts, sha256), f"syncing {sha256}")
-
-    def _announced(self, reply: Reply) -> Announced:
-        headers = reply.headers
-        media_type = (headers.first("content-type") or "").partition(";")[0].strip().lower()
-        if self._settings.block_mismatching_mime_types and media_type in _HTML and self._is_strange_html(media_type):
-            raise RegproxyError(Kind.UPSTREAM_BAD, f"{self._upstream.name} sent a web page in place of the artifact")
-        announced = self._fetch.read(reply.hops)
-        length = reply.source.length
-        if length is not None and announced.head.length is not None and announced.head.length != length:
-            raise RegproxyError(Kind.UPSTREAM_BAD, f"{self._upstream.name} announced one length and sends another")
-        if self._want.shape is Shape.DOCUMENT and length is not None and length > DOCUMENT_LIMIT:
-            raise RegproxyError(Kind.UPSTREAM_BAD, f"{self._upstream.name} sent a document of more than 64 MiB")
-        coding = headers.first("content-encoding")
-        if coding and coding.lower() != "identity":
-            if self._want.shape is Shape.DOCUMENT:
-                raise RegproxyError(Kind.UPSTREAM_BAD, f"{self._upstream.name} encoded a document though it was asked not to")
-            if self._want.shape is Shape.FILE and not announced.digests:
-                # The bytes are kept as they came; whoever is sent them must be told what they are.
-                kept = announced.head.kept.plus(("content-encoding", coding))
-                announced = evolve(announced, head=evolve(announced.head, kept=kept))
-        return evolve(announced, head=evolve(announced.head, length=length))
-
-    def _is_strange_html(self, media_type: str) -> bool:
-        allowed = {name.strip().lower() for name in self._settings.mismatching_mime_types_override_list.split(",")}
-        asked_for = self._want.path.lower().endswith((".html", ".htm", ".xhtml"))
-        return not (self._fetch.accept_html or asked_for or media_type in allowed)
-
     def _announce_when_due(self, flight: Flight[Outcome], fill: Fill) -> None:
         """Let clients in: at the headers of a body that is longer than the tail, never before it is stored for the others."""
         if self._want.shape is Shape.DOCUMENT or flight.is_announced:
@@ -368,8 +329,9 @@ class Launch:
                 self._deserted()  # if nobody has come for it
 
     def _deserted(self) -> None:
-        """The last client has left a fill: land it all the same, unless it is not kept, or the repository abandons such."""
-        if self._settings.landing != "continue" or (self._fill is not None and self._fill.blob.is_passing):
+        """The last client has left a fill: land it all the same, unless it is not kept, or the repository is told otherwise."""
+        goes_on = self._settings.landing == "continue" and self._settings.fill == "whole"
+        if not goes_on or (self._fill is not None and self._fill.blob.is_passing):
             self._parts.clock.callLater(DESERTED_GRACE, self._stop_if_deserted)
 
     def _leave(self) -> None:

@@ -38,7 +38,8 @@ from regproxy.repo.parts import Parts
 from regproxy.repo.shelf import Shelf
 from regproxy.stream.capped import Capped
 from regproxy.stream.growing import GrowingBlob
-from regproxy.stream.ingest import Hashes, Ingest
+from regproxy.stream.hashing import Hashes
+from regproxy.stream.ingest import Ingest
 from regproxy.stream.observer import OneShot
 from regproxy.stream.source import BlobWriter, Source
 from regproxy.stream.spawn import spawn

@@ -27,6 +27,7 @@ from regproxy.repo.launch import Launch, Outcome, question_for
 from regproxy.repo.outcome import GONE, failure, refusal
 from regproxy.repo.parts import Parts
 from regproxy.repo.shelf import Shelf
+from regproxy.repo.spare import SpareConnections
 from regproxy.repo.spoken import heard, spoken
 from regproxy.sharing.terms import Terms
 from regproxy.stream.flight import Airborne, Flight, Flights
@@ -54,12 +55,14 @@ class Remote:
     flights: Flights[Outcome] = field(init=False)
     _heads: "Flights[Outcome | Described]" = field(init=False)
     _patterns: Patterns = field(init=False)
+    _spare: SpareConnections = field(init=False)
     _distrusted: dict[str, float] = field(factory=dict, init=False)
     _plan: Callable[[Want], Fetch] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.flights = Flights(self._parts.clock, self._parts.fills)
         self._heads = Flights(self._parts.clock)
+        self._spare = SpareConnections.of(self._parts.clock, self._settings.max_connections)
         self._plan = lru_cache(maxsize=PLANS)(self._planned)
         self._patterns = Patterns.of(self._settings.includes_pattern, self._settings.excludes_pattern)
 
@@ -150,6 +153,7 @@ class Remote:
             held,
             promised,
             lambda: self._distrust(want.path),
+            self._spare,
         )
         flight, joined = self.flights.join((self.key, want.path), self._shared(want, held, launch.run))
         announced = flight.announced()

@@ -43,6 +43,7 @@ class MemoryWriter:
     _reserved: int
     _about: bytes | None = None
     _extents: Extents = field(factory=Extents)
+    _lock: Lock = field(factory=Lock, init=False)
     _claim: "MemoryClaim | None" = field(default=None, init=False)
 
     @property
@@ -64,7 +65,8 @@ class MemoryWriter:
         if end > max(self._reserved, self._store.space().free + os.fstat(self._descriptor).st_size):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write_all(self._descriptor, offset, buffers)
-        self._extents.add(Span(offset, end))
+        with self._lock:  # several extents may be written at a time
+            self._extents.add(Span(offset, end))
 
     def commit(self, sha256: str, *, durable: bool, claim: bool = False) -> None:  # noqa: ARG002 - memory is
         """Make it visible, by the rule of ``SpoolWriter.commit``."""

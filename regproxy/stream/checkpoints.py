@@ -2,7 +2,7 @@
 
 from attrs import define, field
 
-from regproxy.stream.ingest import Hashes
+from regproxy.stream.hashing import Hashes
 
 MOST = 64
 SPACING = 256 << 10

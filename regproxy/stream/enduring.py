@@ -46,12 +46,14 @@ class EnduringWriter:
     Attributes:
         window: where the bytes go instead, once they do.
         error: why.
+        in_order: whether all bytes came one after the other, and are hashed as they come; others cannot go through a window.
     """
 
     _spool: BlobWriter | None
     whole: bool = False
     window: Window | None = field(default=None, init=False)
     error: OSError | None = field(default=None, init=False)
+    in_order: bool = field(default=True, init=False)
     _end: int = field(default=0, alias="end")
     _allowance: Allowance | None = field(default=None, alias="allowance")
     _pending: "tuple[int, Sequence[bytes]] | None" = field(default=None, init=False)
@@ -94,8 +96,13 @@ class EnduringWriter:
             if self.window is not None:
                 self.window.write(buffers)
                 return
-            self._pending = (offset, buffers)
+            in_order = self.in_order
+            if in_order:
+                self._pending = (offset, buffers)
         assert self._spool is not None
+        if not in_order:
+            self._spool.write_at(offset, buffers)
+            return
         try:
             self._check(offset + sum(map(len, buffers)))
             self._write(self._spool, offset, buffers)
@@ -133,6 +140,8 @@ class EnduringWriter:
     def _turned(self, error: OSError) -> bool:
         """What was being written goes into a window; False if it does not continue what is written already."""
         with self._lock:
+            if not self.in_order:
+                return False
             if self._pending is None:
                 return True  # somebody else has seen to it
             offset, buffers = self._pending
@@ -159,8 +168,8 @@ class EnduringWriter:
         Returns:
             Whether what was being written is in the window now; False if nothing was.
         """
-        if self.window is not None:
-            return True
+        if self.window is not None or not self.in_order:
+            return self.window is not None
         with self._lock:
             pending = self._pending is not None
             if not pending:

@@ -128,7 +128,7 @@ class _Follower:
 
     async def run(self) -> None:
         """Send everything."""
-        self._readable.watch(self._grown)
+        self._readable.watch(self._grown, None if self._open_ended else self._span, early=self._early)
         self._stall.start()
         try:
             self._attach()

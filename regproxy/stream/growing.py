@@ -26,7 +26,12 @@ EARLY = 1 << 20
 
 @define(eq=False)
 class GrowingBlob:
-    """What a fill has brought so far. Made with one hold, the fill's own; ``deserted`` is called when only that one is left."""
+    """What a fill has brought so far. Made with one hold, the fill's own; ``deserted`` is called when only that one is left.
+
+    Attributes:
+        extents: the bytes that exist.
+        wanted_changed: called when other bytes are ``wanted`` than before.
+    """
 
     _fd: int
     _size: int | None = None
@@ -35,7 +40,8 @@ class GrowingBlob:
     extents: Extents = field(factory=Extents, init=False)
     _complete: bool = field(default=False, init=False)
     _failed: BaseException | None = field(default=None, init=False)
-    _watchers: dict[Callable[[], None], None] = field(factory=dict, init=False)
+    wanted_changed: Callable[[], None] | None = field(default=None, init=False)
+    _watchers: dict[Callable[[], None], tuple[Span | None, bool]] = field(factory=dict, init=False)
     _waiting: list[tuple[int, Deferred[None]]] = field(factory=list, init=False)
     _holds: int = field(default=1, init=False)
 
@@ -121,13 +127,27 @@ class GrowingBlob:
         self._waiting.append((stop, waiter))
         return waiter
 
-    def watch(self, changed: Callable[[], None]) -> None:
-        """Call ``changed`` after each change."""
-        self._watchers[changed] = None
+    def watch(self, changed: Callable[[], None], wanted: Span | None = None, *, early: bool = False) -> None:
+        """Call ``changed`` after each change; ``wanted`` is what a follower reads, ``early`` as for ``reach``."""
+        self._watchers[changed] = (wanted, early)
+        if wanted is not None and self.wanted_changed is not None:
+            self.wanted_changed()
 
     def unwatch(self, changed: Callable[[], None]) -> None:
         """Stop that."""
-        self._watchers.pop(changed, None)
+        wanted, _ = self._watchers.pop(changed, (None, False))
+        if wanted is not None and self.wanted_changed is not None:
+            self.wanted_changed()
+
+    def wanted(self) -> list[Span]:
+        """What is being read, the oldest first: where its bytes can't be believed before all are there, all are wanted too."""
+        spans = []
+        for span, early in self._watchers.values():
+            if span is not None:
+                spans.append(span)
+                if self._withheld and not early and self._size is not None and span.stop > self._size - TAIL:
+                    spans.append(Span(0, self._size))
+        return list(dict.fromkeys(spans))
 
     def doubt(self) -> None:
         """Its spool cannot be read: what comes of it is verified anyway."""

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from regproxy.stream.checkpoints import Checkpoints
 from regproxy.stream.enduring import EnduringWriter
-from regproxy.stream.ingest import Hashes
+from regproxy.stream.hashing import Hashes
 from regproxy.stream.observer import OneShot
 from regproxy.stream.pool import Pool
 from regproxy.stream.window import Window
@@ -90,13 +90,16 @@ class Lane:
         self.checkpoints = Checkpoints(window.start if window else 0, self._hashes.copy())
 
     def run(self, work: Callable[[], T]) -> "Deferred[T]":
-        """Run a job; they come one at a time."""
+        """Run a job; they come one at a time, as long as the bytes come in order."""
         return Deferred.fromCoroutine(self._run(work))  # type: ignore[arg-type] # jobs bring nothing
 
     async def _run(self, work: Callable[[], None]) -> None:
         window = self.writer.window
         if window is not None:
             await self._through(window, work)
+            return
+        if not self.writer.in_order:
+            await self._disk.run(work)
             return
         before = self._hashes.copy()
         attempt = _Attempt(work, before)
@@ -107,7 +110,7 @@ class Lane:
                 await in_time(self._clock, done.when())
             except TimeoutError as error:
                 late = error
-                if not await self._rescue.run(lambda: self._taken_over(attempt, late)):  # noqa: B023 - awaited here
+                if not self.writer.in_order or not await self._rescue.run(lambda: self._taken_over(attempt, late)):  # noqa: B023 - awaited here
                     continue
             if self.writer.window is not None:
                 self._note(self.writer.window, before)

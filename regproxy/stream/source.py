@@ -9,6 +9,8 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 
+from regproxy.model.ranges import Span
+
 
 class Consumer(Protocol):
     """Takes a body as it arrives; it answers with back-pressure on the producer that it was given."""
@@ -128,8 +130,8 @@ class Readable(Protocol):
     def returned(self) -> None:
         """A reader that made a detour has ended."""
 
-    def watch(self, changed: Callable[[], None]) -> None:
-        """Call ``changed`` whenever ``reach``, ``size``, ``complete`` or ``failed`` may have changed."""
+    def watch(self, changed: Callable[[], None], wanted: Span | None = None, *, early: bool = False) -> None:
+        """Call ``changed`` whenever ``reach``, ``size``, ``complete`` or ``failed`` may have changed; it reads ``wanted``."""
 
     def unwatch(self, changed: Callable[[], None]) -> None:
         """Stop that."""

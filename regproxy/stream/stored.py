@@ -5,6 +5,7 @@ from collections.abc import Callable
 from attrs import define
 from twisted.internet.defer import Deferred
 
+from regproxy.model.ranges import Span
 from regproxy.stream.source import BlobReader, Readable
 
 
@@ -49,7 +50,7 @@ class StoredBlob:
     def returned(self) -> None:
         """Nobody was away."""
 
-    def watch(self, changed: Callable[[], None]) -> None:
+    def watch(self, changed: Callable[[], None], wanted: Span | None = None, *, early: bool = False) -> None:
         """Nothing will change."""
 
     def unwatch(self, changed: Callable[[], None]) -> None:

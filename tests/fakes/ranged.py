@@ -121,6 +121,7 @@ class _Answer(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("ETag", server.manner.etag)
         self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Accept-Ranges", "bytes")
         self.send_header("Content-Length", str(stop - start))
         if status == 206:
             self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(server.data)}")

@@ -17,6 +17,7 @@ from twisted.web.resource import Resource
 from regproxy.formats.oci import FORMAT
 from regproxy.model.digest import Digest
 from regproxy.model.head import Head
+from regproxy.model.ranges import Span
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface import Answer, Body, Described, Format, Missing, Origin, Serving
@@ -68,7 +69,7 @@ class Bytes:
         """Everything."""
         return self.size
 
-    def watch(self, changed: Callable[[], None]) -> None:
+    def watch(self, changed: Callable[[], None], wanted: Span | None = None, *, early: bool = False) -> None:
         """Nothing changes."""
 
     def unwatch(self, changed: Callable[[], None]) -> None:

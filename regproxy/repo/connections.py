@@ -1,0 +1,262 @@
+"""The connections of one fill: starts them as the schedule proposes and the pace allows, and ends when every byte is there.
+
+Rules:
+
+1. One connection brings the body as long as nothing else is wanted. A second one is begun for wanted bytes that are far ahead;
+   more, up to ``segments``, while they make the whole faster.
+2. A connection that fails gives its bytes back. The fill fails when ``RESUMES`` failures in a row brought nothing, or when
+   upstream does not give what is missing.
+3. A body that is not kept, because of the disk, comes by one connection. One that came out of order needs its disk.
+4. Where upstream refuses a part, no more parts are asked for while there is a connection that may bring the rest.
+"""
+
+from typing import Protocol
+
+from attrs import define, field, frozen
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python.failure import Failure
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.model.ranges import Span
+from regproxy.repo.asking import TRANSIENT, Asking, PartRefusedError
+from regproxy.repo.pace import Pace
+from regproxy.repo.schedule import Claim, Schedule
+from regproxy.stream.enduring import EnduringWriter
+from regproxy.stream.hashing import PrefixHashes
+from regproxy.stream.ingest import Ingest
+from regproxy.stream.passing import PassingBlob
+from regproxy.stream.pool import Pool
+from regproxy.stream.source import Source
+
+RESUMES = 5
+RESUME_WAIT = 0.5
+RESUME_LATEST = 60.0
+# Pieces of this many connections lie between the prefix and the furthest one.
+AHEAD = 3
+
+
+class Spare(Protocol):
+    """Connections that a repository has for more than one to a body."""
+
+    def take(self) -> bool:
+        """Take one, if there is one."""
+
+    def give_back(self) -> None:
+        """It is not needed any more."""
+
+    def refused(self) -> None:
+        """Upstream does not give parts."""
+
+
+@frozen
+class Way:
+    """How a body may be brought.
+
+    Attributes:
+        segments: connections at a time.
+        whole: everything, not only what clients ask for.
+        parts: upstream says that it gives parts.
+        spare: where connections beyond the first come from.
+    """
+
+    segments: int
+    whole: bool
+    parts: bool
+    spare: Spare
+
+
+@define(eq=False)
+class Connections:
+    """Brings a body of known length that can be continued."""
+
+    _blob: PassingBlob
+    _writer: EnduringWriter
+    _pool: Pool
+    _hashes: PrefixHashes
+    _clock: IReactorTime
+    _asking: Asking
+    _schedule: Schedule
+    _way: Way
+    _pace: Pace = field(init=False)
+    _running: dict[Claim, Deferred[None]] = field(factory=dict, init=False)
+    _extra: set[Claim] = field(factory=set, init=False)
+    _parts: bool = field(default=True, init=False)
+    _asked: bool = field(default=False, init=False)
+    _failures: int = field(default=0, init=False)
+    _brought: int = field(default=0, init=False)
+    _not_before: float = field(default=float("-inf"), init=False)
+    _timer: IDelayedCall | None = field(default=None, init=False)
+    _done: "Deferred[None] | None" = field(default=None, init=False)
+    _outcome: BaseException | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._pace = Pace(self._way.segments)
+
+    async def run(self, claim: Claim, source: Source) -> None:
+        """Bring everything, the first bytes from a source.
+
+        Raises:
+            CancelledError: after ``stop``.
+            RegproxyError: upstream does not bring them.
+            OSError: they cannot be written. Whichever it is, no connection is left, and all bytes that were taken are written.
+        """
+        self._brought = self._blob.extents.total()
+        self._blob.watch(self._grown)
+        self._blob.wanted_changed = self._look
+        try:
+            self._begin(claim, source)
+            self._grown()
+            await self._ended()
+        finally:
+            self._blob.wanted_changed = None
+            self._blob.unwatch(self._grown)
+            if self._timer is not None and self._timer.active():
+                self._timer.cancel()
+
+    def stop(self) -> None:
+        """Let all connections go."""
+        self._finish(CancelledError())
+
+    @property
+    def _is_there(self) -> bool:
+        return self._blob.extents.reach(0) >= self._schedule.size
+
+    async def _ended(self) -> None:
+        while self._running or not (self._is_there or self._outcome):
+            self._done = Deferred()
+            await self._done
+        if self._outcome is not None:
+            raise self._outcome
+
+    def _finish(self, outcome: BaseException) -> None:
+        if self._outcome is None:
+            self._outcome = outcome
+        for delivery in list(self._running.values()):
+            delivery.cancel()
+        self._wake()
+
+    def _wake(self) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done.callback(None)
+
+    def _grown(self) -> None:
+        """More is written: it may be all, or a reason for another number of connections."""
+        if self._outcome is not None:
+            return
+        if self._is_there:
+            # Those that are at their end are waited for: only a body that is complete by its framing counts.
+            for claim, delivery in list(self._running.items()):
+                if claim.position != claim.limit:
+                    delivery.cancel()
+            self._wake()
+            return
+        if self._way.segments > 1:
+            before, active = self._pace.count, sum(claim.position > claim.start for claim in self._running)
+            self._pace.note(self._clock.seconds(), self._blob.extents.total(), active)
+            if self._pace.count > before:
+                self._look()
+        if not self._way.whole and not self._blob.is_passing:
+            self._leave_unwanted(self._blob.wanted())
+
+    def _look(self) -> None:
+        """What is wanted, who is connected, or the time has changed: begin what is to be begun."""
+        if self._outcome is not None or self._is_there:
+            return
+        now, wanted = self._clock.seconds(), self._blob.wanted()
+        if not self._way.whole and not self._blob.is_passing:
+            self._leave_unwanted(wanted)
+        if self._parts and now >= self._not_before:
+            while (span := self._next(wanted)) is not None:
+                self._begin(self._schedule.claim(span), None)
+
+    def _next(self, wanted: list[Span]) -> Span | None:
+        """What another connection should bring now."""
+        count, schedule = len(self._running), self._schedule
+        most = schedule.piece(self._pace.count)
+        rest = self._way.whole or not self._asked
+        if self._blob.is_passing:
+            return schedule.following([], None, rest=True) if count == 0 else None
+        if count == 0:
+            return schedule.following(wanted, None if self._pace.count == 1 else most, rest=rest)
+        if not self._way.parts:
+            return None
+        if count < max(2, self._pace.count) and (span := schedule.urgent(wanted, most)) is not None:
+            return span if self._way.spare.take() else None
+        if count >= self._pace.count:
+            return None
+        ahead = AHEAD * most * self._pace.count
+        span = schedule.following(wanted, most, rest=rest, ahead=ahead) or schedule.carved(most)
+        return span if span is not None and self._way.spare.take() else None
+
+    def _leave_unwanted(self, wanted: list[Span]) -> None:
+        """Only what was asked for is brought: stop those who bring something else."""
+        self._asked = self._asked or bool(wanted)
+        if self._asked:
+            for claim, delivery in list(self._running.items()):
+                if not any(span.start <= claim.position < span.stop for span in wanted):
+                    delivery.cancel()
+
+    def _begin(self, claim: Claim, source: Source | None) -> None:
+        if self._running:
+            self._extra.add(claim)
+        if self._running or not self._blob.extents.reach(0) == claim.start == self._hashes.position:
+            self._writer.in_order = False
+        delivery = Deferred.fromCoroutine(self._bring(claim, source))
+        self._running[claim] = delivery
+        delivery.addBoth(self._over, claim)
+
+    async def _bring(self, claim: Claim, source: Source | None) -> None:
+        if source is None:
+            source = await self._asking.part(Span(claim.start, claim.stop or self._schedule.size))
+            if not self._schedule.confirm(claim):
+                source.abort()
+                return
+        await Ingest(self._blob, self._writer, self._pool, self._hashes, claim).run(source)
+        if claim.stop is not None and claim.position < claim.stop:
+            raise RegproxyError(Kind.UPSTREAM_DOWN, "upstream sent fewer bytes than it announced")
+
+    def _over(self, result: Failure | None, claim: Claim) -> None:
+        del self._running[claim]
+        self._schedule.drop(claim)
+        if claim in self._extra:
+            self._extra.remove(claim)
+            self._way.spare.give_back()
+        error = result.value if isinstance(result, Failure) else None
+        if error is not None and not isinstance(error, CancelledError) and self._outcome is None:
+            self._failed(error)
+        if not self._parts and not self._running and not self._is_there:
+            self._finish(PartRefusedError(Kind.UPSTREAM_BAD, "upstream broke off, and does not continue the body where it did"))
+        self._grown()
+        self._look()
+        self._wake()
+
+    def _failed(self, error: BaseException) -> None:
+        if isinstance(error, PartRefusedError):
+            self._parts = False
+            self._way.spare.refused()
+        elif not isinstance(error, RegproxyError) or error.kind not in TRANSIENT:
+            if self._running and isinstance(error, RegproxyError):
+                self._parts = False
+            else:
+                self._finish(error)
+        else:
+            self._wait(error)
+
+    def _wait(self, error: RegproxyError) -> None:
+        """Begin no connection for a while; the others go on."""
+        now, total = self._clock.seconds(), self._blob.extents.total()
+        self._failures = 1 if total > self._brought else self._failures + 1
+        self._brought = total
+        self._pace.trouble(now, error.retry_after or 0.0)
+        if self._failures > RESUMES and not self._running:
+            self._finish(error)
+            return
+        wait = RESUME_WAIT * 2 ** min(self._failures - 1, RESUMES)
+        if error.retry_after is not None:
+            wait = max(wait, min(error.retry_after, RESUME_LATEST))
+        self._not_before = max(self._not_before, now + wait)
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = self._clock.callLater(self._not_before - now, self._look)

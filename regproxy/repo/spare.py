@@ -1,0 +1,38 @@
+"""Connections of one repository beyond the first of each fill: half of what it may have, none while parts are refused."""
+
+from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
+
+# Of a repository that sets no limit.
+CONNECTIONS = 64
+REFUSED_SECONDS = 600.0
+
+
+@define(eq=False)
+class SpareConnections:
+    """How many there are: fills that begin must always find one for themselves."""
+
+    _clock: IReactorTime
+    _most: int
+    _taken: int = field(default=0, init=False)
+    _none_until: float = field(default=float("-inf"), init=False)
+
+    @classmethod
+    def of(cls, clock: IReactorTime, max_connections: int | None) -> "SpareConnections":
+        """For a repository that may have so many connections."""
+        return cls(clock, (max_connections or CONNECTIONS) // 2)
+
+    def take(self) -> bool:
+        """Take one, if there is one."""
+        if self._taken >= self._most or self._clock.seconds() < self._none_until:
+            return False
+        self._taken += 1
+        return True
+
+    def give_back(self) -> None:
+        """It is not needed any more."""
+        self._taken -= 1
+
+    def refused(self) -> None:
+        """Upstream does not give parts: nobody asks for any for ten minutes, but to continue what broke off."""
+        self._none_until = self._clock.seconds() + REFUSED_SECONDS

@@ -1,0 +1,154 @@
+"""Hashes of a body: of bytes as they come, and of a prefix that follows a body whose bytes come in any order.
+
+Whoever writes the bytes at the end of the hashed prefix hashes them in the same hop (``claim``). What was written
+elsewhere, or by a fill before, is read back when the prefix reaches it, on the writer pool, a few MiB at a time. The running
+hashes are used by one thread at a time: the one that has claimed them.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from regproxy.model.digest import Digest, Hash, new_hash
+from regproxy.model.ranges import Extents
+from regproxy.stream.observer import OneShot
+
+READ = 1 << 20
+JOB = 8 << 20
+# So much may be behind before it is read back by a job of its own; less is caught up with by the next write.
+LAG = 4 << 20
+
+
+class Threads(Protocol):
+    """Where jobs run."""
+
+    def run(self, work: Callable[[], None]) -> "Deferred[None]":
+        """Run one."""
+
+
+class Written(Protocol):
+    """What is being hashed, as far as it is written."""
+
+    @property
+    def extents(self) -> Extents:
+        """The bytes that exist."""
+
+    def fileno(self) -> int:
+        """Where to read them."""
+
+
+@define(eq=False)
+class Hashes:
+    """The running hashes of bytes that come in order: SHA-256, and those that verify the body."""
+
+    _running: dict[str, Hash]
+
+    @classmethod
+    def of(cls, digests: Sequence[Digest], length: int | None) -> "Hashes":
+        """Start what is needed and can be: ``git-sha1`` without a length is computed when the body is there."""
+        names = {"sha256"} | {digest.algorithm for digest in digests}
+        if length is None:
+            names.discard("git-sha1")
+        return cls({name: new_hash(name, length) for name in sorted(names)})
+
+    def update(self, buffers: Sequence[bytes]) -> None:
+        """Take more of the body."""
+        for running in self._running.values():
+            for data in buffers:
+                running.update(data)
+
+    def copy(self) -> "Hashes":
+        """The same state, to go on from it twice."""
+        return Hashes({name: running.copy() for name, running in self._running.items()})
+
+    def digests(self) -> dict[str, Digest]:
+        """The values so far, by algorithm."""
+        return {name: Digest(name, running.hexdigest()) for name, running in self._running.items()}
+
+    def claim(self, offset: int) -> Callable[[Sequence[bytes]], None]:  # noqa: ARG002 - all bytes are next
+        """How the writer at an offset hashes its bytes; None if they are not next. ``release`` follows in the reactor."""
+        return self.update
+
+    def release(self, count: int) -> None:
+        """So many bytes were hashed by whoever had the claim."""
+
+    def follow(self) -> None:
+        """More bytes exist."""
+
+
+@define(eq=False)
+class PrefixHashes:
+    """Hashes of a contiguous prefix; ``position`` is its length."""
+
+    hashes: Hashes
+    _written: Written
+    _threads: Threads
+    position: int = 0
+    _busy: bool = field(default=False, init=False)
+    _gap: int = field(default=0, init=False)
+    _finishing: OneShot[None] | None = field(default=None, init=False)
+    _failure: Failure | None = field(default=None, init=False)
+
+    def claim(self, offset: int) -> Callable[[Sequence[bytes]], None] | None:
+        """As ``Hashes.claim``; a small gap in front of the bytes is read back in the same hop."""
+        start = self.position
+        if self._busy or not start <= offset <= start + LAG or self._written.extents.reach(start) < offset:
+            return None
+        self._busy = True
+
+        def update(buffers: Sequence[bytes]) -> None:
+            self._read(start, offset)
+            self.hashes.update(buffers)
+
+        self._gap = offset - start
+        return update if start < offset else self.hashes.update
+
+    def release(self, count: int) -> None:
+        """As ``Hashes.release``."""
+        self.position += self._gap + count
+        self._gap, self._busy = 0, False
+
+    def follow(self) -> None:
+        """Read back what exists and isn't hashed, if that is much, or all that there will be."""
+        if self._busy or self._failure is not None:
+            return
+        start, reach = self.position, self._written.extents.reach(self.position)
+        if reach - start > (0 if self._finishing else LAG):
+            self._busy = True
+            stop = min(reach, start + JOB)
+            self._threads.run(lambda: self._read(start, stop)).addCallbacks(lambda _: self._was_read(stop - start), self._failed)
+        elif self._finishing is not None and not self._finishing.fired:
+            self._finishing.fire(None)
+
+    async def finish(self) -> None:
+        """Wait until all that is written is hashed. ``OSError`` if it cannot be read."""
+        if self._failure is not None:
+            self._failure.raiseException()
+        self._finishing = OneShot()
+        self.follow()
+        await self._finishing.when()
+
+    def _was_read(self, count: int) -> None:
+        self.release(count)
+        self.follow()
+
+    def _failed(self, failure: Failure) -> None:
+        self._busy, self._failure = False, failure
+        if self._finishing is not None:
+            self._finishing.fail(failure)
+
+    def _read(self, start: int, stop: int) -> None:
+        """Hash what was written. Blocks."""
+        buffer = memoryview(bytearray(min(READ, stop - start)))
+        position = start
+        while position < stop:
+            count = os.preadv(self._written.fileno(), [buffer[: min(READ, stop - position)]], position)
+            if not count:
+                raise OSError(errno.EIO, "the spool is shorter than what was written")
+            self.hashes.update([buffer[:count]])  # type: ignore[list-item] # hashlib takes any buffer
+            position += count

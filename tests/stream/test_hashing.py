@@ -1,0 +1,127 @@
+"""Hashes follow the prefix, in whatever order the bytes are written."""
+
+import os
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from regproxy.model.digest import Digest
+from regproxy.model.ranges import Span
+from regproxy.stream.growing import GrowingBlob
+from regproxy.stream.hashing import LAG, Hashes, PrefixHashes
+
+DATA = bytes(range(256)) * 65536  # 16 MiB: more than a lag and a job
+
+
+class Later:
+    """Threads that run jobs when the test says so."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Callable[[], None]] = []
+
+    def run(self, work: Callable[[], None]) -> "Deferred[None]":
+        """Note a job."""
+        done: Deferred[None] = Deferred()
+
+        def job() -> None:
+            try:
+                work()
+            except OSError:
+                done.errback()
+            else:
+                done.callback(None)
+
+        self.jobs.append(job)
+        return done
+
+    def all(self) -> None:
+        """Run everything."""
+        while self.jobs:
+            self.jobs.pop(0)()
+
+
+class Bench:
+    """A blob, its file, and the hashes of its prefix."""
+
+    def __init__(self) -> None:
+        self.fd = os.memfd_create("blob")
+        self.blob = GrowingBlob.over(self.fd, len(DATA), withheld=True)
+        self.later = Later()
+        self.hashes = PrefixHashes(Hashes.of((), len(DATA)), self.blob, self.later)
+
+    def write(self, span: Span) -> bool:
+        """Write as an ingest does; whether the bytes were hashed in the same hop."""
+        data = DATA[span.start : span.stop]
+        update = self.hashes.claim(span.start)
+        if update is not None:
+            update([data])
+        os.pwrite(self.fd, data, span.start)
+        if update is not None:
+            self.hashes.release(len(span))
+        self.blob.wrote(span)
+        self.hashes.follow()
+        return update is not None
+
+    def result(self) -> Digest:
+        """Everything is written: wait for the hashes."""
+        ended: list[Failure | None] = []
+        Deferred.fromCoroutine(self.hashes.finish()).addBoth(ended.append)
+        self.later.all()
+        self.blob.release()
+        os.close(self.fd)
+        (outcome,) = ended
+        if isinstance(outcome, Failure):
+            outcome.raiseException()
+        return self.hashes.hashes.digests()["sha256"]
+
+
+def test_in_order_it_is_one_hop() -> None:
+    """Nothing is read back of bytes that come in order."""
+    bench = Bench()
+    for at in range(0, len(DATA), 1 << 20):
+        assert bench.write(Span(at, at + (1 << 20)))
+    assert bench.later.jobs == []
+    assert bench.result() == Digest.of(DATA)
+
+
+def test_what_was_written_ahead_is_read_back() -> None:
+    """And who writes at the end of it hashes in the same hop again."""
+    bench = Bench()
+    assert not bench.write(Span(1 << 20, 12 << 20))
+    assert bench.later.jobs == []
+    assert bench.write(Span(0, 1 << 20))
+    assert not bench.write(Span(12 << 20, 13 << 20))
+    bench.later.all()
+    assert bench.hashes.position >= (13 << 20) - LAG
+    assert bench.write(Span(13 << 20, 14 << 20))
+    assert bench.hashes.position == 14 << 20
+    bench.write(Span(14 << 20, len(DATA)))
+    assert bench.result() == Digest.of(DATA)
+
+
+@given(st.randoms(use_true_random=False), st.lists(st.integers(1, len(DATA) - 1), max_size=12))
+def test_any_order(random: object, cuts: list[int]) -> None:
+    """The same digest whatever the order, and whenever the threads come to run."""
+    bench, edges = Bench(), sorted({0, len(DATA), *cuts})
+    spans = [Span(start, stop) for start, stop in pairwise(edges)]
+    random.shuffle(spans)  # type: ignore[attr-defined] # Hypothesis has no type for it
+    for span in spans:
+        bench.write(span)
+        if random.random() < 0.5 and bench.later.jobs:  # type: ignore[attr-defined] # as above
+            bench.later.jobs.pop(0)()
+    assert bench.result() == Digest.of(DATA)
+
+
+def test_what_cannot_be_read_back() -> None:
+    """It is an error of the disk, not a wrong digest."""
+    bench = Bench()
+    bench.write(Span(1 << 20, len(DATA)))
+    bench.write(Span(0, 1 << 20))
+    os.ftruncate(bench.fd, 1 << 20)
+    with pytest.raises(OSError, match="shorter"):
+        bench.result()
