@@ -195,7 +195,8 @@ class Connections:
         self._asked = self._asked or bool(wanted)
         if self._asked:
             for claim, delivery in list(self._running.items()):
-                if not any(span.start <= claim.position < span.stop for span in wanted):
+                ends = claim.position == claim.limit
+                if not ends and not any(span.start <= claim.position < span.stop for span in wanted):
                     delivery.cancel()
 
     def _begin(self, claim: Claim, source: Source | None) -> None:

@@ -1,0 +1,154 @@
+"""Several connections of one fill, seen without sockets: what is asked for, and what becomes of it when that goes wrong."""
+
+from typing import Any
+
+import pytest
+
+from regproxy.errors import Kind
+from regproxy.model.ranges import Span
+from regproxy.repo.schedule import FAR, MIB
+from tests.fakes.remote import BIG, Bench, Body, bench, blob, content
+
+DATA = BIG * 64  # 16 MiB
+SIZE = len(DATA)
+WANT = blob(DATA)
+FAR_OFF = Span(12 * MIB, 13 * MIB)
+
+
+def watched(made: Bench, span: Span = FAR_OFF, **headers: str) -> tuple[Any, Body]:
+    """A fill with one connection, and a client that reads a span of it."""
+    got = made.resolve(WANT)
+    body = made.upstream.answer(200, Body(SIZE), etag='"v1"', **{"accept_ranges": "bytes", **headers})
+    got[0].readable.watch(lambda: None, span, early=True)
+    return got[0], body
+
+
+def ranges(made: Bench) -> list[str | None]:
+    """What was asked for."""
+    return [question.headers.first("range") for question in made.upstream.questions]
+
+
+def part(made: Bench, span: Span, etag: str = '"v1"', status: int = 206) -> Body:
+    """Answer the oldest question with a part."""
+    content_range = f"bytes {span.start}-{span.stop - 1}/{SIZE}"
+    return made.upstream.answer(status, Body(len(span)), content_range=content_range, etag=etag)
+
+
+def send(body: Body, span: Span) -> None:
+    """Send bytes, in pieces."""
+    for at in range(span.start, span.stop, MIB):
+        body.send(DATA[at : min(span.stop, at + MIB)])
+
+
+def test_a_far_range_comes_by_a_second_connection() -> None:
+    """The first one is cut where the other has begun, and what is behind that is asked for: each byte once."""
+    made = bench()
+    answer, first = watched(made)
+    assert ranges(made) == [None, f"bytes={FAR_OFF.start}-{FAR_OFF.stop - 1}"]
+    second = part(made, FAR_OFF)
+    send(second, FAR_OFF)
+    second.end()
+    assert answer.readable.reach(FAR_OFF.start, early=True) == FAR_OFF.stop
+    assert len(ranges(made)) == 2
+    send(first, Span(0, FAR_OFF.start))
+    assert first.aborted
+    assert ranges(made)[2:] == [f"bytes={FAR_OFF.stop}-"]
+    third = part(made, Span(FAR_OFF.stop, SIZE))
+    send(third, Span(FAR_OFF.stop, SIZE))
+    third.end()
+    assert content(answer) == DATA
+
+
+def test_a_near_range_waits() -> None:
+    """The first connection is there as soon."""
+    made = bench()
+    answer, first = watched(made, Span(FAR, FAR + 10))
+    assert len(ranges(made)) == 1
+    send(first, Span(0, SIZE))
+    first.end()
+    assert content(answer) == DATA
+
+
+def test_an_upstream_that_says_nothing_of_ranges() -> None:
+    """It is not asked for one."""
+    made = bench()
+    answer, first = watched(made, accept_ranges="none")
+    assert len(ranges(made)) == 1
+    first.cut()
+    answer.readable.release()
+
+
+@pytest.mark.parametrize(("status", "etag"), [(200, '"v1"'), (206, '"v2"'), (416, '"v1"')])
+def test_a_refused_part_harms_nobody(status: int, etag: str) -> None:
+    """The first connection brings it all; nobody asks again for ten minutes."""
+    made = bench()
+    answer, first = watched(made)
+    refused = part(made, FAR_OFF, etag, status)
+    assert refused.aborted
+    send(first, Span(0, SIZE))
+    first.end()
+    assert content(answer) == DATA
+    assert len(ranges(made)) == 2
+    other = made.resolve(blob(DATA, "c"))
+    body = made.upstream.answer(200, Body(SIZE), etag='"v1"', accept_ranges="bytes")
+    other[0].readable.watch(lambda: None, FAR_OFF, early=True)
+    assert len(ranges(made)) == 3
+    body.cut()
+    other[0].readable.release()
+
+
+def test_a_part_that_breaks_is_asked_for_again() -> None:
+    """Only what it has not brought; the first connection goes on meanwhile."""
+    made = bench()
+    answer, first = watched(made)
+    second = part(made, FAR_OFF)
+    send(second, Span(FAR_OFF.start, FAR_OFF.start + 1000))
+    second.cut()
+    send(first, Span(0, MIB))
+    assert len(ranges(made)) == 2
+    made.clock.advance(1)
+    assert ranges(made)[2:] == [f"bytes={FAR_OFF.start + 1000}-{FAR_OFF.stop - 1}"]
+    third = part(made, Span(FAR_OFF.start + 1000, FAR_OFF.stop))
+    send(third, Span(FAR_OFF.start + 1000, FAR_OFF.stop))
+    third.end()
+    send(first, Span(MIB, FAR_OFF.start))
+    last = part(made, Span(FAR_OFF.stop, SIZE))
+    send(last, Span(FAR_OFF.stop, SIZE))
+    last.end()
+    assert content(answer) == DATA
+
+
+def test_a_changed_body_is_not_completed() -> None:
+    """The first connection breaks, and upstream has another body by now: nothing is spliced, clients are cut."""
+    made = bench()
+    answer, first = watched(made)
+    second = part(made, FAR_OFF)
+    send(second, FAR_OFF)
+    second.end()
+    send(first, Span(0, MIB))
+    first.cut()
+    made.clock.advance(1)
+    part(made, Span(MIB, FAR_OFF.start), '"v2"')
+    assert answer.readable.failed is not None
+    assert answer.readable.failed.kind is Kind.UPSTREAM_BAD
+    answer.readable.release()
+    assert made.store.left() == []
+
+
+def test_only_what_is_asked_for_is_brought() -> None:
+    """``fill = "asked"``: the first connection is let go, and what was brought is parked when nobody wants more."""
+    made = bench(fill="asked")
+    got = made.resolve(WANT)
+    first = made.upstream.answer(200, Body(SIZE), etag='"v1"', accept_ranges="bytes")
+    reader = lambda: None  # noqa: E731 - a reader that only wants
+    got[0].readable.watch(reader, FAR_OFF, early=True)
+    assert first.aborted
+    second = part(made, FAR_OFF)
+    send(second, FAR_OFF)
+    second.end()
+    got[0].readable.unwatch(reader)
+    assert len(ranges(made)) == 2
+    got[0].readable.release()
+    made.clock.advance(2)
+    (left,) = made.store.left()
+    assert left.extents == (FAR_OFF,)
