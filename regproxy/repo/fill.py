@@ -222,6 +222,7 @@ class Fill:
     async def park(self, reason: BaseException) -> None:
         """Fail its readers, but keep what was received for the next fill, and let the blob go."""
         self.blob.fail(reason)
+        await self._hashes.stop()
         try:
             await self.parts.parking.put(self.waybill, self.writer)
         finally:
@@ -240,6 +241,8 @@ class Fill:
     async def give_up(self, reason: BaseException) -> None:
         """Fail its readers, remove what was received, and let the blob go."""
         self.blob.fail(reason)
+        if not self.blob.is_passing:  # whose disk may never answer
+            await self._hashes.stop()
         try:
             await self.discard()
         finally:

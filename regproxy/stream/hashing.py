@@ -93,6 +93,7 @@ class PrefixHashes:
     _gap: int = field(default=0, init=False)
     _finishing: OneShot[None] | None = field(default=None, init=False)
     _failure: Failure | None = field(default=None, init=False)
+    _stopping: OneShot[None] | None = field(default=None, init=False)
 
     def claim(self, offset: int) -> Callable[[Sequence[bytes]], None] | None:
         """As ``Hashes.claim``; a small gap in front of the bytes is read back in the same hop."""
@@ -111,11 +112,12 @@ class PrefixHashes:
     def release(self, count: int) -> None:
         """As ``Hashes.release``."""
         self.position += self._gap + count
-        self._gap, self._busy = 0, False
+        self._gap = 0
+        self._rest()
 
     def follow(self) -> None:
         """Read back what exists and isn't hashed, if that is much, or all that there will be."""
-        if self._busy or self._failure is not None:
+        if self._busy or self._failure is not None or self._stopping is not None:
             return
         start, reach = self.position, self._written.extents.reach(self.position)
         if reach - start > (0 if self._finishing else LAG):
@@ -133,12 +135,24 @@ class PrefixHashes:
         self.follow()
         await self._finishing.when()
 
+    async def stop(self) -> None:
+        """Read nothing back any more; returns when nobody reads, so that the descriptor may be closed."""
+        self._stopping = OneShot()
+        if self._busy:
+            await self._stopping.when()
+
+    def _rest(self) -> None:
+        self._busy = False
+        if self._stopping is not None and not self._stopping.fired:
+            self._stopping.fire(None)
+
     def _was_read(self, count: int) -> None:
         self.release(count)
         self.follow()
 
     def _failed(self, failure: Failure) -> None:
-        self._busy, self._failure = False, failure
+        self._failure = failure
+        self._rest()
         if self._finishing is not None:
             self._finishing.fail(failure)
 

@@ -117,6 +117,20 @@ def test_any_order(random: object, cuts: list[int]) -> None:
     assert bench.result() == Digest.of(DATA)
 
 
+def test_it_stops_when_nobody_reads_any_more() -> None:
+    """The descriptor may be closed then: nothing is read back behind it."""
+    bench = Bench()
+    bench.write(Span(1 << 20, len(DATA)))
+    bench.write(Span(0, 1 << 20))
+    stopped = Deferred.fromCoroutine(bench.hashes.stop())
+    assert not stopped.called
+    bench.later.all()
+    assert stopped.called
+    assert bench.hashes.position < len(DATA)
+    bench.blob.release()
+    os.close(bench.fd)
+
+
 def test_what_cannot_be_read_back() -> None:
     """It is an error of the disk, not a wrong digest."""
     bench = Bench()
