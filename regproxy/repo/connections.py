@@ -213,6 +213,7 @@ class Connections:
             source = await self._asking.part(Span(claim.start, claim.stop or self._schedule.size))
             if not self._schedule.confirm(claim):
                 source.abort()
+                self._pace.trouble(self._clock.seconds())  # the others are faster than one can be begun
                 return
         await Ingest(self._blob, self._writer, self._pool, self._hashes, claim).run(source)
         if claim.stop is not None and claim.position < claim.stop:
@@ -260,4 +261,8 @@ class Connections:
         self._not_before = max(self._not_before, now + wait)
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._timer = self._clock.callLater(self._not_before - now, self._look)
+        self._timer = self._clock.callLater(self._not_before - now, self._again)
+
+    def _again(self) -> None:
+        self._not_before = float("-inf")
+        self._look()

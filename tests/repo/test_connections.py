@@ -135,6 +135,26 @@ def test_a_changed_body_is_not_completed() -> None:
     assert made.store.left() == []
 
 
+def test_who_is_too_late_is_not_followed_by_others() -> None:
+    """Upstream is faster than a further connection can be begun: none is begun again for a while."""
+    made = bench(segments=4, segment_threshold="1MiB")
+    got = made.resolve(WANT)
+    first = made.upstream.answer(200, Body(SIZE), etag='"v1"', accept_ranges="bytes")
+    for at in range(4):
+        send(first, Span(at * MIB // 2, (at + 1) * MIB // 2))
+        made.clock.advance(0.2)
+    (_, asked) = ranges(made)
+    assert asked is not None
+    start, stop = (int(number) for number in asked.removeprefix("bytes=").split("-"))
+    send(first, Span(2 * MIB, start + MIB))
+    late = part(made, Span(start, stop + 1))
+    assert late.aborted
+    send(first, Span(start + MIB, SIZE))
+    first.end()
+    assert len(ranges(made)) == 2
+    assert content(got[0]) == DATA
+
+
 def test_only_what_is_asked_for_is_brought() -> None:
     """``fill = "asked"``: the first connection is let go, and what was brought is parked when nobody wants more."""
     made = bench(fill="asked")

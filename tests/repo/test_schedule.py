@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from attrs import define, field
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regproxy.model.ranges import Extents, Span
@@ -100,6 +100,7 @@ def run(world: World, steps: list[tuple[str, int, int]], wanted: Sequence[Span],
             world.bring(which, count)
 
 
+@settings(max_examples=40, deadline=None)
 @given(STEPS, WANTED)
 def test_every_byte_is_fetched_once(steps: list[tuple[str, int, int]], wanted: list[Span]) -> None:
     """Whatever the order of answers and bytes, without failures nothing comes twice, and everything comes."""
@@ -111,6 +112,7 @@ def test_every_byte_is_fetched_once(steps: list[tuple[str, int, int]], wanted: l
     assert not any(claim.confirmed for claim in world.schedule.claims)
 
 
+@settings(max_examples=40, deadline=None)
 @given(STEPS, WANTED, st.frozensets(st.integers(0, 200)))
 def test_failures_give_their_bytes_back(steps: list[tuple[str, int, int]], wanted: list[Span], failing: frozenset[int]) -> None:
     """What a broken connection has not brought is brought by others, and only that."""

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regproxy.model.ranges import Extents, Span
@@ -32,6 +32,7 @@ def test_what_is_read(lines: bytes, spans: list[Span], state: State) -> None:
     assert (list(record.extents), record.state) == (spans, state)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99))), st.integers(0, 400))
 def test_a_torn_end_claims_nothing_new(pairs: list[tuple[int, int]], cut: int) -> None:
     """However the file is cut, nothing is believed that was not written down."""

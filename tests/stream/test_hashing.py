@@ -5,7 +5,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -104,6 +104,7 @@ def test_what_was_written_ahead_is_read_back() -> None:
     assert bench.result() == Digest.of(DATA)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.randoms(use_true_random=False), st.lists(st.integers(1, len(DATA) - 1), max_size=12))
 def test_any_order(random: object, cuts: list[int]) -> None:
     """The same digest whatever the order, and whenever the threads come to run."""
