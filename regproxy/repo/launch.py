@@ -217,12 +217,17 @@ class Launch:
         validators = reply.headers.only(("etag", "last-modified"))
         return Waybill(*flight.key, _without_secrets(self._fetch.url), announced, digests, validators)
 
+    @property
+    def _only_asked(self) -> bool:
+        """Whether only what clients ask for is brought; what those of other processes ask for is not known here."""
+        return self._settings.fill == "asked" and not self._parts.sharing.is_shared
+
     def _terms(self, waybill: Waybill, *, parts: bool) -> Terms:
         settings, is_document = self._settings, self._want.shape is Shape.DOCUMENT
         large = waybill.length is not None and waybill.length >= parse_size(settings.segment_threshold)
         return Terms(
             self._ask,
-            Way(settings.segments if large else 1, settings.fill == "whole" or is_document, parts, self._spare),
+            Way(settings.segments if large else 1, not self._only_asked or is_document, parts, self._spare),
             withheld=self._promised is not None,
             deserted=self._deserted,
         )
@@ -251,7 +256,7 @@ class Launch:
         if not isinstance(error, RegproxyError) or not fill.waybill.can_continue or fill.blob.is_passing:
             return False
         if isinstance(error, _LeftError) and not self._leaving:
-            return self._settings.landing == "park" or self._settings.fill == "asked"
+            return self._settings.landing == "park" or self._only_asked
         return error.kind in TRANSIENT
 
     async def _received(self, flight: Flight[Outcome], fill: Fill, source: Source) -> bool:
@@ -330,7 +335,7 @@ class Launch:
 
     def _deserted(self) -> None:
         """The last client has left a fill: land it all the same, unless it is not kept, or the repository is told otherwise."""
-        goes_on = self._settings.landing == "continue" and self._settings.fill == "whole"
+        goes_on = self._settings.landing == "continue" and not self._only_asked
         if not goes_on or (self._fill is not None and self._fill.blob.is_passing):
             self._parts.clock.callLater(DESERTED_GRACE, self._stop_if_deserted)
 
