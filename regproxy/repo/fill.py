@@ -122,10 +122,10 @@ class Fill:
     def stop(self) -> None:
         """Nobody wants it any more: stop receiving. ``receive`` raises ``CancelledError``."""
         self._stopped = True
-        if self.writer.window is not None:
-            self.writer.window.interrupt()
         if self._receiving is not None:
             self._receiving()
+        if self.writer.window is not None:  # what waits for room in it is let go last: it is no failure that is to be made good
+            self.writer.window.interrupt()
 
     async def receive(self, source: Source) -> None:
         """Take the whole body, continuing it where it is cut."""
