@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from attrs import define, field
 
+from regproxy.model.ranges import Span
 from regproxy.stream.growing import TAIL
 from regproxy.stream.stored import StoredBlob
 
@@ -37,7 +38,7 @@ class CheckedBlob(StoredBlob):
         """To the tail, or to the end."""
         return max(offset, self.size if self._right else self.size - TAIL)
 
-    def watch(self, changed: Callable[[], None]) -> None:
+    def watch(self, changed: Callable[[], None], wanted: Span | None = None, *, early: bool = False) -> None:  # noqa: ARG002 - all is there
         """Call ``changed`` when there is a verdict."""
         self._watchers[changed] = None
         if not self._begun:

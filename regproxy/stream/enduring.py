@@ -101,7 +101,8 @@ class EnduringWriter:
                 self._pending = (offset, buffers)
         assert self._spool is not None
         if not in_order:
-            self._spool.write_at(offset, buffers)
+            self._check(offset + sum(map(len, buffers)))
+            self._write(self._spool, offset, buffers)
             return
         try:
             self._check(offset + sum(map(len, buffers)))

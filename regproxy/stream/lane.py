@@ -99,7 +99,7 @@ class Lane:
             await self._through(window, work)
             return
         if not self.writer.in_order:
-            await self._disk.run(work)
+            await in_time(self._clock, self._disk.run(work))
             return
         before = self._hashes.copy()
         attempt = _Attempt(work, before)
