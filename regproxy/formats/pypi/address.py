@@ -13,6 +13,7 @@ does, so no address that a client makes up can send us anywhere.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import quote
 
 from attrs import frozen
@@ -34,6 +35,8 @@ from regproxy.formats.pypi.names import (
 from regproxy.model.digest import Digest
 
 UNKNOWN = "-"
+# Addresses that were read lately.
+REMEMBERED = 4096
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -73,7 +76,7 @@ class Release:
         return release_path(self.name, self.version)
 
 
-@frozen
+@frozen(cache_hash=True)
 class File:
     """A file, or what lies beside it; ``digest`` is what the address says of the file."""
 
@@ -120,6 +123,7 @@ def advertise(name: str, file: str, digest: Digest | None, part: Part = Part.FIL
     return f"packages/{name}/{quote(version_of(name, file), safe='!')}/{said}/{quote(file + part.value, safe='!')}"
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _parse(rest: tuple[str, ...]) -> Address | None:
     found: Address | None = None
     match rest:

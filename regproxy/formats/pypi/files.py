@@ -5,6 +5,7 @@ is resolved first (it is stored like any other, and an old copy will do), and it
 neither the document nor the file can be had, the answer says what happened to the document: an outage is not a 404.
 """
 
+from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
 from attrs import frozen
@@ -39,8 +40,9 @@ class Files:
         """Find a file."""
         # The digest is that of the file itself, not of what lies beside it.
         known = wanted.digest if wanted.part is Part.FILE else None
-        if known is not None and self._repository.has(wanted.path, known):
-            held = await self._repository.resolve(_want(wanted, Shape.BLOB, body, digest=known))
+        if known is not None:
+            want = _want(wanted, Shape.BLOB, body, digest=known)
+            held = await self._repository.resolve(want) if self._repository.has(want.path, known) else None
             if isinstance(held, Body | Described):
                 return held
         located = await self._locate(wanted)
@@ -86,5 +88,6 @@ def _beside(url: str, part: Part) -> str:
     return urlunsplit(parts._replace(path=parts.path + part.value))
 
 
+@lru_cache(maxsize=address.REMEMBERED)
 def _want(wanted: address.File, shape: Shape, body: bool, url: str = "", digest: Digest | None = None) -> Want:  # noqa: FBT001 - as in Want
     return Want(wanted.path, shape, body, wanted.name, version_of(wanted.name, wanted.file), digest=digest, upstream=url)

@@ -14,6 +14,7 @@ from regproxy.formats.pypi.files import Files
 from regproxy.formats.pypi.pages.accept import wants_json
 from regproxy.model.headers import Headers
 from regproxy.repo.interface import Answer, Elsewhere, Missing, Refused, Serving, Unavailable
+from regproxy.web.direct import Direct
 from regproxy.web.errors import register
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
@@ -41,9 +42,8 @@ class Routes:
     @app.route("/<path:rest>", methods=_READ, endpoint="read below")
     async def read(self, request: ProxyRequest, rest: str = "") -> None:  # noqa: ARG002 - ``request.rest`` is that, never joined
         """Answer a GET or HEAD."""
-        accept = _accept(request)
-        answer = await self._answer(request, accept)
-        if isinstance(answer, Missing | Refused | Unavailable) and wants_json(accept):
+        answer = await self._answer(request)
+        if isinstance(answer, Missing | Refused | Unavailable) and wants_json(_accept(request)):
             answer = failure(answer, as_json=True)
         await self._serving.send(request, answer)
 
@@ -54,7 +54,7 @@ class Routes:
         request.setHeader("allow", ", ".join(_READ))
         send_text(request, refuse(405, f"{self._serving.repository.key} is a remote repository: nothing can be uploaded to it"))
 
-    async def _answer(self, request: ProxyRequest, accept: str | None) -> Answer:
+    async def _answer(self, request: ProxyRequest) -> Answer:
         if not request.rest:
             return Elsewhere(f"{request.mount.rpartition('/')[2]}/simple/", _MOVED)
         if request.rest_slash:
@@ -65,9 +65,10 @@ class Routes:
         request.node = wanted.path
         if isinstance(wanted, address.File):
             return await self._files.answer(wanted, body=request.method == b"GET")
-        return await self._document(request, wanted, accept)
+        return await self._document(request, wanted)
 
-    async def _document(self, request: ProxyRequest, wanted: address.Document, accept: str | None) -> Answer:
+    async def _document(self, request: ProxyRequest, wanted: address.Document) -> Answer:
+        accept = _accept(request)
         match wanted:
             case address.Projects():
                 return await self._documents.projects(accept)
@@ -89,8 +90,8 @@ register(Routes.app, refuse)
 
 def resource_for(serving: Serving) -> IResource:
     """Make the resource of one repository."""
-    resource: IResource = Routes(serving).app.resource()
-    return resource
+    routes = Routes(serving)
+    return Direct(routes.read, routes.app.resource(), refuse)
 
 
 def _accept(request: ProxyRequest) -> str | None:
