@@ -6,7 +6,7 @@ Rules:
    more, up to ``segments``, while they make the whole faster.
 2. A connection that fails gives its bytes back. The fill fails when ``RESUMES`` failures in a row brought nothing, or when
    upstream does not give what is missing.
-3. A body that is not kept, because of the disk, comes by one connection. One that came out of order needs its disk.
+3. A body that is not kept, because of the disk, comes by one connection. A disk that fails while there are several ends them.
 4. Where upstream refuses a part, no more parts are asked for while there is a connection that may bring the rest.
 """
 
@@ -145,6 +145,9 @@ class Connections:
         """More is written: it may be all, or a reason for another number of connections."""
         if self._outcome is not None:
             return
+        if self._hashes.error is not None:
+            self._finish(self._hashes.error)
+            return
         if self._is_there:
             # Those that are at their end are waited for: only a body that is complete by its framing counts.
             for claim, delivery in list(self._running.items()):
@@ -168,8 +171,8 @@ class Connections:
         if not self._way.whole and not self._blob.is_passing:
             self._leave_unwanted(wanted)
         if self._parts and now >= self._not_before:
-            while (span := self._next(wanted)) is not None:
-                self._begin(self._schedule.claim(span), None)
+            while (span := self._next(wanted)) is not None and self._begin(self._schedule.claim(span), None):
+                pass
 
     def _next(self, wanted: list[Span]) -> Span | None:
         """What another connection should bring now."""
@@ -199,14 +202,27 @@ class Connections:
                 if not ends and not any(span.start <= claim.position < span.stop for span in wanted):
                     delivery.cancel()
 
-    def _begin(self, claim: Claim, source: Source | None) -> None:
+    def _begin(self, claim: Claim, source: Source | None) -> bool:
+        """Begin a connection; False where its bytes would not follow those in a window."""
+        in_order = not self._running and self._blob.extents.reach(0) == claim.start == self._hashes.position
+        if not in_order and not self._writer.scatter():
+            self._not_begun(claim, source)
+            return False
         if self._running:
             self._extra.add(claim)
-        if self._running or not self._blob.extents.reach(0) == claim.start == self._hashes.position:
-            self._writer.in_order = False
         delivery = Deferred.fromCoroutine(self._bring(claim, source))
         self._running[claim] = delivery
         delivery.addBoth(self._over, claim)
+        return True
+
+    def _not_begun(self, claim: Claim, source: Source | None) -> None:
+        self._schedule.drop(claim)
+        if source is not None:
+            source.abort()
+        if self._running:
+            self._way.spare.give_back()
+        else:
+            self._finish(RegproxyError(Kind.STORAGE, "what was to come does not follow what went by"))
 
     async def _bring(self, claim: Claim, source: Source | None) -> None:
         if source is None:

@@ -13,6 +13,7 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.model.ranges import Span
 from regproxy.stream.enduring import EnduringWriter
 from regproxy.stream.hashing import Hashes, PrefixHashes
+from regproxy.stream.lane import Timely
 from regproxy.stream.passing import PassingBlob
 from regproxy.stream.source import Readable
 from regproxy.stream.spawn import spawn
@@ -49,7 +50,7 @@ def _branch(fill: "Fill", origin: int, hashes: Hashes, offset: int) -> "Fill":
         deserted=lambda: branch.stop(),  # noqa: PLW0108 - not yet made
     )
     blob.extents.add(Span(0, origin))
-    prefix = PrefixHashes(hashes, blob, fill.parts.writers, origin)
+    prefix = PrefixHashes(hashes, blob, Timely(fill.parts.writers, fill.parts.clock), origin)
     branch = type(fill)(fill.parts, fill.waybill, fill.terms, blob, writer, prefix)
     return branch
 

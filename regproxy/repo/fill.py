@@ -10,6 +10,7 @@ Rules:
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from attrs import define, field, frozen
@@ -25,14 +26,15 @@ from regproxy.repo.detour import detour
 from regproxy.repo.parking import Parked
 from regproxy.repo.parts import Parts
 from regproxy.repo.schedule import Claim, Schedule
-from regproxy.stream.enduring import EnduringWriter
+from regproxy.stream.enduring import EnduringWriter, is_trouble
 from regproxy.stream.hashing import Hashes, PrefixHashes
 from regproxy.stream.ingest import Ingest
-from regproxy.stream.lane import Lane, in_time
+from regproxy.stream.lane import Lane, Timely, in_time
 from regproxy.stream.passing import PassingBlob
 from regproxy.stream.source import BlobWriter, Source
 from regproxy.stream.spawn import spawn
 from regproxy.stream.stretch import Stretch
+from regproxy.stream.window import Window
 
 T = TypeVar("T")
 
@@ -79,18 +81,21 @@ class Fill:
     _stopped: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        parts = self.parts
-        self.lane = Lane(self.writer, parts.writers, parts.room.rescue, parts.clock, self._hashes.hashes)
-        self.blob.writer = self.writer
-        self.blob.begin()
+        self._take_up()
         self._schedule = Schedule(self.blob, self.waybill.length or 0)
         self._asking = Asking(self.waybill, self.terms.ask)
+
+    def _take_up(self) -> None:
+        parts = self.parts
+        self.lane = Lane(self.writer, parts.writers, parts.room.rescue, parts.clock, self._hashes)
+        self.blob.writer = self.writer
+        self.blob.begin()
 
     @classmethod
     def begin(cls, parts: Parts, waybill: Waybill, terms: Terms, writer: EnduringWriter) -> "Fill":
         """Begin with a body, which is written by ``writer``, whatever happens to the disk."""
         blob = _blob(waybill, terms, writer)
-        hashes = PrefixHashes(Hashes.of(waybill.digests, waybill.length), blob, parts.writers)
+        hashes = prefix_hashes(parts, Hashes.of(waybill.digests, waybill.length), blob)
         fill = cls(parts, waybill, terms, blob, writer, hashes)
         fill._allow_detours()
         return fill
@@ -104,7 +109,7 @@ class Fill:
         blob = _blob(parked.waybill, terms, spool)
         for span in parked.left.extents:
             blob.extents.add(span)
-        hashes = PrefixHashes(Hashes.of(parked.waybill.digests, parked.waybill.length), blob, parts.writers)
+        hashes = prefix_hashes(parts, Hashes.of(parked.waybill.digests, parked.waybill.length), blob)
         fill = cls(parts, parked.waybill, terms, blob, EnduringWriter(spool, end=blob.extents.reach(0)), hashes)
         fill._allow_detours()
         hashes.follow()
@@ -152,7 +157,28 @@ class Fill:
         clock, way = self.parts.clock, self.terms.way
         connections = Connections(self.blob, self.writer, self.lane, self._hashes, clock, self._asking, self._schedule, way)
         self._receiving = connections.stop
-        await connections.run(claim, source)
+        try:
+            await connections.run(claim, source)
+        except OSError as error:
+            if self.blob.is_passing or not is_trouble(error):
+                raise
+            self._turn_back(error)
+        else:
+            return
+        if self._stopped:
+            raise CancelledError
+        await self.receive(await self.go_on())
+
+    def _turn_back(self, error: OSError) -> None:
+        """The disk fails, and the bytes did not come in order: from where they are hashed on they come again, through a window.
+
+        Whatever thread is stuck in the disk keeps the writer and the hashes that it has, which are nobody's any more.
+        """
+        at, hashes = self._hashes.leave()
+        self.free()
+        self.writer = EnduringWriter.through(Window.open(at, bounded=True, reader=self.received), error)
+        self._hashes = prefix_hashes(self.parts, hashes, self.blob, at)
+        self._take_up()
 
     async def go_on(self) -> Source:
         """After ``stop``: ask for what is missing. ``RegproxyError`` if upstream does not continue the body."""
@@ -232,7 +258,8 @@ class Fill:
         """Remove what was received; a disk that is in trouble is not waited for."""
         removal = self.free()
         if not self.blob.is_passing:
-            await removal
+            with suppress(TimeoutError):
+                await in_time(self.parts.clock, removal)
 
     def free(self) -> "Deferred[object]":
         """Remove the spool; its readers have a descriptor."""
@@ -247,6 +274,11 @@ class Fill:
             await self.discard()
         finally:
             self.blob.release()
+
+
+def prefix_hashes(parts: Parts, hashes: Hashes, blob: PassingBlob, at: int = 0) -> PrefixHashes:
+    """The hashes of a body from an offset on; a disk that does not let it be read back is not waited for."""
+    return PrefixHashes(hashes, blob, Timely(parts.writers, parts.clock), at)
 
 
 async def _awaited(deferred: "Deferred[T]") -> T:

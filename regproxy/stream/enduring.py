@@ -2,6 +2,7 @@
 
 Which troubles are meant, ``is_trouble`` says: no room, no inode, no quota, a file system that is read-only or failing, and one
 that does not answer. A body of any other error fails. The bytes that the spool has stay readable; it is removed at once.
+Bytes that are ``scattered`` cannot go on in a window: the error is the caller's, who begins a window where they are contiguous.
 """
 
 import errno
@@ -46,7 +47,7 @@ class EnduringWriter:
     Attributes:
         window: where the bytes go instead, once they do.
         error: why.
-        in_order: whether all bytes came one after the other, and are hashed as they come; others cannot go through a window.
+        in_order: whether all bytes came one after the other, and are hashed as they come.
     """
 
     _spool: BlobWriter | None
@@ -58,15 +59,28 @@ class EnduringWriter:
     _allowance: Allowance | None = field(default=None, alias="allowance")
     _pending: "tuple[int, Sequence[bytes]] | None" = field(default=None, init=False)
     _lock: Lock = field(factory=Lock, init=False)
+    _order: Lock = field(factory=Lock, init=False)  # never held while anything is waited for: the reactor takes it
+    _turns: bool = field(default=False, init=False)
     _writing: int = field(default=0, init=False)
     _is_doomed: bool = field(default=False, init=False)
 
     @classmethod
-    def through(cls, window: Window) -> Self:
-        """One without a spool."""
+    def through(cls, window: Window, error: OSError | None = None) -> Self:
+        """One without a spool, because of an error if there was one."""
         writer = cls(None, not window.bounded)
-        writer.window, writer._end = window, window.start
+        writer.window, writer.error, writer._end, writer._turns = window, error, window.start, True
         return writer
+
+    def scatter(self) -> bool:
+        """Bytes will come in any order from now on; False if they can't, because they go through a window, or begin to."""
+        with self._order:
+            self.in_order = self.in_order and self._turns
+            return not self.in_order
+
+    def _begins_to_turn(self) -> bool:
+        with self._order:
+            self._turns = self.in_order
+            return self._turns
 
     @property
     def turned_at(self) -> int:
@@ -94,6 +108,8 @@ class EnduringWriter:
         """Write all buffers, wherever they can be written."""
         with self._lock:
             if self.window is not None:
+                if offset != self.window.head:
+                    raise OSError(errno.ESPIPE, "these bytes do not follow those in the window")
                 self.window.write(buffers)
                 return
             in_order = self.in_order
@@ -141,13 +157,11 @@ class EnduringWriter:
     def _turned(self, error: OSError) -> bool:
         """What was being written goes into a window; False if it does not continue what is written already."""
         with self._lock:
-            if not self.in_order:
-                return False
             if self._pending is None:
-                return True  # somebody else has seen to it
+                return self.window is not None  # somebody else has seen to it
             offset, buffers = self._pending
             self._pending = None
-            if offset != self._end:
+            if offset != self._end or not self._begins_to_turn():
                 return False
             self._turn(error)
             assert self.window is not None
@@ -173,7 +187,7 @@ class EnduringWriter:
             return self.window is not None
         with self._lock:
             pending = self._pending is not None
-            if not pending:
+            if not pending and self._begins_to_turn():
                 self._turn(error)
         return pending and self._turned(error)
 

@@ -2,7 +2,8 @@
 
 Whoever writes the bytes at the end of the hashed prefix hashes them in the same hop (``claim``). What was written
 elsewhere, or by a fill before, is read back when the prefix reaches it, on the writer pool, a few MiB at a time. The running
-hashes are used by one thread at a time: the one that has claimed them.
+hashes are used by one thread at a time: the one that has claimed them. A thread that fails, or is stuck, is left with those that
+it has: a copy of what they were before takes their place.
 """
 
 import errno
@@ -77,6 +78,9 @@ class Hashes:
     def release(self, count: int) -> None:
         """So many bytes were hashed by whoever had the claim."""
 
+    def undo(self) -> None:
+        """The bytes of the claim are not written: nothing goes on after that."""
+
     def follow(self) -> None:
         """More bytes exist."""
 
@@ -89,7 +93,7 @@ class PrefixHashes:
     _written: Written
     _threads: Threads
     position: int = 0
-    _busy: bool = field(default=False, init=False)
+    _before: Hashes | None = field(default=None, init=False)
     _gap: int = field(default=0, init=False)
     _finishing: OneShot[None] | None = field(default=None, init=False)
     _failure: Failure | None = field(default=None, init=False)
@@ -98,16 +102,16 @@ class PrefixHashes:
     def claim(self, offset: int) -> Callable[[Sequence[bytes]], None] | None:
         """As ``Hashes.claim``; a small gap in front of the bytes is read back in the same hop."""
         start = self.position
-        if self._busy or not start <= offset <= start + LAG or self._written.extents.reach(start) < offset:
+        if self._before is not None or not start <= offset <= start + LAG or self._written.extents.reach(start) < offset:
             return None
-        self._busy = True
+        hashes, self._before = self.hashes, self.hashes.copy()
 
         def update(buffers: Sequence[bytes]) -> None:
-            self._read(start, offset)
-            self.hashes.update(buffers)
+            self._read(hashes, start, offset)
+            hashes.update(buffers)
 
         self._gap = offset - start
-        return update if start < offset else self.hashes.update
+        return update if start < offset else hashes.update
 
     def release(self, count: int) -> None:
         """As ``Hashes.release``."""
@@ -115,17 +119,29 @@ class PrefixHashes:
         self._gap = 0
         self._rest()
 
+    def undo(self) -> None:
+        """After a claim: its bytes are not written, and perhaps its thread is not back. They are as if it had not been."""
+        if self._before is not None:
+            self.hashes = self._before
+        self._gap = 0
+        self._rest()
+
     def follow(self) -> None:
         """Read back what exists and isn't hashed, if that is much, or all that there will be."""
-        if self._busy or self._failure is not None or self._stopping is not None:
+        if self._before is not None or self._failure is not None or self._stopping is not None:
             return
         start, reach = self.position, self._written.extents.reach(self.position)
         if reach - start > (0 if self._finishing else LAG):
-            self._busy = True
-            stop = min(reach, start + JOB)
-            self._threads.run(lambda: self._read(start, stop)).addCallbacks(lambda _: self._was_read(stop - start), self._failed)
+            hashes, self._before, stop = self.hashes, self.hashes.copy(), min(reach, start + JOB)
+            job = self._threads.run(lambda: self._read(hashes, start, stop))
+            job.addCallbacks(lambda _: self._was_read(stop - start), self._failed)
         elif self._finishing is not None and not self._finishing.fired:
             self._finishing.fire(None)
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why what was written cannot be read back."""
+        return self._failure.value if self._failure is not None else None
 
     async def finish(self) -> None:
         """Wait until all that is written is hashed. ``OSError`` if it cannot be read."""
@@ -138,11 +154,16 @@ class PrefixHashes:
     async def stop(self) -> None:
         """Read nothing back any more; returns when nobody reads, so that the descriptor may be closed."""
         self._stopping = OneShot()
-        if self._busy:
+        if self._before is not None:
             await self._stopping.when()
 
+    def leave(self) -> tuple[int, Hashes]:
+        """Follow no more, though a thread may be at it; returns up to where they have come, for somebody else."""
+        self._stopping = OneShot()
+        return self.position, self._before or self.hashes
+
     def _rest(self) -> None:
-        self._busy = False
+        self._before = None
         if self._stopping is not None and not self._stopping.fired:
             self._stopping.fire(None)
 
@@ -152,17 +173,19 @@ class PrefixHashes:
 
     def _failed(self, failure: Failure) -> None:
         self._failure = failure
-        self._rest()
+        self.undo()
         if self._finishing is not None:
             self._finishing.fail(failure)
 
-    def _read(self, start: int, stop: int) -> None:
+    def _read(self, hashes: Hashes, start: int, stop: int) -> None:
         """Hash what was written. Blocks."""
         buffer = memoryview(bytearray(min(READ, stop - start)))
         position = start
         while position < stop:
+            if self._stopping is not None:
+                raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
             count = os.preadv(self._written.fileno(), [buffer[: min(READ, stop - position)]], position)
             if not count:
                 raise OSError(errno.EIO, "the spool is shorter than what was written")
-            self.hashes.update([buffer[:count]])  # type: ignore[list-item] # hashlib takes any buffer
+            hashes.update([buffer[:count]])  # type: ignore[list-item] # hashlib takes any buffer
             position += count

@@ -34,6 +34,9 @@ class Hashing(Protocol):
     def release(self, count: int) -> None:
         """After a claim: they are hashed."""
 
+    def undo(self) -> None:
+        """After a claim: they are not written."""
+
     def follow(self) -> None:
         """More bytes exist."""
 
@@ -124,7 +127,8 @@ class Ingest:
 
         hashed = size if update is not None else None
         self._job = self._pool.run(job)
-        self._job.addCallbacks(lambda _: self._written(Span(offset, offset + size), hashed), self._not_written)
+        written = Span(offset, offset + size)
+        self._job.addCallbacks(lambda _: self._written(written, hashed), lambda why: self._not_written(why, hashed))
 
     def _written(self, span: Span, hashed: int | None) -> None:
         self._job = None
@@ -139,8 +143,10 @@ class Ingest:
         self._hashes.follow()
         self._settle()
 
-    def _not_written(self, failure: Failure) -> None:
+    def _not_written(self, failure: Failure, hashed: int | None) -> None:
         self._job = None
+        if hashed is not None:
+            self._hashes.undo()
         self._give_up(failure)
         self._settle()
 

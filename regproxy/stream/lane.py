@@ -3,6 +3,7 @@
 A job hashes some bytes and then writes them by the fill's ``EnduringWriter``. Once that has a window, jobs run on a pool that
 no disk can block, and only while the window has room. A job that has not come back after ``STALL`` seconds is taken
 over: its bytes, which are hashed, are put into the window, and whatever the disk does to the stuck thread later is ignored.
+Of bytes that are scattered (``enduring``) it fails.
 """
 
 import errno
@@ -10,14 +11,14 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TypeVar
 
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from regproxy.stream.checkpoints import Checkpoints
 from regproxy.stream.enduring import EnduringWriter
-from regproxy.stream.hashing import Hashes
+from regproxy.stream.hashing import Hashes, PrefixHashes
 from regproxy.stream.observer import OneShot
 from regproxy.stream.pool import Pool
 from regproxy.stream.window import Window
@@ -49,12 +50,23 @@ def in_time(clock: IReactorTime, deferred: "Deferred[T]") -> "Deferred[T]":
     return outcome.when()
 
 
+@frozen(eq=False)
+class Timely:
+    """A pool whose jobs are not waited for longer than a disk may take."""
+
+    _pool: Pool
+    _clock: IReactorTime
+
+    def run(self, work: Callable[[], T]) -> "Deferred[T]":
+        """As the pool, or ``TimeoutError``."""
+        return in_time(self._clock, self._pool.run(work))
+
+
 @define(eq=False)
 class _Attempt:
     """One job on a thread that may get stuck."""
 
     work: Callable[[], None]
-    before: Hashes
     _lock: Lock = field(factory=Lock, init=False)
     taken: bool = field(default=False, init=False)
     started: bool = field(default=False, init=False)
@@ -82,12 +94,12 @@ class Lane:
     _disk: Pool
     _rescue: Pool
     _clock: IReactorTime
-    _hashes: Hashes
+    _hashes: PrefixHashes
     checkpoints: Checkpoints = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         window = self.writer.window
-        self.checkpoints = Checkpoints(window.start if window else 0, self._hashes.copy())
+        self.checkpoints = Checkpoints(window.start if window else 0, self._hashes.hashes.copy())
 
     def run(self, work: Callable[[], T]) -> "Deferred[T]":
         """Run a job; they come one at a time, as long as the bytes come in order."""
@@ -98,11 +110,8 @@ class Lane:
         if window is not None:
             await self._through(window, work)
             return
-        if not self.writer.in_order:
-            await in_time(self._clock, self._disk.run(work))
-            return
-        before = self._hashes.copy()
-        attempt = _Attempt(work, before)
+        before = self._hashes.hashes.copy() if self.writer.in_order else None
+        attempt = _Attempt(work)
         done: OneShot[None] = OneShot()
         self._disk.run(attempt.run).addCallbacks(done.fire, done.fail)
         while True:
@@ -110,15 +119,20 @@ class Lane:
                 await in_time(self._clock, done.when())
             except TimeoutError as error:
                 late = error
-                if not self.writer.in_order or not await self._rescue.run(lambda: self._taken_over(attempt, late)):  # noqa: B023 - awaited here
+                if not self.writer.in_order:
+                    attempt.take()
+                    raise
+                if not await self._rescue.run(lambda: self._taken_over(attempt, late)):  # noqa: B023 - awaited here
                     continue
-            if self.writer.window is not None:
+            if self.writer.window is not None and before is not None:
                 self._note(self.writer.window, before)
             return
 
     def _taken_over(self, attempt: _Attempt, error: OSError) -> bool:
         if attempt.take():
             self.writer.give_up_disk(error)
+            if self.writer.window is None:
+                raise error
             attempt.work()
             return True
         return self.writer.give_up_disk(error)
@@ -133,9 +147,9 @@ class Lane:
             work()
 
         await self._rescue.run(job)
-        self.checkpoints.add(window.head, self._hashes)
+        self.checkpoints.add(window.head, self._hashes.hashes)
 
     def _note(self, window: Window, before: Hashes) -> None:
         """The first job that went into a window: where it began, and where it ended."""
         self.checkpoints.add(self.writer.turned_at, before)
-        self.checkpoints.add(window.head, self._hashes)
+        self.checkpoints.add(window.head, self._hashes.hashes)

@@ -129,12 +129,14 @@ class _Answer(BaseHTTPRequestHandler):
 
     def _body(self, start: int, stop: int, *, held: bool) -> None:
         manner, view = self.server.manner, memoryview(self.server.data)
-        began = time.monotonic()
+        began, first = time.monotonic(), start
         for offset in range(start, stop, PIECE):
-            if held and manner.hold_at is not None and offset >= manner.hold_at:
+            is_held = held and manner.hold_at is not None and offset >= manner.hold_at
+            if is_held and not manner.released.is_set():
                 manner.released.wait(30)
+                began, first = time.monotonic(), offset
             if manner.pace:
-                time.sleep(max(0.0, began + (offset - start) / manner.pace - time.monotonic()))
+                time.sleep(max(0.0, began + (offset - first) / manner.pace - time.monotonic()))
             piece = view[offset : min(stop, offset + PIECE)]
             self.wfile.write(piece)
             with self.server.lock:

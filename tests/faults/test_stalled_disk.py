@@ -14,6 +14,7 @@ from twisted.internet import reactor as installed
 from twisted.internet.task import deferLater
 
 from regproxy.index.memory import MemoryIndex
+from regproxy.model.ranges import Span
 from regproxy.model.settings import RepositorySettings
 from regproxy.repo.eviction import Eviction
 from regproxy.repo.parts import Parts
@@ -160,3 +161,46 @@ async def test_a_disk_that_stalls_before_a_body(made: Bench) -> None:
     assert made.parts.room.trouble is not None
     disk(made).set()
     assert await made.parts.room.probe()
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_disk_that_stalls_under_two_connections(made: Bench, *, late: bool) -> None:
+    """Both are cut, one brings the rest past the disk; a thread that comes to later changes nothing."""
+    data = DATA * 5
+    got, far = made.resolve(blob(data, "far")), Span(12 << 20, 13 << 20)
+    await until(lambda: made.upstream._waiting)
+    first = made.upstream.answer(200, Body(len(data)), etag='"v1"', accept_ranges="bytes")
+    await until(lambda: got)
+    readable = got[0].readable
+    readable.watch(lambda: None, far, early=True)
+    await until(lambda: made.upstream._waiting)
+    second = made.upstream.answer(206, Body(len(far)), content_range=f"bytes {far.start}-{far.stop - 1}/{len(data)}", etag='"v1"')
+    await until(lambda: first.consumer is not None and second.consumer is not None)
+    first.send(data[:STEP])
+    await until(lambda: readable.reach(0) == STEP)
+    disk(made).clear()
+    second.send(data[far.start : far.start + STEP])
+    first.send(data[STEP : 2 * STEP])
+    await until(lambda: made.upstream._waiting)
+    assert first.aborted
+    assert second.aborted
+    if late:
+        disk(made).set()
+    assert made.upstream.questions[-1].headers.first("range") == f"bytes={STEP}-"
+    content_range = f"bytes {STEP}-{len(data) - 1}/{len(data)}"
+    rest = made.upstream.answer(206, Body(len(data) - STEP), content_range=content_range, etag='"v1"')
+    await until(lambda: rest.consumer is not None)
+    taken = take(readable, 0)
+    for offset in range(STEP, len(data), STEP):
+        rest.send(data[offset : offset + STEP])
+        await deferLater(reactor, 0.002)
+        taken += take(readable, len(taken))
+    rest.end()
+    await until(lambda: readable.complete or readable.failed)
+    assert taken + take(readable, len(taken)) == data
+    assert readable.complete
+    readable.release()
+    disk(made).set()
+    await until(lambda: not list(made.store.left()) and made.parts.room.live() == 0)
+    assert list(made.store.each()) == []

@@ -118,6 +118,40 @@ def test_any_order(random: object, cuts: list[int]) -> None:
     assert bench.result() == Digest.of(DATA)
 
 
+@pytest.mark.parametrize("gap", [0, 1 << 20])
+def test_what_was_hashed_and_not_written_is_taken_back(gap: int) -> None:
+    """Its thread may still be at the hashes that it has; whoever brings the bytes again goes on from those before."""
+    bench = Bench()
+    bench.write(Span(0, 1 << 20))
+    if gap:
+        bench.hashes.claim(1 << 20)  # so that what comes next is written, and not hashed
+        bench.write(Span(1 << 20, 2 << 20))
+        bench.hashes.undo()
+    update = bench.hashes.claim((1 << 20) + gap)
+    assert update is not None
+    update([b"not written"])
+    bench.hashes.undo()
+    update([b"still at it"])
+    for at in range((1 << 20) + gap, len(DATA), 1 << 20):
+        assert bench.write(Span(at, at + (1 << 20)))
+    assert bench.result() == Digest.of(DATA)
+
+
+def test_what_cannot_be_read_in_time_is_left() -> None:
+    """A thread that is stuck reading keeps the hashes that it has, and does not go on reading when it comes to."""
+    bench = Bench()
+    bench.write(Span(1 << 20, len(DATA)))
+    bench.write(Span(0, 1 << 20))
+    position, hashes = bench.hashes.leave()
+    before = hashes.digests()
+    bench.later.all()
+    assert isinstance(bench.hashes.error, OSError)
+    assert position == 1 << 20
+    assert hashes.digests() == before == {"sha256": Digest.of(DATA[: 1 << 20])}
+    bench.blob.release()
+    os.close(bench.fd)
+
+
 def test_it_stops_when_nobody_reads_any_more() -> None:
     """The descriptor may be closed then: nothing is read back behind it."""
     bench = Bench()
