@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import define, field, frozen
 
 from tests.faults.crash.origin import Origin
-from tests.faults.crash.shim import Ended, Kind, Zygote
+from tests.faults.crash.shim import Call, Ended, Kind, Zygote, read_log
 
 KILLED = -9
 REFUSALS = ("OSError", "RegproxyError", "FullError", "IOError", "CantOpenError", "ReadOnlyError")
@@ -51,6 +51,11 @@ class Enumeration:
         assert "value" in ended.result, ended.result
         return int(ended.result["points"])
 
+    def log(self, path: Path) -> list[Call]:
+        """Run without a fault: the calls that were made, in order; threads may change it a little from run to run."""
+        self._work(self._fresh(0), Kind.NONE, 0, log=str(path))
+        return read_log(path)
+
     def every(self, kind: Kind, *, first: int = 1, step: int = 1) -> int:
         """Let every N-th call go wrong until a run ends before its N; how many points that were."""
         at = first
@@ -91,7 +96,7 @@ class Enumeration:
     def _url(self, folder: Path) -> str:
         return f"{self._origin.url}/{folder.name}"
 
-    def _work(self, folder: Path, kind: Kind, at: int) -> Ended:
+    def _work(self, folder: Path, kind: Kind, at: int, **more: str) -> Ended:
         return self._zygote.run(
             "work",
             folder / "data",
@@ -102,6 +107,7 @@ class Enumeration:
             bug=self.bug,
             clients=self.clients,
             coarse=self.coarse,
+            **more,
         )
 
     def _of_the_run(self, kind: Kind, ended: Ended) -> Iterator[str]:
