@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONFIG := etc/regproxy.toml
 
-.PHONY: run test lint types unit faults wheel bench-peers clean
+.PHONY: run test lint types unit faults soak wheel bench-peers clean
 
 run: $(STAMP)
 	PYTHONPATH=. $(BIN)/twist --log-format=text regproxy --config $(CONFIG)
@@ -27,7 +27,11 @@ unit: $(STAMP)
 
 # The fault matrix in real time, with 200 clients and 256 MiB (docs/design/faults.md).
 faults: $(STAMP)
-	REGPROXY_FULL=1 $(BIN)/python -m pytest -q --durations=20 tests/faults tests/wire/test_crowd.py
+	REGPROXY_FULL=1 $(BIN)/python -m pytest -q --durations=20 tests/faults $(addprefix tests/wire/test_,crowd.py limits.py stall.py)
+
+# A real server, bad weather upstream, clients of all kinds; MINUTES, CLIENTS and SEED choose.
+soak: $(STAMP)
+	$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),10) --clients $(or $(CLIENTS),50) $(if $(SEED),--seed $(SEED))
 
 wheel: $(STAMP)
 	rm -rf build

@@ -94,8 +94,8 @@ def client_python() -> Callable[[str], Path]:
 def twist_regproxy(tmp_path: Path) -> Iterator[Callable[..., Regproxy]]:
     """Starts ``twist regproxy`` with the given repositories (TOML) and waits until it is ready; stops it behind the test.
 
-    ``twist_regproxy(repositories, server="…", env={…}, ready=True, files=64)``; the test fails if a log has an uncaught exception
-    in it.
+    ``twist_regproxy(repositories, server="…", env={…}, ready=True, files=64, memory=1 << 28)``; the test fails if a log has an
+    uncaught exception in it.
     """
     started: list[Regproxy] = []
 
@@ -106,8 +106,9 @@ def twist_regproxy(tmp_path: Path) -> Iterator[Callable[..., Regproxy]]:
         env: dict[str, str] | None = None,
         ready: bool = True,
         files: int | None = None,
+        memory: int | None = None,
     ) -> Regproxy:
-        process = Regproxy(tmp_path / f"regproxy-{len(started)}", repositories, server, env or {}, files)
+        process = Regproxy(tmp_path / f"regproxy-{len(started)}", repositories, server, env or {}, files, memory)
         started.append(process)
         process.start(ready=ready)
         return process

@@ -95,6 +95,7 @@ class Regproxy:
         env: added to the environment.
         sockets: further endpoints to listen on.
         files: how many descriptors it may have; None as many as this process.
+        memory: how many bytes of memory of its own it may have; None: no limit.
     """
 
     folder: Path
@@ -102,6 +103,7 @@ class Regproxy:
     server: str = ""
     env: Mapping[str, str] = field(factory=dict)
     files: int | None = None
+    memory: int | None = None
     sockets: Sequence[str] = ()
     port: int = field(factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -159,7 +161,9 @@ class Regproxy:
             self.wait_ready()
 
     def _limited(self) -> list[str]:
-        return [] if self.files is None else ["prlimit", f"--nofile={self.files}"]
+        limits = {"nofile": self.files, "data": self.memory}
+        given = [f"--{name}={value}" for name, value in limits.items() if value is not None]
+        return ["prlimit", *given] if given else []
 
     def wait_ready(self) -> None:
         """Poll ``/readyz``; fails with the end of the log when the process ends or is not ready in time."""

@@ -1,6 +1,6 @@
 """Rows 37, 38 and 43: whatever call goes wrong, the next start is clean, and no client ever has a wrong byte.
 
-Every commit: a kill before every fourth N, the other kinds at points drawn, with a seed that is printed. ``REGPROXY_FULL=1``: each N
+Every commit: a kill before every fourth N, other kinds at points drawn, with a seed that is printed. ``REGPROXY_FULL=1``: each N
 with each kind, from an empty folder too, and with four clients at once.
 """
 

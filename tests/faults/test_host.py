@@ -1,0 +1,110 @@
+"""Rows 47 and 48 of the fault matrix: a process that may have little memory, and one that gets little of the processor."""
+
+import hashlib
+import http.client
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+
+from attrs import frozen
+
+from tests.fakes.files import remote, serving
+from tests.fakes.process import Regproxy
+from tests.faults.conftest import FULL
+from tests.wire.test_life import get
+
+MEMORY = 256 << 20
+CLIENTS = 200 if FULL else 100
+SIZE = (64 if FULL else 8) << 20
+ARTIFACTS = 24
+PIECE = 64 << 10
+HOGS = 4 * (os.cpu_count() or 1)
+LIMITS = f"[limits]\nrequests = 60\nfills = 16\nconnectionsPerClient = {CLIENTS + 10}\n"
+
+
+@frozen
+class Outcome:
+    """What one client saw."""
+
+    status: int
+    retry_after: str
+    sha256: str
+
+
+def slowly(regproxy: Regproxy, path: str, pause: float) -> Outcome:
+    """GET an address, a piece at a time."""
+    connection = http.client.HTTPConnection("127.0.0.1", regproxy.port, timeout=120)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        digest = hashlib.sha256()
+        while data := answer.read(PIECE):
+            digest.update(data)
+            time.sleep(pause)
+        return Outcome(answer.status, answer.headers.get("retry-after", ""), digest.hexdigest())
+    finally:
+        connection.close()
+
+
+def test_little_memory(twist_regproxy: Callable[..., Regproxy]) -> None:
+    """With 256 MiB: more clients of more cold artifacts than are let in. Who is has every byte, others 503; nobody dies of it."""
+    whole = random.Random(47).randbytes(SIZE + ARTIFACTS)
+    contents = {f"/{number}": whole[number : number + SIZE] for number in range(ARTIFACTS)}
+    names = {path: hashlib.sha256(data).hexdigest() for path, data in contents.items()}
+    with serving(contents) as upstream, ThreadPoolExecutor(CLIENTS) as threads:
+        regproxy = twist_regproxy(LIMITS + remote(upstream.url), memory=MEMORY)
+        assert regproxy.process is not None
+        process = regproxy.process.pid
+        paths = [f"/{number % ARTIFACTS}" for number in range(CLIENTS)]
+        asked = [threads.submit(slowly, regproxy, f"/files{path}", 0.02 * (number % 3)) for number, path in enumerate(paths)]
+        found = [each.result() for each in asked]
+        statuses = Counter(outcome.status for outcome in found)
+        assert set(statuses) == {200, 503}, statuses
+        for path, outcome in zip(paths, found, strict=True):
+            if outcome.status == 200:
+                assert outcome.sha256 == names[path]
+            else:
+                assert outcome.retry_after, "who is sent away is not told until when"
+        assert regproxy.peak_rss() < MEMORY
+        for path, name in names.items():
+            assert slowly(regproxy, f"/files{path}", 0) == Outcome(200, "", name)
+        assert (regproxy.process.pid, regproxy.process.poll()) == (process, None)
+        assert "MemoryError" not in regproxy.log
+
+
+@contextmanager
+def hogs() -> Iterator[None]:
+    """Processes that take all of the processor that they get."""
+    with ExitStack() as stack:
+        for _ in range(HOGS):
+            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            stack.callback(process.kill)
+        yield
+
+
+def test_little_of_the_processor(twist_regproxy: Callable[..., Regproxy]) -> None:
+    """Beside four busy processes for each core: a kept connection is kept, hits are answered while a crowd is."""
+    data = random.Random(48).randbytes(SIZE)
+    with serving({"/big": data, "/small": b"x"}) as upstream:
+        regproxy = twist_regproxy(remote(upstream.url))
+        assert get(regproxy, "/files/small") == (200, b"x")
+        kept = http.client.HTTPConnection("127.0.0.1", regproxy.port, timeout=120)
+        kept.connect()
+        own, served = kept.sock, 0
+        with hogs(), ThreadPoolExecutor(20) as threads:
+            crowd = [threads.submit(get, regproxy, "/files/big") for _ in range(20)]
+            while served < 50 or not all(each.done() for each in crowd):
+                kept.request("GET", "/files/small")
+                answer = kept.getresponse()
+                assert (answer.status, answer.read()) == (200, b"x")
+                served += 1
+            assert {(200, True)} == {(status, body == data) for status, body in (each.result() for each in crowd)}
+        assert kept.sock is own
+        kept.close()
+        assert upstream.asked["GET", "/big"] == 1
