@@ -134,12 +134,15 @@ class Ingest:
         self._job = None
         if hashed is not None:
             self._hashes.release(hashed)
+        if not span.start:
+            self._blob.wrote(span)  # somebody waits for the first byte
         if self._queue:
             self._begin()
         if self._paused and self._queued < LOW and self._producer is not None:
             self._paused = False
             self._producer.resumeProducing()
-        self._blob.wrote(span)
+        if span.start:
+            self._blob.wrote(span)
         self._hashes.follow()
         self._settle()
 
