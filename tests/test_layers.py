@@ -8,7 +8,7 @@ LEVELS = [
     {"model", "errors"},
     {"stream", "telemetry"},
     {"store", "index", "upstream"},
-    {"sharing"},
+    {"sharing", "access"},
     {"repo"},
     {"upkeep"},
     {"web"},
@@ -48,7 +48,7 @@ def complaint(path: Path, line: int, dotted: str) -> str | None:
         return f"{name}: formats never import each other" if both[0] != both[1] and here == level_of("formats") else None
     if there > here or (there == here and here < TOP):
         return f"{name}: not from a lower level"
-    if home in {"repo", "sharing"} and target in INTERFACES_ONLY and ".interface" not in dotted:
+    if home in {"repo", "sharing", "access"} and target in INTERFACES_ONLY and ".interface" not in dotted:
         return f"{name}: {home} sees interfaces only"
     return None
 

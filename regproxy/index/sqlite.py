@@ -231,6 +231,10 @@ class SqliteIndex:
         """Read by primary key, in the reactor's thread."""
         return self._reader.execute(sql, bindings).fetchall()
 
+    def others(self) -> object:
+        """What other processes have changed so far: equal as long as none of them has."""
+        return None if self._generation is None else self._generation.others()
+
     @contextmanager
     def scanning(self) -> Iterator[Callable[[str, tuple[Any, ...]], list[Any]]]:
         """Several reads that may take a while, by one connection of their own. Blocks."""

@@ -8,6 +8,8 @@ class Action(Enum):
 
     READ = "read"
     WRITE = "write"
+    """Deploy; in a remote repository, have something fetched that is not there yet."""
     ANNOTATE = "annotate"
     DELETE = "delete"
     """Also what replacing the bytes of a node needs."""
+    MANAGE = "manage"

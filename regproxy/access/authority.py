@@ -1,0 +1,199 @@
+"""Says who it is that shows a credential. One object for a process; what it has found out it remembers for a few seconds.
+
+Rules: passwords are hashed in a thread; a credential is looked up by a keyed hash, so that comparing takes the same time for all;
+any change of users, rights or tokens, by whichever process, forgets everything; who guesses waits (``attempts``).
+"""
+
+import hmac
+from collections import OrderedDict
+from secrets import token_bytes
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from regproxy.access.attempts import Attempts
+from regproxy.access.credentials import Basic, Bearer, Credential
+from regproxy.access.passwords import is_right
+from regproxy.access.principal import Principal
+from regproxy.access.scopes import Scope
+from regproxy.access.tokens import REFERENCE, Claims, hash_of, is_ours, read, sign
+from regproxy.errors import Kind, RegproxyError
+from regproxy.index.interface_directory import Directory
+from regproxy.model.principals import ANONYMOUS, Group, Target, User
+from regproxy.stream.observer import OneShot
+from regproxy.stream.pool import Pool
+from regproxy.stream.spawn import spawn
+
+REMEMBERED = 2000
+REMEMBERED_SECONDS = 30.0
+SESSION_SECONDS = 3600
+CHECKED_AT_ONCE = 64
+_BUSY_SECONDS = 5
+
+
+@frozen
+class _Known:
+    principal: Principal
+    until: float
+
+
+@define(eq=False)
+class Authority:
+    """Knows the directory; ``anonymous_allowed`` is ``[access] anonymous``."""
+
+    directory: Directory
+    anonymous_allowed: bool
+    _clock: IReactorTime
+    _pool: Pool
+    _attempts: Attempts = field(init=False)
+    _checking: "dict[tuple[bytes, str], OneShot[Principal]]" = field(factory=dict, init=False)
+    _secret: bytes = field(factory=lambda: token_bytes(32), init=False)
+    _known: OrderedDict[bytes, _Known] = field(factory=OrderedDict, init=False)
+    _stamp: int = field(default=-1, init=False)
+    _targets: tuple[Target, ...] = field(default=(), init=False)
+    _anonymous: Principal | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._attempts = Attempts(self._clock)
+
+    def anonymous(self) -> Principal:
+        """Who shows nothing."""
+        if self._anonymous is None or self.directory.stamp() != self._stamp:
+            self._renew()
+        assert self._anonymous is not None
+        return self._anonymous
+
+    def _renew(self) -> None:
+        self._stamp = self.directory.stamp()
+        self._targets = tuple(self.directory.every(Target))
+        self._known.clear()
+        self._anonymous = self._nobody()
+
+    def _nobody(self) -> Principal:
+        return Principal(name=ANONYMOUS, known_as=ANONYMOUS, targets=self._targets if self.anonymous_allowed else ())
+
+    def identify(self, credential: Credential, address: str) -> "Principal | Deferred[Principal]":
+        """Who that is; ``RegproxyError`` (UNAUTHENTICATED) if it is nobody, (UPSTREAM_BUSY) for one who has guessed too often."""
+        anonymous = self.anonymous()
+        if isinstance(credential, Bearer) and credential.is_foreign and not is_ours(credential.secret):
+            if self.anonymous_allowed:
+                return anonymous
+            raise RegproxyError(Kind.UNAUTHENTICATED, "this token is not one of ours")
+        digest = self._digest(credential)
+        known = self._known.get(digest)
+        if known is not None and known.until > self._clock.seconds():
+            return known.principal
+        user = credential.user if isinstance(credential, Basic) else ""
+        self._hold_back(address, user)
+        if isinstance(credential, Basic) and not is_ours(credential.secret):
+            return self._by_password(credential, address, digest)
+        return self._by_token(credential.secret, address, user, digest)
+
+    def session(self, principal: Principal) -> tuple[str, int]:
+        """A token for a client that will not show its credentials again and again, and how many seconds it lasts."""
+        now = self._clock.seconds()
+        scope = "" if principal.scope is None else principal.scope.text
+        claims = Claims(principal.name, scope, source=principal.token, expires=now + SESSION_SECONDS)
+        return sign(claims, self.directory.key(), now), SESSION_SECONDS
+
+    def _hold_back(self, address: str, user: str) -> None:
+        wait = self._attempts.wait(address, user)
+        if wait:
+            raise RegproxyError(Kind.UPSTREAM_BUSY, f"too many wrong attempts: wait {wait} s", retry_after=wait)
+
+    def _by_password(self, credential: Basic, address: str, digest: bytes) -> "Deferred[Principal]":
+        """One check for all who show the same at the same time."""
+        checked = self._checking.get((digest, address))
+        if checked is None:
+            if len(self._checking) >= CHECKED_AT_ONCE:
+                raise RegproxyError(Kind.UPSTREAM_BUSY, "too many are logging in at once", retry_after=_BUSY_SECONDS)
+            checked = self._checking[digest, address] = OneShot()
+            spawn(self._check(credential, address, digest, checked), "checking a password")
+        return checked.when()
+
+    async def _check(self, credential: Basic, address: str, digest: bytes, checked: "OneShot[Principal]") -> None:
+        try:
+            principal = await self._checked(credential, address, digest)
+        except BaseException:  # noqa: BLE001 - it belongs to those who wait
+            outcome: Principal | Failure = Failure()
+        else:
+            outcome = principal
+        del self._checking[digest, address]
+        if isinstance(outcome, Failure):
+            checked.fail(outcome)
+        else:
+            checked.fire(outcome)
+
+    async def _checked(self, credential: Basic, address: str, digest: bytes) -> Principal:
+        found = self.directory.get(User, credential.user)
+        kept = found.password if found is not None and found.enabled else ""
+        right = await self._pool.run(lambda: is_right(credential.secret, kept))
+        self._hold_back(address, credential.user)  # of many guesses at once, those behind the last free one are not looked at
+        user = self.directory.get(User, credential.user)
+        if not right or user is None or not user.enabled or user.password != kept:
+            raise self._wrong(address, credential.user, "the user or the password is wrong")
+        self._attempts.succeeded(address, credential.user)
+        self.anonymous()
+        return self._remember(digest, self._principal(user, None, ""), None)
+
+    def _by_token(self, secret: str, address: str, user: str, digest: bytes) -> Principal:
+        now = self._clock.seconds()
+        if secret.startswith(REFERENCE):
+            row = self.directory.token_of(hash_of(secret))
+            if row is None:
+                raise self._wrong(address, user, "there is no such token, or it was revoked")
+            claims = Claims(row.subject, row.scope, row.id, "", row.expires)
+        else:
+            try:
+                claims = read(secret, self.directory.key())
+            except RegproxyError as error:
+                raise self._wrong(address, user, error.text) from error
+        return self._remember(digest, self._of_claims(claims, user, now), claims.expires)
+
+    def _of_claims(self, claims: Claims, user: str, now: float) -> Principal:
+        origin = claims.id or claims.source
+        row = self.directory.token(origin) if origin else None
+        if (origin or claims.expires is None) and row is None:
+            raise RegproxyError(Kind.UNAUTHENTICATED, "this token was revoked")
+        if claims.expires is not None and claims.expires <= now:
+            raise RegproxyError(Kind.UNAUTHENTICATED, "this token has expired")
+        if user and user != claims.subject:
+            raise RegproxyError(Kind.UNAUTHENTICATED, "this token is another user's")
+        if claims.subject == ANONYMOUS and not claims.id:
+            return self._nobody()
+        owner = self.directory.get(User, claims.subject)
+        if owner is None or not owner.enabled:
+            raise RegproxyError(Kind.UNAUTHENTICATED, "the owner of this token may not log in")
+        return self._principal(owner, Scope.of(claims.scope) if claims.scope else None, origin)
+
+    def _principal(self, user: User, scope: Scope | None, token: str) -> Principal:
+        by_groups = scope is not None and scope.groups is not None
+        named = scope.groups if scope is not None and scope.groups is not None else user.groups
+        groups = [group for group in (self.directory.get(Group, name) for name in named) if group is not None]
+        return Principal(
+            name=user.name,
+            known_as="" if by_groups else user.name,
+            admin=(user.admin and not by_groups) or any(group.admin for group in groups),
+            groups=tuple(group.name for group in groups),
+            scope=scope,
+            token=token,
+            targets=self._targets,
+            anonymous=self.anonymous() if self.anonymous_allowed else None,
+        )
+
+    def _remember(self, digest: bytes, principal: Principal, expires: float | None) -> Principal:
+        until = self._clock.seconds() + REMEMBERED_SECONDS
+        self._known[digest] = _Known(principal, until if expires is None else min(until, expires))
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return principal
+
+    def _digest(self, credential: Credential) -> bytes:
+        user = credential.user if isinstance(credential, Basic) else ""
+        return hmac.digest(self._secret, f"{user}\0{credential.secret}".encode(), "sha256")
+
+    def _wrong(self, address: str, user: str, text: str) -> RegproxyError:
+        self._attempts.failed(address, user)
+        return RegproxyError(Kind.UNAUTHENTICATED, text)

@@ -1,0 +1,61 @@
+"""Somebody whose identity is known, with what he may do: worked out when it is first asked, and remembered with him."""
+
+from collections.abc import Sequence
+
+from attrs import define, field
+
+from regproxy.access.rights import EVERYTHING, Rights
+from regproxy.access.scopes import Scope
+from regproxy.model.access import Action
+from regproxy.model.principals import Target
+
+
+@define(eq=False)
+class Principal:
+    """One who asks. Nobody may less than ``anonymous`` may; that is None for anonymous himself, and while he is shut out.
+
+    Attributes:
+        known_as: the name that permission targets know him by; empty for a token that has the rights of groups only.
+        token: the row of the token that he has shown; empty for a password and for one who has shown nothing.
+    """
+
+    name: str
+    known_as: str
+    admin: bool = False
+    groups: Sequence[str] = ()
+    scope: Scope | None = None
+    token: str = ""
+    _targets: Sequence[Target] = ()
+    _anonymous: "Principal | None" = None
+    _rights: dict[str, Rights] = field(factory=dict, init=False)
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether he may change users, rights and everybody's tokens: as himself, by nothing that was narrowed."""
+        return self.admin and (self.scope is None or not self.scope.grants)
+
+    def may(self, action: Action, repository: str, rclass: str, path: str) -> bool:
+        """Whether he may do that."""
+        rights = self._rights.get(repository) or self._work_out(repository, rclass)
+        if rights.allow(action, path) and (self.scope is None or self.scope.allows(repository, action, path)):
+            return True
+        return self._anonymous is not None and self._anonymous.may(action, repository, rclass, path)
+
+    def knows(self, repository: str, rclass: str) -> bool:
+        """Whether he may do anything there at all."""
+        rights = self._rights.get(repository) or self._work_out(repository, rclass)
+        if rights.any and (self.scope is None or self.scope.reaches(repository)):
+            return True
+        return self._anonymous is not None and self._anonymous.knows(repository, rclass)
+
+    def may_somewhere(self, action: Action, repository: str, rclass: str) -> bool:
+        """Whether there may be a path at which he may do that."""
+        rights = self._rights.get(repository) or self._work_out(repository, rclass)
+        if rights.allow_somewhere(action) and (self.scope is None or self.scope.reaches(repository)):
+            return True
+        return self._anonymous is not None and self._anonymous.may_somewhere(action, repository, rclass)
+
+    def _work_out(self, repository: str, rclass: str) -> Rights:
+        rights = EVERYTHING if self.admin else Rights.of(self.known_as, self.groups, repository, rclass, self._targets)
+        self._rights[repository] = rights
+        return rights
