@@ -57,6 +57,8 @@ def check(configuration: Configuration, formats: Mapping[str, Format], mistakes:
         mistakes.add("store.scrubPeriodHours", "expected more than 0")
     if configuration.store.parked_hours < 0:
         mistakes.add("store.parkedHours", "expected 0 or more")
+    if configuration.store.upload_hours <= 0:
+        mistakes.add("store.uploadHours", "expected more than 0")
     if not configuration.access.anonymous:
         mistakes.add("access.anonymous", "expected true: this version knows no users")
     _unique((item.alias for item in configuration.certificate), "certificate", "alias", mistakes)

@@ -53,6 +53,7 @@ from regproxy.stream.spawn import spawn
 from regproxy.telemetry.metrics import Metrics
 from regproxy.upkeep.adoption import adopt
 from regproxy.upkeep.scrub import Scrub
+from regproxy.upkeep.sessions import FIRST_SECONDS, Abandoned
 from regproxy.upstream.client import make_upstream
 
 log = make_logger()
@@ -114,6 +115,7 @@ class Regproxy(Service):
         self._control = Control(reactor, standing.control, self._fetches, {**more, **keeping.resources(parts)})
         self._jobs = Jobs(reactor)
         self._jobs.add(_scrubs(parts, store))
+        self._jobs.add([Job("sessions", Abandoned(parts, store.upload_hours * 3600.0).step, FIRST_SECONDS)])
         self._jobs.add(keeping.jobs(parts, lambda: [remote.settings for remote in self._repositories], self._metrics))
         page = standing.page(self._metrics, lambda: self._readers.run(self._metrics.render))
         catalog, endpoints = self._repositories.catalog, standing.endpoints

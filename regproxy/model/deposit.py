@@ -9,6 +9,7 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from regproxy.model.digest import Digest
+from regproxy.model.head import Head
 from regproxy.model.node import Node
 
 Properties: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -25,6 +26,7 @@ class Upload:
         properties: of the node.
         by: who it is.
         may_replace: whether there may be a node already.
+        head: what downloads are to say, in place of what follows from the name; length and date are filled in.
     """
 
     path: str
@@ -32,6 +34,7 @@ class Upload:
     properties: Properties = field(factory=dict)
     by: str = ""
     may_replace: bool = False
+    head: Head | None = None
 
 
 @frozen

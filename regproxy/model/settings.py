@@ -116,6 +116,9 @@ class RepositorySettings(_Section, frozen=True):
     suppress_pom_consistency_checks: bool = False
     reject_invalid_jars: bool = False
     retrieve_sha256_from_server: bool = False
+    max_unique_tags: int = 0
+    docker_tag_retention: int = 1
+    docker_api_version: str = "V2"
     block_pushing_schema1: bool = False
     external_dependencies_enabled: bool = False
     external_dependencies_patterns: tuple[str, ...] = ()
@@ -170,6 +173,7 @@ class Store(_Section, frozen=True):
     scrub_period_hours: float = 720.0
     parked_hours: int = 24
     parked_max_bytes: str = "20GiB"
+    upload_hours: float = 24.0
 
 
 class IndexSection(_Section, frozen=True):

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 
+from regproxy.errors import Kind, RegproxyError
 from regproxy.model.access import Action
 from regproxy.model.deposit import Upload
 from regproxy.model.digest import Digest
@@ -158,12 +159,47 @@ class Receipt:
     is_new: bool
 
 
+class WrongDigestError(RegproxyError):
+    """The bytes that came are not those that were announced."""
+
+    def __init__(self, expected: Digest, found: Digest) -> None:
+        super().__init__(Kind.CONFLICT, f"the bytes are not those that were announced: expected {expected}, got {found}")
+
+
+class Pieces(Protocol):
+    """Uploads that come in several requests: sessions, each known by a name that nobody can guess.
+
+    ``subject`` is what a session was begun for: under another, or in another repository, it is not there. ``RegproxyError``:
+    NOT_FOUND for no such session, CONFLICT for one that another request is writing to, UNSATISFIABLE_RANGE for bytes that are
+    not the next ones. What has come stays, whatever happens to the request that brought it.
+    """
+
+    async def begin(self, subject: str) -> str:
+        """Begin one; its name."""
+
+    async def received(self, name: str, subject: str) -> int:
+        """How many bytes of it are there."""
+
+    async def append(self, name: str, subject: str, source: Source, at: int | None = None) -> int:
+        """Add a body, which begins at ``at`` if that is given; how many bytes are there now."""
+
+    async def finish(self, name: str, upload: Upload, subject: str, source: Source, at: int | None = None) -> Receipt:
+        """Add the last body, and make all of it a node; bytes that are not what was promised end it."""
+
+    async def cancel(self, name: str, subject: str) -> None:
+        """Forget it."""
+
+
 @runtime_checkable
 class Hosting(Repository, Protocol):
     """A repository that clients may put something into. What raises ``RegproxyError`` has changed nothing.
 
     Paths of folders end in a slash.
     """
+
+    @property
+    def sessions(self) -> Pieces:
+        """Uploads that come in pieces."""
 
     async def receive(self, upload: Upload, source: Source) -> Receipt:
         """Make a body a node; it is durable when this returns."""

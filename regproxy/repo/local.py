@@ -10,46 +10,31 @@ Rules:
 4. Its bytes are there once: they are claimed in the store until the row names them.
 """
 
-import errno
 import hashlib
 import os
-from collections.abc import Callable, Coroutine
-from email.utils import formatdate
-from typing import Any, TypeVar
-from urllib.parse import quote
+from collections.abc import Callable
 
 from attrs import define, field
-from twisted.python.failure import Failure
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_holdings import Holdings
-from regproxy.model.deposit import Deposit, Upload, folders_above
+from regproxy.model.deposit import Upload
 from regproxy.model.digest import Digest, new_hash
-from regproxy.model.head import Head
-from regproxy.model.headers import Headers
-from regproxy.model.media import media_type_of
 from regproxy.model.node import Node
-from regproxy.model.patterns import Patterns
 from regproxy.model.settings import RepositorySettings
-from regproxy.model.size import parse_size
 from regproxy.model.want import Want
+from regproxy.repo.intake import ALGORITHMS, Intake, apart, told
 from regproxy.repo.interface import Answer, Body, Missing, Origin, Receipt, Refused, Unavailable
 from regproxy.repo.parts import Parts
+from regproxy.repo.sessions import Sessions
 from regproxy.repo.shelf import Shelf
 from regproxy.stream.capped import Capped
 from regproxy.stream.growing import GrowingBlob
 from regproxy.stream.hashing import Hashes
 from regproxy.stream.ingest import Ingest
-from regproxy.stream.observer import OneShot
 from regproxy.stream.source import BlobWriter, Source
-from regproxy.stream.spawn import spawn
 
-ALGORITHMS = ("md5", "sha1", "sha256")
 READ = 1 << 20
-
-T = TypeVar("T")
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @define(eq=False)
@@ -60,12 +45,12 @@ class Local:
     _parts: Parts
     _holdings: Holdings
     _shelf: Shelf
-    _patterns: Patterns = field(init=False)
-    _most: int | None = field(init=False)
+    _intake: Intake = field(init=False)
+    sessions: Sessions = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._patterns = Patterns.of(self._settings.includes_pattern, self._settings.excludes_pattern)
-        self._most = parse_size(self._settings.max_bytes) if self._settings.max_bytes else None
+        self._intake = Intake(self._settings, self._parts, self._holdings)
+        self.sessions = Sessions(self._parts, self._intake)
 
     @property
     def key(self) -> str:
@@ -84,7 +69,7 @@ class Local:
 
     async def resolve(self, want: Want) -> Answer:
         """Look into the index, and nowhere else."""
-        refusal = self._refusal(want.path)
+        refusal = self._intake.refusal(want.path)
         if refusal is not None:
             return Refused(403, refusal)
         node = self._parts.index.node(self.key, want.path) if self.has(want.path, want.digest) else None
@@ -97,43 +82,37 @@ class Local:
             self._parts.index.used(node.repository, node.path, node.sha256, self._parts.clock.seconds())
         return Body(node.head, readable, Origin.LOCAL)
 
-    def _refusal(self, path: str) -> str | None:
-        if self._settings.blacked_out:
-            return f"repository {self.key} is blacked out"
-        if not self._patterns.admits(path):
-            return f"repository {self.key} excludes this path by its patterns"
-        return None
-
     # Uploads.
 
     async def receive(self, upload: Upload, source: Source) -> Receipt:
         """Take a body and make it a node; ``RegproxyError`` says why not, and then nothing has changed."""
-        return await _apart(self._receive(upload, source), f"an upload to {self.key}")
+        return await apart(self._receive(upload, source), f"an upload to {self.key}")
 
     async def link(self, upload: Upload, may_use: Callable[[Node], bool]) -> Receipt | None:
         """Make a node of bytes that are here already; None unless a node that ``may_use`` admits has all the promised digests."""
-        return await _apart(self._link(upload, may_use), f"a link in {self.key}")
+        return await apart(self._link(upload, may_use), f"a link in {self.key}")
 
     async def _receive(self, upload: Upload, source: Source) -> Receipt:
         parts = self._parts
         try:
-            room = await self._admit(upload, source.length)
+            room = await self._intake.admit(upload, source.length)
             writer = await parts.writers.run(lambda: parts.store.create(source.length))
         except BaseException as error:
             source.abort()
-            raise _told(error) from error
+            raise told(error) from error
         blob = GrowingBlob.over(writer.fileno(), source.length, withheld=False)
         try:
-            digests = await self._take(upload, source if room is None else Capped(source, room, self._over()), blob, writer)
+            capped = source if room is None else Capped(source, room, self._intake.over())
+            digests = await self._take(upload, capped, blob, writer)
             size = blob.extents.reach(0)
             await parts.writers.run(lambda: writer.commit(digests["sha256"].hex, durable=True, claim=True))
         except BaseException as error:
             await parts.writers.run(writer.abort)
-            raise _told(error) from error
+            raise told(error) from error
         finally:
             blob.release()
         try:
-            return await self._publish(upload, size, digests)
+            return await self._intake.publish(upload, size, digests)
         finally:
             await parts.writers.run(writer.settle)
 
@@ -142,10 +121,7 @@ class Local:
         hashes = Hashes({name: new_hash(name, source.length) for name in sorted(names)})
         await Ingest(blob, writer, self._parts.writers, hashes).run(source)
         digests = hashes.digests()
-        for digest in upload.promised:
-            found = digests[digest.algorithm]
-            if found != digest:
-                raise RegproxyError(Kind.CONFLICT, f"the bytes are not those that were announced: expected {digest}, got {found}")
+        self._intake.check(upload, digests)
         return digests
 
     async def _link(self, upload: Upload, may_use: Callable[[Node], bool]) -> Receipt | None:
@@ -156,7 +132,7 @@ class Local:
         readers, store = self._parts.readers, self._parts.store
         if not any(map(may_use, await readers.run(lambda: self._parts.index.nodes_of(sha256)))):
             return None
-        await self._admit(upload, None)
+        await self._intake.admit(upload, None)
         claim = await readers.run(lambda: store.claim(sha256))
         if claim is None:
             return None
@@ -167,7 +143,7 @@ class Local:
                 return None
             if not row.synced:
                 await readers.run(lambda: store.sync(sha256))
-            return await self._publish(upload, row.size, digests)
+            return await self._intake.publish(upload, row.size, digests)
         finally:
             await readers.run(claim.release)
 
@@ -181,7 +157,7 @@ class Local:
 
     async def make_folder(self, path: str, by: str) -> bool:
         """Make a folder (its path ends in a slash); False if it was there."""
-        refusal = self._refusal(path)
+        refusal = self._intake.refusal(path)
         if refusal is not None:
             raise RegproxyError(Kind.DENIED, refusal)
         return await self._holdings.make_folder(self.key, path, self._parts.clock.seconds(), by)
@@ -191,39 +167,6 @@ class Local:
         if self._settings.blacked_out:
             raise RegproxyError(Kind.DENIED, f"repository {self.key} is blacked out")
         return await self._holdings.delete(self.key, path)
-
-    async def _admit(self, upload: Upload, length: int | None) -> int | None:
-        """Refuse what can be refused now; bytes that there is room for, None without a quota."""
-        refusal = self._refusal(upload.path)
-        if refusal is not None:
-            raise RegproxyError(Kind.DENIED, refusal)
-        held = self._parts.index.node(self.key, upload.path)
-        if held is not None and not upload.may_replace:
-            raise RegproxyError(Kind.DENIED, f"{upload.path!a} is there already, and replacing it needs the right to delete it")
-        for folder in folders_above(upload.path):
-            if self._parts.index.node(self.key, folder[:-1]) is not None:
-                raise RegproxyError(Kind.CONFLICT, f"{folder[:-1]!a} is a file: nothing lies below it")
-        if await self._parts.readers.run(lambda: self._holdings.folder(self.key, f"{upload.path}/")) is not None:
-            raise RegproxyError(Kind.CONFLICT, f"{upload.path!a} is a folder")
-        if self._most is None:
-            return None
-        room = self._most - self._holdings.occupied(self.key).size + (held.size if held is not None else 0)
-        if (length or 0) > room:
-            raise self._over()
-        return room
-
-    def _over(self) -> RegproxyError:
-        return RegproxyError(
-            Kind.TOO_LARGE, f"repository {self.key} may hold {self._most} bytes, and would hold more with this file"
-        )
-
-    async def _publish(self, upload: Upload, size: int, digests: dict[str, Digest]) -> Receipt:
-        now = self._parts.clock.seconds()
-        sha256 = digests["sha256"].hex
-        node = Node(self.key, upload.path, sha256, size, _head(upload.path, size, digests, now), Headers(), now, now, now)
-        known = tuple(digests[name] for name in sorted(digests))
-        is_new = await self._holdings.deposit(Deposit(node, known, upload.properties, upload.by, upload.may_replace, self._most))
-        return Receipt(self._parts.index.node(self.key, upload.path) or node, known, is_new)
 
     def _hash_blob(self, sha256: str) -> dict[str, Digest]:
         reader = self._parts.store.open(sha256)
@@ -236,39 +179,3 @@ class Local:
         finally:
             reader.close()
         return hashes.digests()
-
-
-async def _apart(work: Coroutine[Any, Any, T], why: str) -> T:
-    """Do something that goes on if the client for whom it is done leaves."""
-    outcome: OneShot[T] = OneShot()
-
-    async def settled() -> None:
-        try:
-            result = await work
-        except BaseException:  # noqa: BLE001 - it belongs to whoever waits
-            outcome.fail(Failure())
-        else:
-            outcome.fire(result)
-
-    spawn(settled(), why)
-    return await outcome.when()
-
-
-def _head(path: str, size: int, digests: dict[str, Digest], now: float) -> Head:
-    """What downloads will say; the ETag is the SHA-1, as clients of this API expect. Files are never shown inline."""
-    name = quote(path.rpartition("/")[2], safe="")
-    kept = Headers.of(
-        x_checksum_sha1=digests["sha1"].hex,
-        x_checksum_md5=digests["md5"].hex,
-        content_disposition=f"attachment; filename=\"{name}\"; filename*=UTF-8''{name}",
-    )
-    return Head(size, media_type_of(path), f'"{digests["sha1"].hex}"', formatdate(now, usegmt=True), kept)
-
-
-def _told(error: BaseException) -> BaseException:
-    """What the client is told of an upload that cannot be stored."""
-    if not isinstance(error, OSError):
-        return error
-    if error.errno in _FULL:
-        return RegproxyError(Kind.NO_ROOM, "there is no room for this file on the disk", detail=repr(error))
-    return RegproxyError(Kind.STORAGE, "the file cannot be stored", detail=repr(error))

@@ -11,6 +11,7 @@ from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
+from regproxy.model.session import Session
 from regproxy.model.waybill import Waybill
 from regproxy.store.interface import BlobStore, Keep, Left
 from regproxy.stream.pool import WriterPool
@@ -105,7 +106,7 @@ class Parking:
 
     def _look(self) -> dict[Key, Parked]:
         """What the store has left, within the bounds, the newest of each; the rest is removed. Blocks."""
-        every = self._store.left()
+        every = [left for left in self._store.left() if Session.from_json(left.about) is None]  # those are not ours
         kept = {left.name for left in self.bounds.choose(every)}
         known: dict[Key, Parked] = {}
         for parked, left in _read(every):

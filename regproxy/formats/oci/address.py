@@ -14,13 +14,14 @@ from attrs import frozen
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.digest import Digest
+from regproxy.model.session import NAME
 
 NAME_LIMIT = 255
 REMEMBERED = 4096
 """Hot addresses that are read once; a malformed one, which may be of any length, never stays."""
 
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
-_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 
 
@@ -68,7 +69,27 @@ class Referrers:
     digest: Digest
 
 
-Address = Ping | Manifest | Layer | Tags | Referrers
+@frozen(cache_hash=True)
+class Uploads:
+    """Where uploads of blobs begin."""
+
+    name: str
+
+
+@frozen(cache_hash=True)
+class Begun:
+    """An upload that was begun, by the name that we gave it."""
+
+    name: str
+    session: str
+
+
+@frozen
+class Images:
+    """``_catalog``: the names of all images."""
+
+
+Address = Ping | Manifest | Layer | Tags | Referrers | Uploads | Begun | Images
 
 
 def parse_address(segments: Sequence[str]) -> Address:
@@ -81,20 +102,27 @@ def _parsed(segments: tuple[str, ...]) -> Address:
     match segments:
         case [] | [""]:
             return Ping()
+        case ["_catalog"]:
+            return Images()
+        case [*_, "blobs", "uploads"] | [*_, "blobs", "uploads", _]:
+            return _upload(segments)
         case [*name, "manifests", reference]:
             return Manifest(parse_name(name), parse_reference(reference))
         case [*name, "blobs", digest]:
             return Layer(parse_name(name), parse_digest(digest))
-        case [*name, "tags", "list"]:
-            return Tags(parse_name(name))
-        case [*name, "referrers", digest]:
-            return Referrers(parse_name(name), parse_digest(digest))
-        case [*_, "blobs", "uploads", _]:
-            raise AddressError(Kind.NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", "no upload is under way here")
-        case ["_catalog"]:
-            raise AddressError(Kind.NOT_FOUND, "UNSUPPORTED", "the catalog of a remote repository cannot be listed")
+        case [*name, ("tags" | "referrers") as kind, last] if kind == "referrers" or last == "list":
+            return Tags(parse_name(name)) if kind == "tags" else Referrers(parse_name(name), parse_digest(last))
         case _:
             raise AddressError(Kind.NOT_FOUND, "UNSUPPORTED", "no such address in the registry API")
+
+
+def _upload(segments: tuple[str, ...]) -> Uploads | Begun:
+    match segments:
+        case [*name, "blobs", "uploads"] | [*name, "blobs", "uploads", ""]:
+            return Uploads(parse_name(name))
+        case [*name, _, _, session] if NAME.fullmatch(session):
+            return Begun(parse_name(name), session)
+    raise AddressError(Kind.NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", "no upload is under way here")
 
 
 def parse_name(components: Sequence[str]) -> str:
@@ -109,7 +137,7 @@ def parse_reference(text: str) -> str | Digest:
     """Check a tag or a digest: only the latter has a colon."""
     if ":" in text:
         return parse_digest(text)
-    if not _TAG.fullmatch(text):
+    if not TAG.fullmatch(text):
         raise AddressError(Kind.NOT_FOUND, "MANIFEST_UNKNOWN", f"not a tag: {_shown(text)}")
     return text
 

@@ -46,7 +46,7 @@ def explained(answer: Answer, address: Address) -> Answer:
     """Say of a refusal of upstream's what it means for this address; other answers stay as they are."""
     match answer:
         case Missing(reason, kept):
-            return error_text(404, _unknown(address), reason, kept)
+            return error_text(404, unknown(address), reason, kept)
         case Refused(status, reason, kept) if status in _REFUSED_UPSTREAM:
             text = f"{reason}: it does not exist there, or the credentials of this repository do not suffice"
             return error_text(403, "DENIED", text, kept)
@@ -67,7 +67,8 @@ def error_text(status: int, code: str, message: str, kept: Headers = NO_HEADERS)
     return Text(body, "application/json", headers=kept.plus(API_VERSION), status=status)
 
 
-def _unknown(address: Address) -> str:
+def unknown(address: Address) -> str:
+    """The word for something that is not there."""
     match address:
         case Manifest():
             return "MANIFEST_UNKNOWN"

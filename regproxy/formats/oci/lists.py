@@ -6,8 +6,11 @@ page) is put in when it is served. A ``ValueError`` says that upstream sent some
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from attrs import frozen
 
 from regproxy.formats.oci.names import OURS, canonical
 from regproxy.formats.oci.plan import INDEX
@@ -29,9 +32,41 @@ def tags_text(document: bytes, name: str, link: Headers) -> Text:
     return _text({"name": name, "tags": tags}, "application/json", link)
 
 
-def referrers_text(document: bytes | None, artifact_type: str | None, link: Headers = NO_HEADERS) -> Text:
+@frozen
+class Page:
+    """Some names of a list, and the query that asks for the next ones."""
+
+    names: list[str]
+    following: str | None
+
+    def link(self, path: str) -> Headers:
+        """What says where the next page is."""
+        return Headers() if self.following is None else Headers((("link", f'<{path}?{self.following}>; rel="next"'),))
+
+
+def page_of(names: Iterable[str], query: str) -> Page:
+    """The page of our own list that ``n`` and ``last`` ask for; ``AddressError`` if they make no sense."""
+    asked = dict(parse_qsl(canonical(query)))
+    found = sorted(name for name in names if name > asked.get("last", ""))
+    most = int(asked["n"]) if "n" in asked else len(found)
+    if len(found) <= most or not most:
+        return Page(found[:most], None)
+    return Page(found[:most], urlencode({"n": most, "last": found[most - 1]}))
+
+
+def tags_text_of(name: str, page: Page, path: str) -> Text:
+    """A page of our own tags."""
+    return _text({"name": name, "tags": page.names}, "application/json", page.link(path))
+
+
+def images_text(page: Page, path: str) -> Text:
+    """A page of our own images."""
+    return _text({"repositories": page.names}, "application/json", page.link(path))
+
+
+def referrers_text(document: bytes | dict[str, Any] | None, artifact_type: str | None, link: Headers = NO_HEADERS) -> Text:
     """One page of referrers, filtered if that was asked for; None, nothing refers to it, is an empty index."""
-    found = {"manifests": []} if document is None else _read_object(document)
+    found = _read_object(document) if isinstance(document, bytes) else document or {"manifests": []}
     manifests = found.get("manifests") or []
     if not isinstance(manifests, list) or not all(isinstance(each, dict) for each in manifests):
         raise ValueError("its manifests are no list of descriptors")

@@ -4,8 +4,8 @@ from functools import lru_cache
 
 from attrs import evolve, frozen
 
-from regproxy.formats.oci.address import REMEMBERED, Address, Layer, Manifest, Ping, Referrers, Tags
-from regproxy.formats.oci.failures import API_VERSION, explained
+from regproxy.formats.oci.address import REMEMBERED, Address, Begun, Images, Layer, Manifest, Ping, Referrers, Tags, Uploads
+from regproxy.formats.oci.failures import API_VERSION, error_text, explained
 from regproxy.formats.oci.lists import link_header, referrers_text, tags_text
 from regproxy.formats.oci.names import artifact_type, fallback_tag, want_for
 from regproxy.formats.oci.plan import DIGEST_HEADER, content_digest
@@ -51,22 +51,18 @@ class Registry:
             case Ping():
                 return ping()
             case Manifest() | Layer():
-                found = await self._artifact(asked.address, body=asked.body)
+                found = await artifact(self._serving, asked.address, body=asked.body)
             case Tags():
                 found = await self._tags(asked.address, asked)
             case Referrers():
                 found = await self._referrers(asked.address, asked)
+            case Begun():
+                return error_text(404, "BLOB_UPLOAD_UNKNOWN", "no upload is under way here")
+            case Images():
+                return error_text(404, "UNSUPPORTED", "the catalog of a remote repository cannot be listed")
+            case Uploads():
+                return error_text(405, "UNSUPPORTED", "a remote repository is read only")
         return explained(found, asked.address)
-
-    async def _artifact(self, address: Manifest | Layer, *, body: bool) -> Answer:
-        want = want_for(address, self._serving.repository.settings.url)
-        if want.shape is Shape.BLOB and not body:
-            want = evolve(want, body=False)
-        match await self._serving.repository.resolve(want):
-            case (Body(head, origin=origin) | Described(head, origin=origin)) as found:
-                return found.showing(_shown(head, origin))
-            case found:
-                return found
 
     async def _tags(self, address: Tags, asked: Asked) -> Answer:
         found = await self._serving.repository.resolve(want_for(address, self._serving.repository.settings.url, asked.query))
@@ -96,6 +92,18 @@ class Registry:
             return _of(await self._serving.apart(lambda: referrers_text(document, wanted, link)), found)
         except ValueError:
             return Unavailable(502, "upstream sent something else than a list of referrers")
+
+
+async def artifact(serving: Serving, address: Manifest | Layer, *, body: bool) -> Answer:
+    """A manifest or a blob, with what clients of a registry look for."""
+    want = want_for(address, serving.repository.settings.url)
+    if want.shape is Shape.BLOB and not body:
+        want = evolve(want, body=False)
+    match await serving.repository.resolve(want):
+        case (Body(head, origin=origin) | Described(head, origin=origin)) as found:
+            return found.showing(_shown(head, origin))
+        case found:
+            return found
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -11,11 +11,26 @@ from attrs import define
 from twisted.web.resource import IResource
 
 from regproxy.errors import Kind
-from regproxy.formats.oci.address import Address, AddressError, Ping, Referrers, Tags, parse_address
+from regproxy.formats.oci.address import (
+    Address,
+    AddressError,
+    Begun,
+    Images,
+    Layer,
+    Manifest,
+    Ping,
+    Referrers,
+    Tags,
+    Uploads,
+    parse_address,
+)
 from regproxy.formats.oci.failures import bad_address, error_text, failure
+from regproxy.formats.oci.hosted import Hosted
 from regproxy.formats.oci.names import mirrored_host, parse_path, want_for
+from regproxy.formats.oci.push import Push, Sources
 from regproxy.formats.oci.registry import Asked, Registry, ping
-from regproxy.repo.interface import Find, Refused, Serving, Text
+from regproxy.model.access import Action
+from regproxy.repo.interface import Find, Hosting, Refused, Serving, Text
 from regproxy.web.direct import Direct
 from regproxy.web.errors import STATUS, register
 from regproxy.web.request import ProxyRequest
@@ -47,9 +62,13 @@ class RepositoryRoutes:
 
     @app.route("/", methods=_WRITE, endpoint="write")
     @app.route("/<path:rest>", methods=_WRITE, endpoint="write below")
-    async def write(self, request: ProxyRequest, rest: str = "") -> None:  # noqa: ARG002 - no path can be written
-        """Refuse."""
-        _refuse_writing(request)
+    async def write(self, request: ProxyRequest, rest: str = "") -> None:  # noqa: ARG002 - as above
+        """Put something into a local repository, or take it out."""
+        try:
+            address = _below_repository(request.rest)
+            await _change(request, self._serving, address, lambda image: [(self._serving, image)])
+        except AddressError as error:
+            send_text(request, bad_address(error, STATUS[error.kind]))
 
 
 @define(eq=False, slots=False)
@@ -74,9 +93,22 @@ class RootRoutes:
 
     @app.route("/", methods=_WRITE, endpoint="write")
     @app.route("/<path:rest>", methods=_WRITE, endpoint="write below")
-    async def write(self, request: ProxyRequest, rest: str = "") -> None:  # noqa: ARG002 - no path can be written
-        """Refuse."""
-        _refuse_writing(request)
+    async def write(self, request: ProxyRequest, rest: str = "") -> None:  # noqa: ARG002 - as above
+        """Put something into a local repository, or take it out."""
+        try:
+            serving, address = self._choose(request)
+            if serving is None:
+                _refuse_writing(request)
+            else:
+                await _change(request, serving, address, lambda image: self._named(image, serving))
+        except AddressError as error:
+            send_text(request, bad_address(error, STATUS[error.kind]))
+
+    def _named(self, image: str, asked: Serving) -> list[tuple[Serving, str]]:
+        """What a client may mean that is asked where a blob is: it writes names as in references, or as below this repository."""
+        key, _, name = image.partition("/")
+        found = _registry(self._find(key))
+        return [(asked, image), *([] if found is None or not name else [(found, name)])]
 
     def _choose(self, request: ProxyRequest) -> tuple[Serving | None, Address]:
         first, *others = request.rest or ("",)
@@ -91,6 +123,8 @@ class RootRoutes:
         if mirror is not None and host:
             _set_header(request, "OCI-Namespace", host)
         chosen = mirror or _registry(self._find.default())
+        if chosen is None and isinstance(address, Images):
+            raise AddressError(Kind.NOT_FOUND, "UNSUPPORTED", "no default repository whose images could be listed")
         if chosen is None:
             raise AddressError(Kind.NOT_FOUND, "NAME_UNKNOWN", f"no repository {first}, and none for names without one")
         return chosen, address
@@ -138,16 +172,50 @@ def _registry(serving: Serving | None) -> Serving | None:
 
 
 async def _serve(request: ProxyRequest, serving: Serving, address: Address) -> None:
+    if isinstance(serving.repository, Hosting) and isinstance(address, Begun):
+        await _change(request, serving, address, lambda _: ())
+        return
     query = _query(request)
-    path = _external(request, serving) if isinstance(address, Tags | Referrers) else ""
-    if not isinstance(address, Ping):
+    path = _external(request, serving) if isinstance(address, Tags | Referrers | Images) else ""
+    if isinstance(address, Manifest | Layer | Tags | Referrers):
         request.node = want_for(address, serving.repository.settings.url, query).path
+    serving.permit(request, Action.READ, request.node)
     asked = Asked(address, path, body=request.method != b"HEAD", query=query)
-    await serving.send(request, await Registry(serving).answer(asked))
+    answering = Hosted(serving) if isinstance(serving.repository, Hosting) else Registry(serving)
+    await serving.send(request, await answering.answer(asked))
+
+
+async def _change(request: ProxyRequest, serving: Serving, address: Address, sources: Sources) -> None:
+    repository = serving.repository
+    if not isinstance(repository, Hosting):
+        _refuse_writing(request)
+        return
+    push = Push(serving, repository, sources, _image_url(request, serving, address))
+    await serving.send(request, await push.answer(request, address))
+
+
+def _image_url(request: ProxyRequest, serving: Serving, address: Address) -> str:
+    """The external path of the image: what stands in front of the rest of the address; "" for an address without one."""
+    match address:
+        case Begun():
+            behind = 3
+        case Uploads():
+            behind = 3 if not request.rest[-1] else 2
+        case Manifest() | Layer():
+            behind = 2
+        case _:
+            return ""
+    below = "/".join(request.rest[: len(request.rest) - behind])
+    return f"{_mounted(request, serving)}/{below}"
 
 
 def _external(request: ProxyRequest, serving: Serving) -> str:
-    return f"{urlsplit(serving.base_url(request)).path.removesuffix(request.prefix)}{request.mount}/{'/'.join(request.rest)}"
+    return f"{_mounted(request, serving)}/{'/'.join(request.rest)}"
+
+
+def _mounted(request: ProxyRequest, serving: Serving) -> str:
+    """The path that our own addresses have for the client; a proxy in front may have put something before it."""
+    return f"{urlsplit(serving.base_url(request)).path.removesuffix(request.prefix)}{request.mount}"
 
 
 def _query(request: ProxyRequest) -> str:

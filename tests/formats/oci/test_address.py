@@ -8,11 +8,14 @@ from regproxy.errors import Kind
 from regproxy.formats.oci.address import (
     Address,
     AddressError,
+    Begun,
+    Images,
     Layer,
     Manifest,
     Ping,
     Referrers,
     Tags,
+    Uploads,
     parse_address,
     parse_name,
 )
@@ -36,6 +39,10 @@ SHA512 = Digest.of(b"", "sha512")
         (f"blobs/blobs/blobs/{SHA256}", Layer("blobs/blobs", SHA256)),
         (f"a__b/c.d-e--f/referrers/{SHA256}", Referrers("a__b/c.d-e--f", SHA256)),
         ("a/manifests/_x", Manifest("a", "_x")),
+        ("a/b/blobs/uploads/", Uploads("a/b")),
+        ("a/b/blobs/uploads", Uploads("a/b")),
+        (f"a/blobs/blobs/uploads/{'0' * 32}", Begun("a/blobs", "0" * 32)),
+        ("_catalog", Images()),
     ],
 )
 def test_reads_from_the_right(path: str, expected: Address) -> None:
@@ -63,8 +70,9 @@ def test_reads_from_the_right(path: str, expected: Address) -> None:
         ("a/referrers/x", Kind.INVALID, "DIGEST_INVALID"),
         ("a/manifests/.INVALID_MANIFEST_NAME", Kind.NOT_FOUND, "MANIFEST_UNKNOWN"),
         (f"a/manifests/{'t' * 129}", Kind.NOT_FOUND, "MANIFEST_UNKNOWN"),
-        ("a/blobs/uploads/", Kind.NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
-        ("_catalog", Kind.NOT_FOUND, "UNSUPPORTED"),
+        ("a/blobs/uploads/..", Kind.NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
+        (f"a/blobs/uploads/{'0' * 33}", Kind.NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
+        ("blobs/uploads/", Kind.INVALID, "NAME_INVALID"),
         ("a/tags", Kind.NOT_FOUND, "UNSUPPORTED"),
         ("token", Kind.NOT_FOUND, "UNSUPPORTED"),
     ],
