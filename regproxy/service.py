@@ -101,7 +101,7 @@ class Regproxy(Service):
         )
         self._rescue = WriterPool(reactor, 1)
         self._room = self._make_room(keeping.limit_of(configuration.store))
-        parts = self._parts()
+        parts = self._parts(configuration.server.workers)
         store = configuration.store
         self._held = parts
         self._shelf = Shelf(parts, Doubts(parts, store.verify_reads, store.verify_share))
@@ -128,7 +128,7 @@ class Regproxy(Service):
         eviction = Eviction(self._store, self._index, self._readers, self._metrics)
         return Room(self._store, self._index, self._writers, self._rescue, self._reactor, self._metrics, eviction, limit)
 
-    def _parts(self) -> Parts:
+    def _parts(self, processes: int) -> Parts:
         return Parts(
             self._store,
             self._index,
@@ -140,6 +140,7 @@ class Regproxy(Service):
             self._parking,
             self._standing.sharing(self._store),
             self._admission.fills,
+            processes,
         )
 
     def _works(self, data_dir: Path) -> dict[bytes, Resource]:

@@ -7,7 +7,7 @@ Rules:
 2. A connection that fails gives its bytes back. The fill fails when ``RESUMES`` failures in a row brought nothing, or when
    upstream does not give what is missing.
 3. A body that is not kept, because of the disk, comes by one connection. A disk that fails while there are several ends them.
-4. Where upstream refuses a part, no more parts are asked for while there is a connection that may bring the rest.
+4. Where upstream refuses a part, or has enough, no more parts are asked for while there is a connection that may bring the rest.
 """
 
 from typing import Protocol
@@ -48,6 +48,9 @@ class Spare(Protocol):
     def refused(self) -> None:
         """Upstream does not give parts."""
 
+    def busy(self, seconds: float) -> float:
+        """Upstream wants fewer requests for a while; returns for how long there is none."""
+
 
 @frozen
 class Way:
@@ -86,6 +89,7 @@ class Connections:
     _failures: int = field(default=0, init=False)
     _brought: int = field(default=0, init=False)
     _not_before: float = field(default=float("-inf"), init=False)
+    _busy_until: float = field(default=float("-inf"), init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
     _done: "Deferred[None] | None" = field(default=None, init=False)
     _outcome: BaseException | None = field(default=None, init=False)
@@ -170,9 +174,13 @@ class Connections:
         now, wanted = self._clock.seconds(), self._blob.wanted()
         if not self._way.whole and not self._blob.is_passing:
             self._leave_unwanted(wanted)
-        if self._parts and now >= self._not_before:
-            while (span := self._next(wanted)) is not None and self._begin(self._schedule.claim(span), None):
-                pass
+        if now < self._not_before:
+            self._look_in(self._not_before - now)
+            return
+        while (span := self._next(wanted)) is not None and self._begin(self._schedule.claim(span), None):
+            pass
+        if now < self._busy_until:
+            self._look_in(self._busy_until - now)
 
     def _next(self, wanted: list[Span]) -> Span | None:
         """What another connection should bring now."""
@@ -183,7 +191,7 @@ class Connections:
             return schedule.following([], None, rest=True) if count == 0 else None
         if count == 0:
             return schedule.following(wanted, None if self._pace.count == 1 else most, rest=rest)
-        if not self._way.parts:
+        if not (self._way.parts and self._parts):
             return None
         if count < max(2, self._pace.count) and (span := schedule.urgent(wanted, most)) is not None:
             return span if self._way.spare.take() else None
@@ -244,23 +252,21 @@ class Connections:
         error = result.value if isinstance(result, Failure) else None
         if error is not None and not isinstance(error, CancelledError) and self._outcome is None:
             self._failed(error)
-        if not self._parts and not self._running and not self._is_there:
-            self._finish(PartRefusedError(Kind.UPSTREAM_BAD, "upstream broke off, and does not continue the body where it did"))
         self._grown()
         self._look()
         self._wake()
 
     def _failed(self, error: BaseException) -> None:
-        if isinstance(error, PartRefusedError):
-            self._parts = False
-            self._way.spare.refused()
-        elif not isinstance(error, RegproxyError) or error.kind not in TRANSIENT:
-            if self._running and isinstance(error, RegproxyError):
-                self._parts = False
-            else:
-                self._finish(error)
-        else:
+        if not isinstance(error, RegproxyError):
+            self._finish(error)
+        elif error.kind in TRANSIENT:
             self._wait(error)
+        elif not self._running:
+            self._finish(error)
+        else:
+            self._parts = False
+            if isinstance(error, PartRefusedError):
+                self._way.spare.refused()
 
     def _wait(self, error: RegproxyError) -> None:
         """Begin no connection for a while; the others go on."""
@@ -275,10 +281,10 @@ class Connections:
         if error.retry_after is not None:
             wait = max(wait, min(error.retry_after, RESUME_LATEST))
         self._not_before = max(self._not_before, now + wait)
+        if error.kind is Kind.UPSTREAM_BUSY:
+            self._busy_until = now + self._way.spare.busy(error.retry_after or 0.0)
+
+    def _look_in(self, seconds: float) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._timer = self._clock.callLater(self._not_before - now, self._again)
-
-    def _again(self) -> None:
-        self._not_before = float("-inf")
-        self._look()
+        self._timer = self._clock.callLater(seconds, self._look)

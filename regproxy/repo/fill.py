@@ -181,22 +181,33 @@ class Fill:
         self._take_up()
 
     async def go_on(self) -> Source:
-        """After ``stop``: ask for what is missing. ``RegproxyError`` if upstream does not continue the body."""
+        """After ``stop``: ask for what is missing. ``RegproxyError`` if upstream does not continue the body.
+
+        If it is stopped meanwhile, that is what ``receive`` says.
+        """
         self._stopped = False
         if self.writer.window is not None:
             self.writer.window.interrupt(going_on=True)
+        if self._first is not None:  # stopped before it had begun
+            self._schedule.drop(self._first)
         size = self._schedule.size
         hole = next(self.blob.extents.missing(Span(0, size)), Span(size, size))
         self._first = self._schedule.claim(hole)
         self._first.confirmed = True
         if not len(hole):
             return _Instead(succeed(None))
+        asked = Deferred.fromCoroutine(self._asking.part(hole))
+        self._receiving = asked.cancel
         try:
-            return await self._asking.part(hole)
+            return await asked
+        except CancelledError as error:
+            return _Instead(fail(error))
         except RegproxyError as error:
             if error.kind in TRANSIENT:
                 return _Instead(fail(error))
             raise
+        finally:
+            self._receiving = None
 
     async def verify(self, promised: Promise | None) -> dict[str, Digest]:
         """Compare the body with all that was promised; returns its digests. ``RegproxyError`` (INTEGRITY) if it is another

@@ -132,9 +132,11 @@ class Launch:
             return False
         if fill is None:
             return False
+        self._fill, flight.leave = fill, self._leave
         try:
             source = await fill.go_on()
         except BaseException as error:
+            self._fill = flight.leave = None
             await fill.give_up(error)
             if isinstance(error, RegproxyError):
                 return False

@@ -23,6 +23,7 @@ class Parts:
         fills: how many artifacts may be on their way at once.
         parking: what was received of bodies whose fill was left or cut.
         sharing: one launch for all processes of the server.
+        processes: how many there are.
     """
 
     store: BlobStore
@@ -35,3 +36,4 @@ class Parts:
     parking: Parking = field(default=Factory(lambda parts: Parking(parts.store, parts.readers, parts.clock), takes_self=True))
     sharing: Sharing = Unshared()
     fills: Places = field(factory=Places)
+    processes: int = 1

@@ -62,7 +62,7 @@ class Remote:
     def __attrs_post_init__(self) -> None:
         self.flights = Flights(self._parts.clock, self._parts.fills)
         self._heads = Flights(self._parts.clock)
-        self._spare = SpareConnections.of(self._parts.clock, self._settings.max_connections)
+        self._spare = SpareConnections.of(self._parts.clock, self._settings.max_connections, self._parts.processes)
         self._plan = lru_cache(maxsize=PLANS)(self._planned)
         self._patterns = Patterns.of(self._settings.includes_pattern, self._settings.excludes_pattern)
 

@@ -1,4 +1,4 @@
-"""Connections of one repository beyond the first of each fill: half of what it may have, none while parts are refused."""
+"""Connections of one repository beyond the first of each fill: half of what it may have, none while upstream does not like it."""
 
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
@@ -6,6 +6,7 @@ from twisted.internet.interfaces import IReactorTime
 # Of a repository that sets no limit.
 CONNECTIONS = 64
 REFUSED_SECONDS = 600.0
+BUSY_SECONDS = 30.0
 
 
 @define(eq=False)
@@ -18,9 +19,9 @@ class SpareConnections:
     _none_until: float = field(default=float("-inf"), init=False)
 
     @classmethod
-    def of(cls, clock: IReactorTime, max_connections: int | None) -> "SpareConnections":
-        """For a repository that may have so many connections."""
-        return cls(clock, (max_connections or CONNECTIONS) // 2)
+    def of(cls, clock: IReactorTime, max_connections: int | None, processes: int = 1) -> "SpareConnections":
+        """For a repository that may have so many connections, of which each process has its part (``upstream.limits``)."""
+        return cls(clock, (max_connections or CONNECTIONS) // processes // 2)
 
     def take(self) -> bool:
         """Take one, if there is one."""
@@ -35,4 +36,12 @@ class SpareConnections:
 
     def refused(self) -> None:
         """Upstream does not give parts: nobody asks for any for ten minutes, but to continue what broke off."""
-        self._none_until = self._clock.seconds() + REFUSED_SECONDS
+        self._rest(REFUSED_SECONDS)
+
+    def busy(self, seconds: float) -> float:
+        """Upstream wants fewer requests, for so long if it says so; returns for how long nobody gets another one."""
+        self._rest(max(seconds, BUSY_SECONDS))
+        return self._none_until - self._clock.seconds()
+
+    def _rest(self, seconds: float) -> None:
+        self._none_until = max(self._none_until, self._clock.seconds() + seconds)

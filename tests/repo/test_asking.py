@@ -42,10 +42,10 @@ def reply(status: int = 206, redirected: bool = True, **headers: str) -> Reply: 
     return Reply((*first, Hop(SIGNED, status, fields)), Body(10))
 
 
-def asking(*replies: Reply, etag: str = '"1"') -> tuple[Asking, Upstream]:
+def asking(*replies: Reply, etag: str = '"1"', digests: tuple[Digest, ...] = (Digest.of(b"x"),)) -> tuple[Asking, Upstream]:
     """For a body of 100 bytes."""
     upstream = Upstream(list(replies))
-    waybill = Waybill("r", "p", "", Announced(Head(100)), (Digest.of(b"x"),), Headers.of(etag=etag))
+    waybill = Waybill("r", "p", "", Announced(Head(100)), digests, Headers.of(etag=etag))
     return Asking(waybill, upstream.ask), upstream
 
 
@@ -116,6 +116,16 @@ def test_what_may_be_one_later(status: int, kind: Kind) -> None:
 def test_a_body_without_a_validator() -> None:
     """By its digest alone."""
     assert isinstance(outcome(asking(reply(), etag="")[0]), Body)
+
+
+def test_a_part_that_does_not_say_of_which_body_it_is() -> None:
+    """Taken if a digest will tell; else nobody ever could: not everybody who knows Range knows If-Range."""
+    assert isinstance(outcome(asking(reply(etag=""))[0]), Body)
+    silent = reply(etag="")
+    assert isinstance(outcome(asking(silent, digests=())[0]), PartRefusedError)
+    assert isinstance(silent.source, Body)
+    assert silent.source.aborted
+    assert isinstance(outcome(asking(reply(), digests=())[0]), Body)
 
 
 @pytest.mark.parametrize(("field", "gives"), [("bytes", True), ("Bytes", True), ("none", False), ("", False)])

@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from twisted.internet.task import Clock
 
 from regproxy.errors import Kind
 from regproxy.model.ranges import Span
 from regproxy.repo.schedule import FAR, MIB
+from regproxy.repo.spare import SpareConnections
 from tests.fakes.remote import BIG, Bench, Body, bench, blob, content
 
 DATA = BIG * 64  # 16 MiB
@@ -95,6 +97,57 @@ def test_a_refused_part_harms_nobody(status: int, etag: str) -> None:
     assert len(ranges(made)) == 3
     body.cut()
     other[0].readable.release()
+
+
+def test_after_a_refusal_what_breaks_is_continued() -> None:
+    """When there is no connection any more that could bring the rest, it is asked for; refused again, that is the end."""
+    made = bench()
+    answer, first = watched(made)
+    part(made, FAR_OFF, status=416)
+    send(first, Span(0, MIB))
+    assert len(ranges(made)) == 2
+    first.cut()
+    made.clock.advance(1)
+    assert ranges(made)[2:] == [f"bytes={FAR_OFF.start}-{FAR_OFF.stop - 1}"]
+    wanted = part(made, FAR_OFF)
+    send(wanted, FAR_OFF)
+    wanted.end()
+    assert ranges(made)[3:] == [f"bytes={MIB}-{FAR_OFF.start - 1}"]
+    part(made, Span(MIB, FAR_OFF.start), status=416)
+    assert answer.readable.failed.kind is Kind.UPSTREAM_BAD
+    assert len(ranges(made)) == 4
+    answer.readable.release()
+
+
+def test_an_upstream_that_has_enough_is_left_alone() -> None:
+    """429, with a time or without one: no fill of the repository asks for a second connection for a while."""
+    made = bench()
+    answer, first = watched(made)
+    made.upstream.answer(429)
+    made.clock.advance(1)
+    other = made.resolve(blob(DATA, "c"))
+    body = made.upstream.answer(200, Body(SIZE), etag='"v1"', accept_ranges="bytes")
+    other[0].readable.watch(lambda: None, FAR_OFF, early=True)
+    assert ranges(made) == [None, f"bytes={FAR_OFF.start}-{FAR_OFF.stop - 1}", None]
+    send(first, Span(0, SIZE))
+    first.end()
+    assert content(answer) == DATA
+    body.cut()
+    made.clock.advance(1)
+    assert ranges(made)[3:] == [f"bytes={FAR_OFF.start}-{FAR_OFF.stop - 1}"]  # with none at all it is no second one
+    other[0].readable.release()
+    made.upstream.fail(Kind.UPSTREAM_BAD)
+
+
+def test_second_connections_are_half_of_what_a_process_may_have() -> None:
+    """Each of several processes has its part; who may have one has no second one."""
+    clock = Clock()
+    for count, processes, spare in [(None, 1, 32), (10, 1, 5), (1, 1, 0), (16, 8, 1), (4, 8, 0), (None, 8, 4)]:
+        connections = SpareConnections.of(clock, count, processes)
+        assert [connections.take() for _ in range(spare + 1)] == [True] * spare + [False]
+        if spare:
+            connections.give_back()
+            assert connections.take()
 
 
 def test_a_part_that_breaks_is_asked_for_again() -> None:

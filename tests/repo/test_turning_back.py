@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from attrs import define, field
+from twisted.internet.defer import Deferred
 
 from regproxy.errors import Kind
 from regproxy.model.ranges import Span
@@ -118,6 +119,37 @@ def test_nobody_is_left() -> None:
     assert list(store.each()) == []
     assert store.left() == []
     assert len(made.remote.flights) == 0
+
+
+def test_nobody_is_left_before_the_rest_begins() -> None:
+    """Its request is withdrawn."""
+    made, _, reader, first, _ = scattered(errno.ENOSPC)
+    first.send(DATA[MIB : 2 * MIB])
+    reader.readable.release()
+    made.clock.advance(2)
+    assert len(made.remote.flights) == 0
+
+
+def test_regproxy_stops_while_what_was_parked_is_asked_for() -> None:
+    """It waits for no answer; what there is stays for the next start."""
+    made = bench(store=FailingStore())
+    want = blob(DATA)
+    first = made.resolve(want)
+    body = made.upstream.answer(200, Body(SIZE), etag='"v1"')
+    body.send(DATA[: 2 * MIB])
+    body.cut(Kind.UPSTREAM_SLOW)
+    for _ in range(6):
+        made.clock.advance(60)
+        if made.upstream._waiting:
+            made.upstream.fail()
+    first[0].readable.release()
+    assert [left.extents for left in made.store.left()] == [(Span(0, 2 * MIB),)]
+    made.resolve(want)
+    assert made.upstream.questions[-1].headers.first("range") == f"bytes={2 * MIB}-"
+    closed = Deferred.fromCoroutine(made.remote.close())
+    assert closed.called
+    assert len(made.remote.flights) == 0
+    assert [left.extents for left in made.store.left()] == [(Span(0, 2 * MIB),)]
 
 
 def test_an_error_that_is_no_trouble() -> None:
