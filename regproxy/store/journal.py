@@ -52,23 +52,35 @@ class Journal:
 
     @classmethod
     def begin(cls, path: str, about: bytes) -> "Journal":
-        """Write ``.meta`` and an empty ``.extents``."""
-        unfinished = Path(path + META + UNFINISHED)
+        """Write ``.meta`` and an empty ``.extents``; nothing of either is left if that fails."""
+        journal = cls(path, -1)
+        try:
+            journal._begin(about)
+        except OSError:
+            journal.remove()
+            raise
+        return journal
+
+    def _begin(self, about: bytes) -> None:
+        unfinished = Path(self._path + META + UNFINISHED)
         descriptor = os.open(unfinished, _FLAGS | os.O_EXCL, FILE_MODE)
         try:
             os.write(descriptor, about)
         finally:
             os.close(descriptor)
-        journal = cls(path, os.open(path + EXTENTS, _FLAGS | os.O_EXCL, FILE_MODE))
-        unfinished.rename(path + META)
-        return journal
+        self._descriptor = os.open(self._path + EXTENTS, _FLAGS | os.O_EXCL, FILE_MODE)
+        unfinished.rename(self._path + META)
 
     @classmethod
     def reopen(cls, path: str) -> "Journal":
         """Go on where another has stopped, perhaps in the middle of a line."""
-        descriptor = os.open(path + EXTENTS, _FLAGS, FILE_MODE)
-        os.write(descriptor, b"\n")
-        return cls(path, descriptor)
+        journal = cls(path, os.open(path + EXTENTS, _FLAGS, FILE_MODE))
+        try:
+            os.write(journal._descriptor, b"\n")
+        except OSError:
+            journal.close()
+            raise
+        return journal
 
     def wrote(self, span: Span) -> None:
         """These bytes have been written."""

@@ -30,6 +30,9 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 }
 
 
+_NUMBERS = (ast.Constant, ast.BinOp, ast.operator, ast.Tuple, ast.Load)
+
+
 @frozen
 class Mutant:
     """One mistake in one file.
@@ -45,11 +48,32 @@ class Mutant:
 
 
 def mutants(tree: ast.Module) -> list[Mutant]:
-    """All of a file's; none in what only types and words are."""
-    found = []
+    """All of a file's; none in what only types, words, declarations and chosen sizes are."""
+    found, silent = [], _silent(tree)
     for index, node in enumerate(ast.walk(tree)):
-        for variant, (what, _) in enumerate(_variants(node)):
+        for variant, (what, _) in enumerate(() if node in silent else _variants(node)):
             found.append(Mutant(getattr(node, "lineno", 0), (index, variant), what))
+    return found
+
+
+def _silent(tree: ast.Module) -> set[ast.AST]:
+    """What may be otherwise without being a mistake.
+
+    How attrs makes a class (``eq``, ``init``); sizes and times at the top of a file, which a test could only repeat; False, 0 and
+    nothing as a result, which are the same to who asks whether; the refusal of a method that nobody calls.
+    """
+    found: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.keyword("eq" | "init" | "repr" | "frozen" | "daemon", value):
+                found.add(value)
+            case ast.Return(ast.Constant(value=value)) if not value:
+                found.add(node)
+            case ast.Raise(ast.Name("NotImplementedError")):
+                found.add(node)
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and all(isinstance(node, _NUMBERS) for node in ast.walk(statement.value)):
+            found.update(ast.walk(statement.value))
     return found
 
 

@@ -24,6 +24,28 @@ def test_each_kind_of_mistake() -> None:
         assert any(text in program for program in found), text
 
 
+QUIET = """
+from attrs import define
+SIZE = 1 << 20
+FLAGS = A | B
+
+@define(eq=False)
+class C:
+    x: int = field(default=1, init=False)
+
+    def f(self):
+        return False
+
+    def g(self):
+        raise NotImplementedError
+"""
+
+
+def test_what_is_no_mistake() -> None:
+    """Only the flags, the default, and the False that is turned can be wrong here."""
+    assert {"BitOr → BitAnd", "1 → 2", "False → True"} == {mutant.what for mutant in mutants(ast.parse(QUIET))}
+
+
 def test_every_mutant_is_a_program() -> None:
     """Of the files that are mutated, too, and none is the original."""
     for path in python_files("regproxy/store")[:4]:
