@@ -37,6 +37,7 @@ from regproxy.stream.growing import TAIL
 from regproxy.stream.lane import in_time
 from regproxy.stream.observer import OneShot
 from regproxy.stream.source import Source
+from regproxy.stream.spawn import spawn
 from regproxy.upstream.interface import Question, Reply, Upstream
 
 log = make_logger()
@@ -128,6 +129,7 @@ class Launch:
         try:
             fill = await Fill.resume(self._parts, parked, self._terms(parked.waybill, parts=True))
         except OSError as error:
+            self._parts.parking.give_back(parked)
             self._parts.room.troubled(flight.key[0], error)
             return False
         if fill is None:
@@ -295,6 +297,7 @@ class Launch:
                 raise
             self._parts.room.troubled(flight.key[0], error)
             return False
+        spawn(self._parts.parking.forget(flight.key), "removing what was parked")
         return True
 
     def _turned(self) -> None:

@@ -124,6 +124,20 @@ class Parking:
         """Open what was taken; None if it is gone. ``OSError`` if there is no room for the rest."""
         return await self._threads.run(lambda: self._store.resume(parked.left.name, parked.waybill.length))
 
+    def give_back(self, parked: Parked) -> None:
+        """What was taken cannot be used now; a newer one stays."""
+        self._places.setdefault(parked.key, parked)
+
+    async def forget(self, key: Key) -> None:
+        """All of it is stored: what is parked of it goes, and what is just being parked by a fill that was cut before."""
+        await self._turn.acquire()
+        try:
+            parked = self.take(key)
+            if parked is not None:
+                await self.drop(parked)
+        finally:
+            self._turn.release()
+
     async def drop(self, parked: Parked) -> None:
         """Remove what was taken."""
         await self._threads.run(lambda: self._remove(parked.left))

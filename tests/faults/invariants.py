@@ -60,15 +60,7 @@ class Invariants:
 
     def fills(self) -> list[dict[str, object]]:
         """The live fills, from the control socket."""
-        with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(SECONDS)
-            sock.connect(str(self.regproxy.data_dir / "control.sock"))
-            sock.sendall(b"GET /fetches HTTP/1.0\r\n\r\n")
-            answer = b""
-            while data := sock.recv(65536):
-                answer += data
-        found: list[dict[str, object]] = json.loads(answer.partition(b"\r\n\r\n")[2])
-        return found
+        return fills(self.regproxy)
 
     def descriptors(self) -> Descriptors:
         """What is open now, once it stays the same for a moment."""
@@ -99,6 +91,19 @@ class Invariants:
 
     def _blobs(self) -> list[Path]:
         return [path for path in (self.regproxy.data_dir / "store" / "blobs").rglob("*/*/*") if path.is_file()]
+
+
+def fills(regproxy: Regproxy) -> list[dict[str, object]]:
+    """See ``Invariants.fills``."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(SECONDS)
+        sock.connect(str(regproxy.data_dir / "control.sock"))
+        sock.sendall(b"GET /fetches HTTP/1.0\r\n\r\n")
+        answer = b""
+        while data := sock.recv(65536):
+            answer += data
+    found: list[dict[str, object]] = json.loads(answer.partition(b"\r\n\r\n")[2])
+    return found
 
 
 def _sha256(path: Path) -> str:

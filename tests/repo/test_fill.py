@@ -1,5 +1,6 @@
 """How a fill goes on, ends, or is left: seen without sockets."""
 
+import errno
 import json
 
 import pytest
@@ -7,6 +8,7 @@ from twisted.internet.defer import Deferred
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.want import Shape, Want
+from regproxy.store.memory import MemoryStore, MemoryWriter
 from tests.fakes.remote import BIG, Bench, Body, bench, blob, content
 
 LARGE = BIG * 8
@@ -241,6 +243,20 @@ def test_a_parked_fill_that_does_not_continue_begins_anew() -> None:
     body.send(LARGE)
     body.end()
     assert content(got[0]) == LARGE
+
+
+def test_a_parked_fill_goes_when_its_artifact_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There was no room to go on with it, and then all of it was fetched: nobody will ask for the rest any more."""
+    made = parked()
+    real = MemoryStore.resume
+
+    def resume(store: MemoryStore, name: str, length: int | None) -> MemoryWriter | None:
+        if length is not None:
+            raise OSError(errno.ENOSPC, "full")
+        return real(store, name, length)
+
+    monkeypatch.setattr(MemoryStore, "resume", resume)
+    begin_anew(made)
 
 
 def test_a_parked_fill_is_given_up_in_time() -> None:

@@ -1,0 +1,108 @@
+"""A body that is not kept: who reads it, who has been left behind, and when nobody is there any more."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from attrs import define, field
+from twisted.internet.defer import Deferred
+
+from regproxy.model.ranges import Span
+from regproxy.stream.enduring import EnduringWriter
+from regproxy.stream.growing import TAIL
+from regproxy.stream.passing import PassingBlob
+from regproxy.stream.source import Readable
+from regproxy.stream.window import BEHIND, Window
+
+SIZE = 8 << 20
+
+
+@define(eq=False)
+class Scene:
+    """A blob that passes through a window from the start, and what it said."""
+
+    blob: PassingBlob
+    window: Window
+    said: list[str] = field(factory=list)
+
+    def write(self, count: int) -> None:
+        """So many bytes come."""
+        start = self.window.head
+        self.window.write([bytes(count)])
+        self.blob.wrote(Span(start, self.window.head))
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    """Nothing has come."""
+    window = Window.open(0, bounded=True)
+    writer = EnduringWriter.through(window)
+    blob = PassingBlob(os.dup(window.fileno()), SIZE, True, writer=writer)  # noqa: FBT003 - as GrowingBlob.over
+    made = Scene(blob, window)
+    blob._deserted = lambda: made.said.append("deserted")
+    blob.turned = lambda: made.said.append("turned")
+    blob.closed = lambda: made.said.append("closed")
+    yield made
+    while blob._holds:
+        blob.release()
+    assert window.fileno() == -1
+
+
+def test_it_is_told_once(scene: Scene) -> None:
+    """That it is not kept, with the first bytes; that nobody may join, when the first byte is gone."""
+    scene.blob.hold()
+    assert (scene.blob.is_passing, scene.blob.reach(0)) == (True, 0)
+    for _ in range(2):
+        scene.write(BEHIND)
+    assert scene.said == ["turned"]
+    assert scene.blob.reach(2 * BEHIND) == 2 * BEHIND
+    assert scene.window.trim() is not None
+    for _ in range(2):
+        scene.write(1)
+    assert scene.said == ["turned", "closed"]
+
+
+def test_the_tail_waits_here_as_well(scene: Scene) -> None:
+    """All but the tail can be read before the verdict."""
+    scene.write(SIZE)
+    assert scene.blob.reach(0) == SIZE - TAIL
+    scene.blob.succeed()
+    assert scene.blob.reach(0) == SIZE
+
+
+def test_who_was_left_behind(scene: Scene) -> None:
+    """Has passed it, is no reader of it on his detour, and counts as gone for the one who decides whether to go on."""
+    scene.blob.hold()
+    scene.blob.hold()
+    scene.write(3 * BEHIND)
+    assert scene.blob.reach(3 * BEHIND) == 3 * BEHIND
+    assert scene.window.trim() is not None
+    assert [True, False] == [scene.blob.passed(at) for at in (0, 3 * BEHIND)]
+    assert scene.blob.reach(0) == 0
+    asked: list[int] = []
+    gone: Deferred[Readable] = Deferred()
+    scene.blob.branch = lambda offset: (asked.append(offset), gone)[1]  # type: ignore[func-returns-value] # both
+    assert scene.blob.detour(0) is gone
+    assert (asked, scene.blob.readers, scene.said) == ([0], 1, ["turned"])
+    scene.blob.release()  # the other one has ended: the one on a detour does not hold the fill
+    assert (scene.blob.readers, scene.said) == (0, ["turned", "deserted"])
+    scene.blob.returned()
+    assert scene.blob.readers == 1
+
+
+def test_the_last_one_leaves_for_a_detour(scene: Scene) -> None:
+    """Then nobody reads it; without a way to make detours he is told so."""
+    scene.blob.hold()
+    scene.write(10)
+    failed: list[object] = []
+    scene.blob.detour(0).addErrback(lambda failure: failed.append(failure.type))
+    assert (failed, scene.said) == ([EOFError], ["turned", "deserted"])
+
+
+def test_an_ended_one_is_not_deserted(scene: Scene) -> None:
+    """Nothing is to be decided any more."""
+    scene.blob.hold()
+    scene.write(SIZE)
+    scene.blob.succeed()
+    scene.blob.release()
+    assert scene.said == ["turned"]
