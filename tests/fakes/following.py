@@ -91,5 +91,6 @@ class Reader:
         self._end("cut" if self.channel.transport.aborted else "left")
 
     def _end(self, how: str) -> None:
+        assert self._producer is None, "a response that has ended has a producer"
         self.ended = how
         self.readable.release()

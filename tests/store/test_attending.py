@@ -1,12 +1,15 @@
 """Reading along with the writer of a spool file."""
 
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
 
 from regproxy.model.ranges import Span
+from regproxy.store.attending import is_attended
 from regproxy.store.disk import DiskStore
+from regproxy.store.journal import EXTENTS, Journal
 
 DATA = os.urandom(1000)
 
@@ -69,3 +72,17 @@ def test_the_file_grows_while_it_is_read(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.undo()
     reading.close()
     writer.abort()
+
+
+def test_whether_somebody_attends(tmp_path: Path) -> None:
+    """Not while there is no journal, not while nobody reads; as long as somebody does."""
+    path = str(tmp_path / "spool")
+    assert not is_attended(path)
+    begun = Journal.begin(path, b"about")
+    assert not is_attended(path)
+    with Path(path + EXTENTS).open("rb") as reader:
+        fcntl.flock(reader, fcntl.LOCK_SH)
+        assert is_attended(path)
+    assert not is_attended(path)
+    begun.remove()
+    assert list(tmp_path.iterdir()) == []

@@ -92,6 +92,64 @@ def test_desertion_is_noticed_while_it_grows() -> None:
     growing.release()
 
 
+def test_what_its_readers_want() -> None:
+    """Each span once, the oldest first; all of it where a verdict on the tail is waited for, but for early readers."""
+    size, told = 10 * TAIL, list[int]()
+    growing = blob(size, withheld=True)
+    growing.wanted_changed = lambda: told.append(1)
+    first, second, third = (lambda: None), (lambda: None), (lambda: None)
+    growing.watch(first, Span(5, 10))
+    growing.watch(second, Span(5, 10))
+    growing.watch(third, Span(size - 10, size), early=True)
+    assert growing.wanted() == [Span(5, 10), Span(size - 10, size)]
+    growing.watch(lambda: None)
+    assert len(told) == 3
+    growing.unwatch(third)
+    growing.watch(third, Span(0, size - TAIL))
+    assert growing.wanted() == [Span(5, 10), Span(0, size - TAIL)]
+    growing.unwatch(third)
+    growing.watch(third, Span(7, size - TAIL + 1))
+    assert growing.wanted() == [Span(5, 10), Span(7, size - TAIL + 1), Span(0, size)]
+    assert len(told) == 7
+    growing.unwatch(lambda: None)
+    assert len(told) == 7
+    growing.release()
+
+
+def test_readers_are_counted() -> None:
+    """The fill itself is none."""
+    growing = blob(1, withheld=False)
+    assert growing.readers == 0
+    growing.hold()
+    assert growing.hold().readers == 2
+    for _ in range(3):
+        growing.release()
+
+
+def test_who_waits_no_longer_is_forgotten() -> None:
+    """A cancelled wait is not told anything; one for what is there already, or for an end that has come, is no wait."""
+    growing = blob(100, withheld=False)
+    waiter = growing.wait(50)
+    waiter.addErrback(lambda failure: None)
+    waiter.cancel()
+    growing.wrote(Span(0, 50))
+    assert growing.wait(50).called
+    assert not growing.wait(51).called
+    growing.fail(ValueError("cut"))
+    assert growing.wait(100).called
+    growing.release()
+
+
+def test_the_first_end_holds() -> None:
+    """What is complete does not fail any more."""
+    growing = blob(3, withheld=True)
+    growing.wrote(Span(0, 3))
+    growing.succeed()
+    growing.fail(ValueError("late"))
+    assert (growing.complete, growing.failed) == (True, None)
+    growing.release()
+
+
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 60)), max_size=20), st.integers(0, 400))
 def test_reach_never_passes_a_hole(pieces: list[tuple[int, int]], offset: int) -> None:
     """Whatever the order of the writes, a reader never gets past a byte that is not there."""
