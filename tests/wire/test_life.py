@@ -59,6 +59,7 @@ def test_an_unsynced_blob_that_was_damaged_is_fetched_again(twist_regproxy: Call
     with serving({"/big": DATA}) as upstream:
         regproxy = twist_regproxy(remote(upstream.url))
         assert get(regproxy, "/files/big") == (200, DATA)
+        wait_until(lambda: get(regproxy, "/files-cache/big")[0] == 200)
         regproxy.kill9()
         (blob,) = (regproxy.data_dir / "store" / "blobs").rglob("*/*/*")
         blob.chmod(0o600)
