@@ -132,7 +132,8 @@ class Launch:
             self._parts.parking.give_back(parked)
             self._parts.room.troubled(flight.key[0], error)
             return False
-        if fill is None:
+        if fill is None:  # it is gone, or held by readers of its first attempt, who are about to leave
+            self._parts.parking.give_back(parked)
             return False
         self._fill, flight.leave = fill, self._leave
         try:

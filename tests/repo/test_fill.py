@@ -245,15 +245,18 @@ def test_a_parked_fill_that_does_not_continue_begins_anew() -> None:
     assert content(got[0]) == LARGE
 
 
-def test_a_parked_fill_goes_when_its_artifact_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There was no room to go on with it, and then all of it was fetched: nobody will ask for the rest any more."""
+@pytest.mark.parametrize("full", [True, False])
+def test_a_parked_fill_goes_when_its_artifact_is_stored(monkeypatch: pytest.MonkeyPatch, *, full: bool) -> None:
+    """No room to go on with it, or a reader of its first attempt still holds it, and then all of it was fetched: nobody will ask for
+    the rest any more.
+    """
     made = parked()
     real = MemoryStore.resume
 
     def resume(store: MemoryStore, name: str, length: int | None) -> MemoryWriter | None:
-        if length is not None:
+        if length is not None and full:
             raise OSError(errno.ENOSPC, "full")
-        return real(store, name, length)
+        return None if length is not None else real(store, name, length)
 
     monkeypatch.setattr(MemoryStore, "resume", resume)
     begin_anew(made)
