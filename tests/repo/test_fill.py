@@ -247,9 +247,7 @@ def test_a_parked_fill_that_does_not_continue_begins_anew() -> None:
 
 @pytest.mark.parametrize("full", [True, False])
 def test_a_parked_fill_goes_when_its_artifact_is_stored(monkeypatch: pytest.MonkeyPatch, *, full: bool) -> None:
-    """No room to go on with it, or a reader of its first attempt still holds it, and then all of it was fetched: nobody will ask for
-    the rest any more.
-    """
+    """No room to go on with it, or readers of the first attempt still hold it, and then all of it comes: nothing is left."""
     made = parked()
     real = MemoryStore.resume
 
