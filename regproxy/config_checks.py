@@ -59,8 +59,6 @@ def check(configuration: Configuration, formats: Mapping[str, Format], mistakes:
         mistakes.add("store.parkedHours", "expected 0 or more")
     if configuration.store.upload_hours <= 0:
         mistakes.add("store.uploadHours", "expected more than 0")
-    if not configuration.access.anonymous:
-        mistakes.add("access.anonymous", "expected true: this version knows no users")
     _unique((item.alias for item in configuration.certificate), "certificate", "alias", mistakes)
     _proxies(configuration, mistakes)
     _unique((item.key for item in configuration.repository), "repository", "key", mistakes)

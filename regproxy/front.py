@@ -11,6 +11,7 @@ from twisted.web.resource import IResource
 
 from regproxy.admin.probes import MetricsPage, Probe
 from regproxy.admin.routes import Api
+from regproxy.admin.token_server import TokenServer
 from regproxy.admission import Admission
 from regproxy.model.settings import Configuration, Server
 from regproxy.repo.interface import Format
@@ -21,6 +22,7 @@ from regproxy.telemetry.metrics import Metrics
 from regproxy.web.accel import Accel
 from regproxy.web.addresses import BaseUrl
 from regproxy.web.catalog import Catalog
+from regproxy.web.gate import Gate
 from regproxy.web.request import ProxyRequest
 from regproxy.web.root import Root
 from regproxy.web.site import ProxySite
@@ -41,6 +43,7 @@ class Front:
     _checks: Callable[[], Mapping[str, bool | None]]
     _endpoints: Callable[[Server], Sequence[IStreamServerEndpoint]]
     _admission: Admission
+    _gate: Gate
     _ports: list[IListeningPort] = field(factory=list, init=False)
     _log: AccessLog | None = field(default=None, init=False)
     _site: ProxySite | None = field(default=None, init=False)
@@ -123,7 +126,9 @@ class Front:
         every = {id(each): each for each in self._formats.values()}.values()
         found = [(name.decode(), resource, each) for each in every for name, resource in each.mounts(self._catalog).items()]
         mounts = {name: resource for name, resource, _ in found}
-        return Root(self._catalog, fixed, mounts, {name: each.failure for name, _, each in found}, requests)
+        failures = {name: each.failure for name, _, each in found}
+        tokens = TokenServer(self._gate.authority, clock=self._reactor).resource()
+        return Root(self._catalog, fixed, mounts, failures, requests, self._gate.identify, tokens)
 
     def _record(self, request: ProxyRequest) -> None:
         ended = self._reactor.seconds()

@@ -12,8 +12,8 @@ from twisted.internet.interfaces import IReactorCore
 
 from regproxy.config_checks import AUTO
 from regproxy.index.interface_holdings import Holdings
-from regproxy.model.settings import Configuration, RepositorySettings
-from regproxy.repo.cached import SUFFIX, Cached
+from regproxy.model.settings import Access, Configuration, RepositorySettings
+from regproxy.repo.cached import Cached
 from regproxy.repo.interface import Format, Repository
 from regproxy.repo.local import Local
 from regproxy.repo.parts import Parts
@@ -28,6 +28,7 @@ from regproxy.upstream.interface import Upstream
 from regproxy.upstream.restraint import Restrained
 from regproxy.web.addresses import BaseUrl
 from regproxy.web.catalog import Catalog, Table
+from regproxy.web.gate import Gate
 from regproxy.web.guard import Guard
 from regproxy.web.serving import Served
 
@@ -46,6 +47,7 @@ class Shared:
     metrics: Metrics
     formats: Mapping[str, Format]
     make_upstream: MakeUpstream
+    gate: Gate
 
 
 @define(eq=False)
@@ -53,9 +55,13 @@ class Repositories:
     """The repositories of the current configuration, and the catalog that finds them; iterating gives the remotes."""
 
     _shared: Shared
-    catalog: Catalog = field(factory=Catalog, init=False)
+    catalog: Catalog = field(init=False)
     _remotes: dict[str, Remote] = field(factory=dict, init=False)
     _locals: dict[str, Local] = field(factory=dict, init=False)
+
+    @catalog.default
+    def _empty(self) -> Catalog:
+        return Catalog(Guard(Access(), self._shared.gate))
 
     def configure(self, configuration: Configuration, keep: frozenset[str]) -> None:
         """Serve what a configuration declares; the remotes named in ``keep`` did not change and go on."""
@@ -104,20 +110,44 @@ class Repositories:
 
     def _table(self, configuration: Configuration) -> Table:
         base_url = BaseUrl.of(configuration.server.base_url, configuration.server.trusted_proxies)
-        guard = Guard(configuration.access)
-        companions = [Cached(remote, self._shared.parts, self._shared.shelf) for remote in self]
-        return Table(
-            {each.key: self._served(each, each.key, base_url, guard) for each in (*self, *self._locals.values())},
-            {each.key: self._served(each, each.key.removesuffix(SUFFIX), base_url, guard) for each in companions},
-            configuration.docker,
-        )
+        guard = Guard(configuration.access, self._shared.gate)
+        repositories: dict[str, Served] = {}
+        companions: dict[str, Served] = {}
+        for remote in self:
+            held = Cached(remote, self._shared.parts, self._shared.shelf)
+            companion = self._served(held, remote.settings, base_url, guard)
+            companions[held.key] = companion
+            repositories[remote.key] = self._served(remote, remote.settings, base_url, guard, companion)
+        for local in self._locals.values():
+            repositories[local.key] = self._served(local, local.settings, base_url, guard)
+        return Table(repositories, companions, configuration.docker)
 
-    def _served(self, repository: Repository, held_under: str, base_url: BaseUrl, guard: Guard) -> Served:
+    def _served(
+        self,
+        repository: Repository,
+        owner: RepositorySettings,
+        base_url: BaseUrl,
+        guard: Guard,
+        companion: Served | None = None,
+    ) -> Served:
         shared = self._shared
         found = shared.formats[repository.settings.package_type]
         readers = shared.parts.readers
-        tree = Tree(held_under, shared.parts.index, shared.holdings, readers)
-        return Served(repository, found, tree, guard, shared.sending, shared.shelf, readers, base_url, shared.metrics)
+        tree = Tree(owner.key, shared.parts.index, shared.holdings, readers)
+        return Served(
+            repository,
+            found,
+            tree,
+            guard,
+            owner,
+            self.catalog,
+            shared.sending,
+            shared.shelf,
+            readers,
+            base_url,
+            shared.metrics,
+            companion,
+        )
 
 
 async def _retire(remote: Remote) -> None:

@@ -23,6 +23,7 @@ from regproxy.backup import Backup
 from regproxy.config import load
 from regproxy.control import Control, Draining, DrainSwitch, Families
 from regproxy.drain import Drain
+from regproxy.entrance import Entrance
 from regproxy.errors import RegproxyError
 from regproxy.fetches import Fetches
 from regproxy.formats_found import find_formats
@@ -92,13 +93,7 @@ class Regproxy(Service):
         self._index = standing.index(data_dir / INDEX)
         self._store = DiskStore(data_dir / STORE)
         self._formats = find_formats()
-        self._parking = Parking(
-            self._store,
-            self._readers,
-            reactor,
-            configuration.store.parked_hours * 3600.0,
-            parse_size(configuration.store.parked_max_bytes),
-        )
+        self._parking = self._make_parking(configuration.store)
         self._rescue = WriterPool(reactor, 1)
         self._room = self._make_room(keeping.limit_of(configuration.store))
         parts = self._parts(configuration.server.workers)
@@ -107,8 +102,10 @@ class Regproxy(Service):
         self._shelf = Shelf(parts, Doubts(parts, store.verify_reads, store.verify_share))
         sendfile = configuration.server.sendfile == "auto"
         sending = Sending(reactor, self._readers, sendfile=sendfile, stalls=self._admission.stalls)
+        self._entrance = Entrance.of(reactor, configuration, self._index, data_dir)
+        gate = self._entrance.gate
         held = parts, SqliteHoldings(self._index), self._shelf
-        self._repositories = Repositories(Shared(reactor, *held, sending, self._metrics, self._formats, make_upstream))
+        self._repositories = Repositories(Shared(reactor, *held, sending, self._metrics, self._formats, make_upstream, gate))
         self._fetches = Fetches(self._repositories, reactor.seconds)
         self._reload = Reload(configuration, standing.path, self._readers.run, self._apply, self._notify)
         more = {b"metrics": Families(self._metrics.families), b"drain": DrainSwitch(self.drain), **self._works(data_dir)}
@@ -120,9 +117,13 @@ class Regproxy(Service):
         page = standing.page(self._metrics, lambda: self._readers.run(self._metrics.render))
         catalog, endpoints = self._repositories.catalog, standing.endpoints
         served = reactor, configuration, catalog, self._formats, self._metrics
-        self._front = Front(*served, page, self._checks, endpoints, self._admission)
+        self._front = Front(*served, page, self._checks, endpoints, self._admission, gate)
         self._drain = Drain.of(reactor, self._front, self._fetches, self._notify, configuration.server)
         self._is_started = False
+
+    def _make_parking(self, store: Store) -> Parking:
+        hours, most = store.parked_hours, parse_size(store.parked_max_bytes)
+        return Parking(self._store, self._readers, self._reactor, hours * 3600.0, most)
 
     def _make_room(self, limit: int | None) -> Room:
         eviction = Eviction(self._store, self._index, self._readers, self._metrics)
@@ -173,6 +174,7 @@ class Regproxy(Service):
 
     async def _begin(self) -> None:
         try:
+            await self._entrance.open()
             configuration, needs_url = await self._resolved(self._reload.configuration)
             self._repositories.configure(configuration, frozenset())
             await self._front.listen()
@@ -259,6 +261,7 @@ class Regproxy(Service):
         self._readers.stop()
         self._notify.close()
         self._rescue.stop()
+        self._entrance.close()
         self._standing.end(self._metrics)
 
     def _begin_jobs(self) -> None:

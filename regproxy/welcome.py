@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
+from regproxy.access.first import ADMIN
+from regproxy.access.first import FILE as PASSWORD_FILE
 from regproxy.config_checks import AUTO
 from regproxy.model.settings import Configuration
 
@@ -42,6 +45,9 @@ def welcome(configuration: Configuration, needs_url: Sequence[str] = ()) -> str:
     lines = [f"regproxy serves {address}", f"repositories: {', '.join(keys) or 'none'}"]
     if needs_url:
         lines.append(f"needs url: {', '.join(needs_url)} (no client on this machine knows one; write it into the configuration)")
+    password = Path(configuration.server.data_dir) / PASSWORD_FILE
+    if password.exists():
+        lines.append(f"the password of the administrator {ADMIN}: {password}")
     usable = [item for item in configuration.repository if item.url != AUTO and item.key not in needs_url]
     usable.sort(key=lambda item: _ORDER.index(item.package_type) if item.package_type in _ORDER else len(_ORDER))
     seen: dict[str, str] = {}

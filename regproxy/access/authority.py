@@ -53,6 +53,7 @@ class Authority:
     _known: OrderedDict[bytes, _Known] = field(factory=OrderedDict, init=False)
     _stamp: int = field(default=-1, init=False)
     _targets: tuple[Target, ...] = field(default=(), init=False)
+    _has_people: bool = field(default=False, init=False)
     _anonymous: Principal | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -65,9 +66,15 @@ class Authority:
         assert self._anonymous is not None
         return self._anonymous
 
+    def has_people(self) -> bool:
+        """Whether there is anybody beside the first administrator."""
+        self.anonymous()
+        return self._has_people
+
     def _renew(self) -> None:
         self._stamp = self.directory.stamp()
         self._targets = tuple(self.directory.every(Target))
+        self._has_people = len(self.directory.every(User)) > 1
         self._known.clear()
         self._anonymous = self._nobody()
 

@@ -50,7 +50,7 @@ class Api:
     @app.route("/repositories", methods=["GET"])
     async def repositories(self, request: ProxyRequest) -> None:
         """List the repositories."""
-        every = [served.repository.settings for served in self._catalog]
+        every = [served.repository.settings for served in self._catalog if served.seen_by(request) is not None]
         send_text(
             request,
             render(listing(every, self._base_url(request), _argument(request, b"type"), _argument(request, b"packageType"))),
@@ -60,12 +60,12 @@ class Api:
     async def repository(self, request: ProxyRequest, key: str) -> None:
         """Show one configuration; a repository that does not exist is a bad request, as scripts expect."""
         served = self._catalog(key)
-        send_text(
-            request,
-            envelope(400, f"there is no repository {key!a}")
-            if served is None
-            else render(configuration(served.repository.settings)),
-        )
+        if served is not None and served.seen_by(request) is not None:
+            send_text(request, render(configuration(served.repository.settings)))
+        elif self._catalog.admits(request):
+            send_text(request, envelope(400, f"there is no repository {key!a}"))
+        else:
+            raise self._catalog.unknown(request, key)
 
     @app.route("/v1/uploads/config", methods=["GET"])
     async def uploads(self, request: ProxyRequest) -> None:

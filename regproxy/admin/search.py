@@ -71,8 +71,9 @@ class Search:
 
     def _searched(self, request: ProxyRequest, arguments: Arguments) -> Iterator[Served]:
         keys = arguments.words("repos")
-        for served in map(self._catalog, keys) if keys else iter(self._catalog):
-            if served is not None and served.permits(request, Action.READ, ""):
+        for each in map(self._catalog, keys) if keys else iter(self._catalog):
+            served = None if each is None else each.seen_by(request)
+            if served is not None:
                 yield served
 
     def _seen(self, request: ProxyRequest, served: Served, paths: Sequence[str]) -> list[str]:

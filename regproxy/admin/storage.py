@@ -20,6 +20,7 @@ from regproxy.model.properties import checked, parse_names, parse_properties
 from regproxy.repo.interface import Text
 from regproxy.web.body import read_whole
 from regproxy.web.catalog import Catalog
+from regproxy.web.guard import readable
 from regproxy.web.items import file_info, folder_info, listed_file, listed_folder, storage_uri, when
 from regproxy.web.request import ProxyRequest
 from regproxy.web.serving import Served
@@ -70,12 +71,12 @@ class Storage:
         if "stats" in arguments:
             return _downloads(item, base_url)
         if "list" in arguments:
-            listed = await _listed(item, arguments)
+            listed = await _listed(request, item, arguments)
             uri = storage_uri(base_url, item.key, item.path)
             return await item.served.apart(lambda: render({"uri": uri, "created": when(item.found.created), "files": listed}))
         if "lastModified" in arguments:
-            return await _newest(item, base_url)
-        return await self._info(item, base_url)
+            return await _newest(request, item, base_url)
+        return await self._info(request, item, base_url)
 
     async def annotate(self, request: ProxyRequest) -> Text:
         """Answer a PUT: set properties."""
@@ -87,7 +88,7 @@ class Storage:
         except ValueError as error:
             raise RegproxyError(Kind.INVALID, str(error)) from error
         item = await self._item(request, Action.ANNOTATE)
-        await item.served.tree.annotate(item.path, properties, below=arguments.flag("recursive", default=True))
+        await self._annotate(request, item, properties, below=arguments.flag("recursive", default=True))
         return NO_CONTENT
 
     async def strip(self, request: ProxyRequest) -> Text:
@@ -97,7 +98,7 @@ class Storage:
         if not names:
             raise RegproxyError(Kind.INVALID, "the parameter properties says what to remove")
         item = await self._item(request, Action.ANNOTATE)
-        await item.served.tree.annotate(item.path, dict.fromkeys(names, ()), below=arguments.flag("recursive", default=True))
+        await self._annotate(request, item, dict.fromkeys(names, ()), below=arguments.flag("recursive", default=True))
         return NO_CONTENT
 
     async def change(self, request: ProxyRequest) -> Text:
@@ -106,15 +107,21 @@ class Storage:
         item = await self._item(request, Action.ANNOTATE)
         properties = _changes(await read_whole(request.body, CHANGES_LIMIT))
         below = arguments.flag("recursiveProperties", default=arguments.flag("recursive", default=True))
-        await item.served.tree.annotate(item.path, properties, below=below)
+        await self._annotate(request, item, properties, below=below)
         return NO_CONTENT
+
+    async def _annotate(self, request: ProxyRequest, item: Item, properties: Properties, *, below: bool) -> None:
+        if below and isinstance(item.found, Folder):
+            await item.served.permit_below(request, Action.ANNOTATE, item.path)
+        await item.served.tree.annotate(item.path, properties, below=below)
 
     async def _item(self, request: ProxyRequest, action: Action) -> Item:
         key, *segments = request.rest[1:]
         path = "/".join(segments)
-        served = self._catalog(key)
+        served = self._catalog.find(key, request)
         if served is None:
-            raise RegproxyError(Kind.NOT_FOUND, f"Unable to find item: there is no repository {key!a}")
+            error = self._catalog.unknown(request, key)
+            raise RegproxyError(error.kind, f"Unable to find item: {error.text}")
         request.node = path
         served.permit(request, action, path)
         found = await served.tree.find(path)
@@ -122,13 +129,13 @@ class Storage:
             raise RegproxyError(Kind.NOT_FOUND, f"Unable to find item {path!a} in {key}")
         return Item(served, found)
 
-    async def _info(self, item: Item, base_url: str) -> Text:
+    async def _info(self, request: ProxyRequest, item: Item, base_url: str) -> Text:
         tree = item.served.tree
         match item.found:
             case Node() as node:
                 return render(file_info(node, item.key, base_url, tree.digests(node), tree.depositors(node)))
             case folder:
-                children = await tree.children(folder.path)
+                children = readable(item.served, request, folder.path, await tree.children(folder.path))
                 return await item.served.apart(lambda: render(folder_info(folder, item.key, base_url, children)))
 
 
@@ -147,29 +154,31 @@ def _downloads(item: Item, base_url: str) -> Text:
     return render({"uri": storage_uri(base_url, item.key, item.path), "downloadCount": found.count, **last})
 
 
-async def _listed(item: Item, arguments: Arguments) -> Sequence[Mapping[str, object]]:
+async def _listed(request: ProxyRequest, item: Item, arguments: Arguments) -> Sequence[Mapping[str, object]]:
     if isinstance(item.found, Node):
         raise RegproxyError(Kind.INVALID, "a list is one of a folder")
     top, tree = item.path, item.served.tree
     depth = arguments.number("depth", DEEPEST) if arguments.flag("deep", default=False) else 1
     entries: list[dict[str, Any]] = []
     async for page in tree.below(top):
-        entries += [listed_file(node, top) for node in page if node.path.count("/", len(top)) < depth]
+        near = [node for node in page if node.path.count("/", len(top)) < depth]
+        entries += [listed_file(node, top) for node in near if item.served.permits(request, Action.READ, node.path)]
         if len(entries) > LISTED:
             raise RegproxyError(Kind.TOO_LARGE, f"more than {LISTED} files are there: list a folder of it")
     if arguments.flag("listFolders", default=False):
-        folders = await tree.folders_below(top)
+        folders = [each for each in await tree.folders_below(top) if item.served.permits(request, Action.READ, each.path)]
         entries += [listed_folder(folder, top) for folder in folders if folder.path.count("/", len(top)) <= depth]
     if arguments.flag("includeRootPath", default=False):
         entries.append(listed_folder(item.found, top))
     return sorted(entries, key=lambda entry: str(entry["uri"]))
 
 
-async def _newest(item: Item, base_url: str) -> Text:
+async def _newest(request: ProxyRequest, item: Item, base_url: str) -> Text:
     newest = item.found if isinstance(item.found, Node) else None
     if newest is None:
         async for page in item.served.tree.below(item.path):
-            newest = max([*page, *([newest] if newest else [])], key=lambda node: node.modified)
+            seen = [node for node in page if item.served.permits(request, Action.READ, node.path)]
+            newest = max([*seen, *([newest] if newest else [])], key=lambda node: node.modified, default=None)
     if newest is None:
         raise RegproxyError(Kind.NOT_FOUND, "Unable to find item: there is no file in this folder")
     return render({"uri": storage_uri(base_url, item.key, newest.path), "lastModified": when(newest.modified)})

@@ -231,6 +231,12 @@ class Serving(Protocol):
     def permits(self, request: IRequest, action: Action, path: str) -> bool:
         """Whether he may."""
 
+    def seen_by(self, request: IRequest) -> "Serving | None":
+        """What there is of it for who asks: None if nothing, of a remote only what is held if he may not have it fetch."""
+
+    async def permit_below(self, request: IRequest, action: Action, path: str) -> None:
+        """``RegproxyError`` unless he may do that with every file below a folder, too."""
+
     def sees(self, request: IRequest, node: Node) -> bool:
         """Whether he may read a node, of whichever repository."""
 
@@ -258,6 +264,15 @@ class Find(Protocol):
 
     def default(self) -> Serving | None:
         """The repository behind bare ``/v2/…``."""
+
+    def admits(self, request: IRequest) -> bool:
+        """Whether logging in would show nothing new to who asks."""
+
+    def greet(self, request: IRequest) -> None:
+        """Answer a client that asks first of all whether to log in: ``RegproxyError`` if that may be of use to it."""
+
+    def unknown(self, request: IRequest, key: str) -> RegproxyError:
+        """What he hears of a repository that is not there, or not for him."""
 
 
 class Format(Protocol):

@@ -1,25 +1,29 @@
 """May this client do that? Every route that reads or changes a repository says here which action it needs, and asks before it
-looks at a body.
+looks at a body, or for a node. This is the one place that decides.
 
-This version knows no users: everybody is ``anonymous``, reads everything, and changes what ``[access] anonymousWrite`` lets
-him change. With ``loopback``, the default, that is nothing unless he is on this machine and connects to a loopback address of it
-himself: what a proxy in front has forwarded is from elsewhere. Whoever replaces this keeps ``Guard`` and the decorator.
+Rights are those of the permission targets (``access/``). What ``[access] anonymousWrite`` adds for those who show no credential
+holds where they may read: with ``loopback``, the default, a client on this machine that connects to a loopback address of it
+itself may change local repositories; what a proxy in front has forwarded is from elsewhere. A repository in which somebody may
+do nothing is to him one that does not exist; who shows nothing is told the same of both, to log in.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
 from ipaddress import ip_address
 from typing import Any, Protocol, TypeVar, cast
 
 from attrs import frozen
 
+from regproxy.access.principal import Principal
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.access import Action
-from regproxy.model.settings import Access
+from regproxy.model.deposit import Child
+from regproxy.model.principals import ANONYMOUS
+from regproxy.model.settings import Access, RepositorySettings
 from regproxy.repo.interface import Serving
+from regproxy.web.gate import Gate
 from regproxy.web.request import ProxyRequest
 
-ANONYMOUS = "anonymous"
 _FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 Route = TypeVar("Route", bound=Callable[..., Coroutine[Any, Any, None]])
@@ -54,30 +58,86 @@ def guarded(action: Action, at: Callable[[ProxyRequest], str] = plain_path) -> C
 
 @frozen
 class Guard:
-    """Decides by the configuration."""
+    """Decides by the configuration and the rights of who asks."""
 
     _access: Access
+    _gate: Gate
 
-    def permit(self, request: ProxyRequest, repository: str, action: Action, path: str) -> str:
-        """Who asks; ``RegproxyError`` (DENIED) says which key forbids it."""
-        if not self.permits(request, repository, action, path):
-            raise RegproxyError(
-                Kind.DENIED,
-                f"{action.value} in {repository} is not allowed to {ANONYMOUS} from there"
-                f' ([access] anonymousWrite = "{self._access.anonymous_write}")',
-            )
-        return ANONYMOUS
+    def permit(self, request: ProxyRequest, settings: RepositorySettings, action: Action, path: str) -> str:
+        """Who asks; ``RegproxyError`` says why he may not."""
+        principal = self._principal(request)
+        if self.permits(request, settings, action, path):
+            request.permitted = settings.key
+            return principal.name
+        raise self._refusal(request, principal, settings, action)
 
-    def permits(self, request: ProxyRequest, repository: str, action: Action, path: str) -> bool:  # noqa: ARG002 - for those that know rights
+    def permits(self, request: ProxyRequest, settings: RepositorySettings, action: Action, path: str) -> bool:
         """Whether he may."""
-        if not self._access.anonymous:
-            return False
-        match self._access.anonymous_write:
-            case "anywhere":
-                return True
-            case "never":
-                return action is Action.READ
-        return action is Action.READ or _is_local(request)
+        principal = self._principal(request)
+        if principal.may(action, settings.key, settings.rclass, path):
+            return True
+        if _is_free(action, settings) and principal is self._gate.authority.anonymous():
+            return self._is_let(request) and principal.may(Action.READ, settings.key, settings.rclass, path)
+        return False
+
+    def knows(self, request: ProxyRequest, settings: RepositorySettings) -> bool:
+        """Whether there is this repository for him."""
+        return self._principal(request).knows(settings.key, settings.rclass)
+
+    def fetches(self, request: ProxyRequest, settings: RepositorySettings) -> bool:
+        """Whether a remote may ask upstream for him, at some path at least."""
+        return self._principal(request).may_somewhere(Action.WRITE, settings.key, settings.rclass)
+
+    def is_named(self, request: ProxyRequest) -> bool:
+        """Whether he has shown a credential that is good."""
+        return self._principal(request) is not self._gate.authority.anonymous()
+
+    def knows_people(self) -> bool:
+        """Whether there is anybody but the first administrator."""
+        return self._gate.authority.has_people()
+
+    def login(self, request: ProxyRequest) -> RegproxyError:
+        """Ask who he is."""
+        error = RegproxyError(Kind.UNAUTHENTICATED, "authentication is required")
+        self._gate.challenge(request, error)
+        return error
+
+    def _refusal(
+        self, request: ProxyRequest, principal: Principal, settings: RepositorySettings, action: Action
+    ) -> RegproxyError:
+        if not self.knows(request, settings):
+            return self.login(request) if not self.is_named(request) else no_repository(settings.key)
+        if self.is_named(request):
+            return RegproxyError(Kind.DENIED, f"{principal.name} may not {action.value} this in {settings.key}")
+        text = f"{action.value} in {settings.key} is not allowed to {ANONYMOUS} from there"
+        if _is_free(action, settings):
+            text += f' ([access] anonymousWrite = "{self._access.anonymous_write}")'
+        error = RegproxyError(Kind.UNAUTHENTICATED, text)
+        self._gate.challenge(request, error)
+        return error
+
+    def _principal(self, request: ProxyRequest) -> Principal:
+        return request.principal or self._gate.authority.anonymous()
+
+    def _is_let(self, request: ProxyRequest) -> bool:
+        where = self._access.anonymous_write
+        return where == "anywhere" or (where == "loopback" and _is_local(request))
+
+
+def readable(serving: Serving, request: ProxyRequest, folder: str, children: Sequence[Child]) -> Sequence[Child]:
+    """What who asks may see of a folder."""
+    names = ((child, child.name if child.node else f"{child.name}/") for child in children)
+    return [child for child, name in names if serving.permits(request, Action.READ, folder + name)]
+
+
+def no_repository(key: str) -> RegproxyError:
+    """What somebody with a name hears of a repository that is not there, or not for him."""
+    return RegproxyError(Kind.NOT_FOUND, f"there is no repository {key!a}")
+
+
+def _is_free(action: Action, settings: RepositorySettings) -> bool:
+    """Whether ``anonymousWrite`` says anything about it: to have a remote fetch is no change."""
+    return action in (Action.ANNOTATE, Action.DELETE) or (action is Action.WRITE and settings.rclass == "local")
 
 
 def _is_local(request: ProxyRequest) -> bool:

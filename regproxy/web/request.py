@@ -24,6 +24,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import provider
 
+from regproxy.access.principal import Principal
 from regproxy.errors import Kind, RegproxyError
 from regproxy.web.body import RequestBody
 
@@ -45,6 +46,8 @@ class ProxyRequest(Request):
         mount: what was consumed of the path, with the prefix, as it was sent.
         encoded_slash, rest_slash: positions of segments that have a ``%2F`` in them.
         repository, node, origin: for the access log and the metrics.
+        principal: who asks; None only before the gate has said so.
+        permitted: the key of the repository in which something was permitted to him: nothing of another one is sent.
         began, answered: the reactor's seconds: when the request was complete, and when its response began; 0 until then.
     """
 
@@ -62,6 +65,8 @@ class ProxyRequest(Request):
     repository = ""
     node = ""
     origin = ""
+    principal: Principal | None = None
+    permitted = ""
     began = 0.0
     answered = 0.0
     request_id = ""

@@ -6,20 +6,24 @@ Paths that may not be are refused before.
 """
 
 from collections.abc import Callable, Mapping
+from typing import cast
 from weakref import WeakKeyDictionary
 
 from attrs import define, field
 from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from regproxy.errors import Kind, RegproxyError
+from regproxy.errors import RegproxyError
 from regproxy.repo.interface import Text, Unavailable
 from regproxy.stream.places import RETRY_AFTER, Places
 from regproxy.web.catalog import Catalog
 from regproxy.web.direct import Direct
-from regproxy.web.errors import envelope
+from regproxy.web.errors import STATUS, envelope
+from regproxy.web.gate import TOKEN_SERVER
 from regproxy.web.paths import split_path
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
@@ -28,6 +32,7 @@ from regproxy.web.serving import Served
 PREFIX = "artifactory"
 WELCOME = b"This is regproxy, a proxy of artifact registries. /api/repositories lists what it serves.\n"
 TOO_MANY = Unavailable(503, "too many requests are being answered at once", RETRY_AFTER)
+_OPEN = frozenset({"", "livez", "readyz", "startupz", "metrics"})
 _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE"})
 
 
@@ -39,6 +44,10 @@ def new_app() -> Klein:
     return app
 
 
+def _anybody(_: ProxyRequest) -> None:
+    """Nobody is asked who he is."""
+
+
 @implementer(IResource)
 @define(eq=False)
 class Root:
@@ -47,6 +56,8 @@ class Root:
     Attributes:
         fixed: resources by first segment (``metrics``, ``livez``, …); ``api`` is the REST API.
         mounts: those of formats, likewise, and how those write refusals.
+        identify: notes who asks (``gate``); probes and metrics are open to all.
+        token_server: at ``/v2/token``.
         requests: how many may be answered at once; probes and the API are answered in any case.
     """
 
@@ -55,6 +66,8 @@ class Root:
     _mounts: Mapping[str, IResource]
     _failures: Mapping[str, Callable[[Unavailable], Text]] = field(factory=dict)
     _requests: Places = field(factory=Places)
+    _identify: "Callable[[ProxyRequest], Deferred[None] | None]" = field(default=_anybody)
+    _token_server: IResource | None = None
     isLeaf: bool = field(default=True, init=False)  # noqa: N815 - Twisted's name
     _resources: "WeakKeyDictionary[Served, IResource]" = field(factory=WeakKeyDictionary, init=False)
 
@@ -68,19 +81,56 @@ class Root:
 
     def render(self, request: ProxyRequest) -> bytes | int:
         """Find who answers, and let him."""
+        if request.method not in _METHODS:
+            request.setHeader("allow", "GET, HEAD")
+            return _at_once(request, envelope(405, "this method is not served"))
+        try:
+            self._read(request)
+            waiting = None if request.segments[0] in _OPEN else self._identify(request)
+        except RegproxyError as error:
+            return self._refused(request, error)
+        if waiting is None:
+            return self._render(request)
+        gone: list[object] = []
+        request.notifyFinish().addErrback(gone.append)
+        waiting.addBoth(self._identified, request, gone).addErrback(request.processingFailed)
+        return int(NOT_DONE_YET)
+
+    def _identified(self, outcome: "Failure | None", request: ProxyRequest, gone: list[object]) -> None:
+        """Go on with a request that had to wait."""
+        if gone:
+            return
+        if isinstance(outcome, Failure):
+            outcome.trap(RegproxyError)
+            self._refused(request, cast(RegproxyError, outcome.value))
+            return
+        body = self._render(request)
+        if isinstance(body, bytes):
+            request.write(body)
+            request.finish()
+
+    def _render(self, request: ProxyRequest) -> bytes | int:
         try:
             target = self._target(request)
         except RegproxyError as error:
-            return _at_once(request, envelope(400 if error.kind is Kind.INVALID else 404, error.text))
+            return self._refused(request, error)
         if isinstance(target, Text):
             return _at_once(request, target)
         answer: bytes | int = target.render(request)
         return answer
 
-    def _target(self, request: ProxyRequest) -> IResource | Text:
-        if request.method not in _METHODS:
-            request.setHeader("allow", "GET, HEAD")
-            return envelope(405, "this method is not served")
+    def _refused(self, request: ProxyRequest, error: RegproxyError) -> int:
+        """In the words of a mount, if it is below one; else the same for what is not there and what is not for everybody."""
+        failure = self._failures.get(request.segments[0]) if request.segments else None
+        status = STATUS[error.kind]
+        if failure is not None:
+            return _at_once(request, failure(Unavailable(status, error.text, error.retry_after)))
+        if error.retry_after is not None:
+            request.setHeader("retry-after", str(error.retry_after))
+        return _at_once(request, envelope(status, error.text))
+
+    def _read(self, request: ProxyRequest) -> None:
+        """Split the path, without the prefix."""
         path = split_path(request.path)
         segments, encoded, skip = path.segments, path.encoded_slash, 0
         if segments[0] == PREFIX:
@@ -89,12 +139,17 @@ class Root:
             encoded = frozenset(at - 1 for at in encoded)
         request.raw_segments = path.raw_segments[skip:]
         request.segments, request.encoded_slash = segments, encoded
+
+    def _target(self, request: ProxyRequest) -> IResource | Text:
+        segments = request.segments
         first = segments[0]
         if first == "api":
             return self._api(request)
         if first in self._fixed:
             return _mounted(self._fixed[first], request, 1)
         if first in self._mounts:
+            if segments == TOKEN_SERVER and self._token_server is not None:
+                return _mounted(self._token_server, request, 2)
             return self._admitted(self._mounts[first], request, 1, self._failures.get(first))
         if segments == ("",):
             return Text(WELCOME, "text/plain")
@@ -111,17 +166,17 @@ class Root:
     def _api(self, request: ProxyRequest) -> IResource | Text:
         segments = request.segments
         word, key = (*segments[1:3], "", "")[:2]
-        served = self._catalog(key) if key else None
+        served = self._catalog.find(key, request) if key else None
         if served is not None and served.format.api == word:
             return self._admitted(self._resource(served), request, 3, served.format.failure)
         if key and any(each.format.api == word for each in self._catalog):
-            raise RegproxyError(Kind.NOT_FOUND, f"there is no {word} repository {key!a}")
+            raise self._catalog.unknown(request, key)
         return _mounted(self._fixed["api"], request, 1)
 
     def _repository(self, key: str, request: ProxyRequest) -> IResource | Text:
-        served = self._catalog(key)
+        served = self._catalog.find(key, request)
         if served is None:
-            raise RegproxyError(Kind.NOT_FOUND, f"there is no repository {key!a}")
+            raise self._catalog.unknown(request, key)
         return self._admitted(self._resource(served), request, 1, served.format.failure)
 
     def _resource(self, served: Served) -> IResource:

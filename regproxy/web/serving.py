@@ -6,10 +6,13 @@ from typing import TypeVar, cast
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
+from txaio.tx import make_logger
 
+from regproxy.errors import Kind, RegproxyError
 from regproxy.model.access import Action
 from regproxy.model.node import Node
-from regproxy.repo.interface import Answer, Body, Format, Repository
+from regproxy.model.settings import RepositorySettings
+from regproxy.repo.interface import Answer, Body, Described, Format, Refused, Repository, Text
 from regproxy.repo.shelf import Shelf
 from regproxy.repo.tree import Tree
 from regproxy.stream.follower import Sending
@@ -20,22 +23,31 @@ from regproxy.web.guard import Guard
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import Responder
 
+log = make_logger()
+
 T = TypeVar("T")
 
 
 @frozen(eq=False)
 class Served:
-    """A repository with its format, its responder and what they share."""
+    """A repository with its format, its responder and what they share.
+
+    Attributes:
+        owner: whose rights count: of a companion, the remote's.
+    """
 
     repository: Repository
     format: Format
     tree: Tree
     guard: Guard
+    owner: RepositorySettings
+    _find: "Callable[[str], Served | None]"
     _sending: Sending
     _shelf: Shelf
     _apart: WriterPool
     _base_url: BaseUrl
     _metrics: Metrics
+    _companion: "Served | None" = None
     _responder: Responder = field(init=False)
 
     @_responder.default
@@ -46,6 +58,8 @@ class Served:
         """Write an answer."""
         ours = cast(ProxyRequest, request)
         ours.repository = self.repository.key
+        if not self._is_permitted(ours, answer):
+            answer = Refused(403, "nobody has said that this may be seen")
         try:
             await self._responder.send(ours, answer)
         finally:
@@ -54,15 +68,47 @@ class Served:
     def permit(self, request: IRequest, action: Action, path: str) -> str:
         """Who asks, if he may."""
         cast(ProxyRequest, request).repository = self.repository.key  # for the log of what is refused, too
-        return self.guard.permit(cast(ProxyRequest, request), self.repository.key, action, path)
+        who = self.guard.permit(cast(ProxyRequest, request), self.owner, action, path)
+        if action is Action.READ and not self._may_be_asked_for(cast(ProxyRequest, request), path):
+            raise RegproxyError(Kind.DENIED, f"{self.repository.key} does not hold this, and {who} may not have it fetched")
+        return who
 
     def permits(self, request: IRequest, action: Action, path: str) -> bool:
         """Whether he may."""
-        return self.guard.permits(cast(ProxyRequest, request), self.repository.key, action, path)
+        return self.guard.permits(cast(ProxyRequest, request), self.owner, action, path)
+
+    def seen_by(self, request: IRequest) -> "Served | None":
+        """This, or what is held of it for one who may not have anything fetched; None for one to whom it does not exist."""
+        ours = cast(ProxyRequest, request)
+        if not self.guard.knows(ours, self.owner):
+            return None
+        return self if self._companion is None or self.guard.fetches(ours, self.owner) else self._companion
 
     def sees(self, request: IRequest, node: Node) -> bool:
         """Whether he may read a node."""
-        return self.guard.permits(cast(ProxyRequest, request), node.repository, Action.READ, node.path)
+        served = self._find(node.repository)
+        return served is not None and served.permits(request, Action.READ, node.path)
+
+    async def permit_below(self, request: IRequest, action: Action, path: str) -> None:
+        """``RegproxyError`` unless he may do that with every file below a folder, too."""
+        async for page in self.tree.below(path):
+            for node in page:
+                self.permit(request, action, node.path)
+
+    def _may_be_asked_for(self, request: ProxyRequest, path: str) -> bool:
+        """What is not held has to be fetched, which he may at some paths only."""
+        if self._companion is None or self.guard.permits(request, self.owner, Action.WRITE, path):
+            return True
+        return self.repository.has(path)
+
+    def _is_permitted(self, request: ProxyRequest, answer: Answer) -> bool:
+        """Whether somebody has asked: a route that forgets to shows nothing."""
+        if request.permitted == self.owner.key or not isinstance(answer, Body | Described | Text):
+            return True
+        log.error("{id}: {key} was about to send what nobody has permitted", id=request.request_id, key=self.repository.key)
+        if isinstance(answer, Body):
+            answer.readable.release()
+        return False
 
     def base_url(self, request: IRequest) -> str:
         """The external address of this server for this client."""

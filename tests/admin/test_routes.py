@@ -16,6 +16,7 @@ from regproxy.telemetry.metrics import Metrics
 from regproxy.web.addresses import BaseUrl
 from regproxy.web.catalog import Catalog, Table
 from regproxy.web.root import Root
+from tests.fakes.gates import guard_of
 from tests.fakes.site import Client, Reply, Stage
 
 
@@ -33,6 +34,10 @@ class Served:
     repository: Held
     format: Any = None
 
+    def seen_by(self, request: Any) -> "Served":
+        """By everybody."""
+        return self
+
 
 class NoApi:
     """A format without a word of its own."""
@@ -43,7 +48,7 @@ class NoApi:
 def root(*, ready: bool = True) -> Root:
     """The API over one repository."""
     settings = RepositorySettings(key="r", rclass="remote", url="https://up.example", password="5ecret")
-    catalog = Catalog()
+    catalog = Catalog(guard_of())
     catalog.swap(Table({"r": cast(Any, Served(Held(settings), NoApi()))}, {}, Docker()))
     fixed: Any = {
         "api": Api(catalog, BaseUrl.of("", ())).resource(),

@@ -47,7 +47,6 @@ def mistakes(tmp_path: Path, text: str) -> list[str]:
         ("[store]\nparkedHours = -1", "store.parkedHours: expected 0 or more"),
         ("[store]\nuploadHours = 0", "store.uploadHours: expected more than 0"),
         ("[store]\ntype = 's3'", 'store.type: expected "disk"'),
-        ("[access]\nanonymous = false", "access.anonymous: expected true"),
         ("[repository]\nkey = 'a'", "repository: expected a list of tables, written as [[repository]]"),
         (
             "[[repository]]\nkey = 'a'\nurl = 'http://a'",

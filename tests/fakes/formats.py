@@ -1,6 +1,7 @@
 """Formats that serve nothing, for tests of the configuration, and what servings of canned answers have in common."""
 
 from collections.abc import Mapping
+from typing import Self
 
 from attrs import frozen
 from twisted.web.iweb import IRequest
@@ -26,6 +27,13 @@ class Permissive:
     def permits(self, request: IRequest, action: Action, path: str) -> bool:
         """Yes."""
         return True
+
+    def seen_by(self, request: IRequest) -> Self:
+        """All of it."""
+        return self
+
+    async def permit_below(self, request: IRequest, action: Action, path: str) -> None:
+        """Anybody."""
 
     def sees(self, request: IRequest, node: Node) -> bool:
         """Yes."""

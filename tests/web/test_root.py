@@ -14,6 +14,7 @@ from regproxy.web.catalog import Catalog, Table
 from regproxy.web.errors import STATUS, envelope
 from regproxy.web.request import ProxyRequest
 from regproxy.web.root import Root
+from tests.fakes.gates import guard_of
 from tests.fakes.site import Answering, Client, Reply, Stage
 
 
@@ -51,10 +52,14 @@ class Served:
     key: str
     format: Format
 
+    def seen_by(self, request: Any) -> "Served":
+        """By everybody."""
+        return self
+
 
 def root(table: Table | None = None) -> Root:
     """An API, a mount, a repository of each kind."""
-    catalog = Catalog()
+    catalog = Catalog(guard_of())
     files, images = Served("files", Format(None)), Served("images", Format("docker"))
     catalog.swap(table or Table(cast(Any, {"files": files, "images": images}), cast(Any, {"files-cache": files}), Docker()))
     return Root(catalog, {"api": told("api"), "livez": told("livez")}, {"v2": told("v2")})

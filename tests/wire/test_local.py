@@ -175,11 +175,11 @@ def test_writing_needs_to_be_allowed(twist_regproxy: Start) -> None:
     """By default from this machine only, and what a proxy has forwarded is from elsewhere; never means never."""
     closed = twist_regproxy('[access]\nanonymousWrite = "never"\n' + local())
     refused = ask(closed, "PUT", "/files/x", DATA)
-    assert (403, True) == (refused.status, "anonymousWrite" in refused.error)
-    assert ask(closed, "DELETE", "/files/x").status == 403
+    assert (401, True) == (refused.status, "anonymousWrite" in refused.error)
+    assert ask(closed, "DELETE", "/files/x").status == 401
     assert ask(closed, "GET", "/files/x").status == 404
     default = twist_regproxy(local())
-    assert ask(default, "PUT", "/files/x", DATA, x_forwarded_for="192.0.2.1").status == 403
+    assert ask(default, "PUT", "/files/x", DATA, x_forwarded_for="192.0.2.1").status == 401
     assert ask(default, "PUT", "/files/x", DATA).status == 201
     assert ask(default, "GET", "/files/x", x_forwarded_for="192.0.2.1").status == 200
     anywhere = twist_regproxy('[access]\nanonymousWrite = "anywhere"\n' + local())

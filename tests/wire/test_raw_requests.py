@@ -10,6 +10,7 @@ from regproxy.repo.interface import Text
 from regproxy.web import channel
 from regproxy.web.catalog import Catalog
 from regproxy.web.root import Root
+from tests.fakes.gates import guard_of
 from tests.fakes.site import Answering, Client, Stage
 
 GOOD = b"GET /again HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -18,7 +19,7 @@ GOOD = b"GET /again HTTP/1.1\r\nHost: a\r\n\r\n"
 def root() -> Root:
     """Everything below ``/again`` and ``/ok`` is 200."""
     plain: IResource = Answering(lambda request: Text(request.path + b"\n", "text/plain"))
-    return Root(Catalog(), {"api": plain}, {"again": plain, "ok": plain})
+    return Root(Catalog(guard_of()), {"api": plain}, {"again": plain, "ok": plain})
 
 
 def get(target: bytes, *fields: bytes, method: bytes = b"GET", version: bytes = b"HTTP/1.1", host: bytes = b"Host: a") -> bytes:

@@ -180,9 +180,9 @@ def test_what_a_remote_has_cached(twist_regproxy: Start) -> None:
 def test_writing_needs_to_be_allowed(twist_regproxy: Start) -> None:
     """Properties are said by those who may write."""
     closed = twist_regproxy('[access]\nanonymousWrite = "never"\n' + local())
-    assert 403 == status(closed, "PUT", "storage/files?properties=a=1")
-    assert 403 == status(closed, "DELETE", "storage/files?properties=a")
-    assert 403 == status(closed, "PATCH", "metadata/files", b"{}")
+    assert 401 == status(closed, "PUT", "storage/files?properties=a=1")
+    assert 401 == status(closed, "DELETE", "storage/files?properties=a")
+    assert 401 == status(closed, "PATCH", "metadata/files", b"{}")
     assert 200 == status(closed, "GET", "storage/files")
 
 

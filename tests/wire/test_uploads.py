@@ -16,6 +16,7 @@ from regproxy.repo.interface import Text
 from regproxy.web import body, channel
 from regproxy.web.catalog import Catalog
 from regproxy.web.root import Root
+from tests.fakes.gates import guard_of
 from tests.fakes.site import Answering, Client, Stage, reactor
 from tests.fakes.taking import Digesting, Taking
 
@@ -47,7 +48,7 @@ def chunked(data: bytes, size: int) -> bytes:
 def staged(taking: Taking) -> Stage:
     """The routes at ``/t``, and what answers behind them."""
     plain = cast(IResource, Answering(lambda _: Text(b"again", "text/plain")))
-    return Stage(Root(Catalog(), {"t": cast(IResource, taking.resource()), "again": plain}, {}))
+    return Stage(Root(Catalog(guard_of()), {"t": cast(IResource, taking.resource()), "again": plain}, {}))
 
 
 async def until(holds: Callable[[], object]) -> None:

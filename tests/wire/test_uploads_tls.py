@@ -18,6 +18,7 @@ from regproxy.web.catalog import Catalog
 from regproxy.web.root import Root
 from regproxy.web.site import ProxySite
 from tests.fakes.certificates import Authority
+from tests.fakes.gates import guard_of
 from tests.fakes.site import reactor
 from tests.fakes.taking import Taking
 
@@ -29,7 +30,7 @@ async def ask(folder: Path, taking: Taking, work: Callable[[ssl.SSLSocket], Any]
     authority = Authority.make(folder)
     pair = authority.server()
     listener = Listener(address="127.0.0.1:0", certificate=str(pair.certificate), key=str(pair.key))
-    site = ProxySite(Root(Catalog(), {"t": cast(IResource, taking.resource())}, {}), reactor, lambda _: None)
+    site = ProxySite(Root(Catalog(guard_of()), {"t": cast(IResource, taking.resource())}, {}), reactor, lambda _: None)
     port: Any = await TLSEndpoint(reactor, listener).listen(site)
     context = ssl.create_default_context(cafile=str(authority.path))
 

@@ -13,7 +13,7 @@ from regproxy.model.deposit import Depositors, Upload
 from regproxy.model.headers import Headers
 from regproxy.repo.interface import Elsewhere, Hosting, Missing, Receipt, Serving, Text
 from regproxy.web.errors import envelope, register
-from regproxy.web.guard import guarded
+from regproxy.web.guard import guarded, readable
 from regproxy.web.items import download_uri, file_info, folder_info
 from regproxy.web.promised import NAMES, promised
 from regproxy.web.request import ProxyRequest
@@ -51,14 +51,15 @@ class LocalRoutes:
 
     @app.route("/", methods=_READ)
     @app.route("/<path:path>", methods=_READ)
-    @guarded(Action.READ)
     async def read(self, request: ProxyRequest, path: str = "") -> None:  # noqa: ARG002 - the request has it undecoded
         """Serve a file, or list a folder."""
         request.node = "/".join(request.rest)
         if not request.rest or not request.rest[-1]:
+            self.serving.permit(request, Action.READ, request.node)
             await self.serving.send(request, await self._listing(request, request.node))
             return
         want = want_for(request.rest, request.rest_slash, body=request.method == b"GET")
+        self.serving.permit(request, Action.READ, want.path)
         answer = await self._repository.resolve(want)
         if isinstance(answer, Missing) and await self.serving.tree.folder(f"{want.path}/") is not None:
             await self.serving.send(request, Elsewhere(request.path.decode("ascii") + "/", 302))
@@ -69,7 +70,8 @@ class LocalRoutes:
         if await self.serving.tree.folder(path) is None:
             return Missing(f"{self._repository.key} does not have it")
         title = f"{self._repository.key}/{path}"
-        return listing(title, f"{request.mount}/{path}", await self.serving.tree.children(path))
+        seen = readable(self.serving, request, path, await self.serving.tree.children(path))
+        return listing(title, f"{request.mount}/{path}", seen)
 
     @app.route("/<path:path>", methods=["PUT"])
     @guarded(Action.WRITE, at=_upload_path)
@@ -129,6 +131,7 @@ class LocalRoutes:
         request.node = "/".join(request.rest)
         if request.rest_slash or not all(request.rest[:-1]) or not request.node:
             raise RegproxyError(Kind.INVALID, "not the path of a file or a folder")
+        await self.serving.permit_below(request, Action.DELETE, f"{request.node.rstrip('/')}/")
         found = await self._repository.delete(request.node)
         if not found and not request.node.endswith("/"):
             found = await self._repository.delete(f"{request.node}/")

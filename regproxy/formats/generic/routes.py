@@ -15,7 +15,6 @@ from regproxy.model.want import Want
 from regproxy.repo.interface import AutoUrl, Find, Hosting, Missing, Refused, Serving, Text, Unavailable
 from regproxy.web.direct import Direct
 from regproxy.web.errors import envelope, register
-from regproxy.web.guard import guarded
 from regproxy.web.request import ProxyRequest
 from regproxy.web.root import new_app
 
@@ -31,13 +30,15 @@ class Routes:
 
     @app.route("/", methods=["GET", "HEAD"])
     @app.route("/<path:path>", methods=["GET", "HEAD"])
-    @guarded(Action.READ)
     async def file(self, request: ProxyRequest, path: str = "") -> None:  # noqa: ARG002 - the request has it undecoded
         """Serve a file."""
         passed = self.serving.repository.settings.propagate_query_params
         query = request.uri.partition(b"?")[2].decode("latin-1")
         want = want_for(request.rest, request.rest_slash, body=request.method == b"GET", query=query if passed else "")
         request.node = want.path
+        self.serving.permit(request, Action.READ, want.upstream)
+        if want.path != want.upstream:  # what hides a file hides it behind every query
+            self.serving.permit(request, Action.READ, want.path)
         await self.serving.send(request, await self.serving.repository.resolve(want))
 
 

@@ -11,6 +11,7 @@ from regproxy.formats.huggingface.address import AddressError, Fixed, PathsInfo,
 from regproxy.formats.huggingface.failures import bad_address, error_text, failure
 from regproxy.formats.huggingface.hub import Asked, Hub
 from regproxy.formats.huggingface.names import node_of
+from regproxy.model.access import Action
 from regproxy.repo.interface import Refused, Serving, Text
 from regproxy.web.body import read_whole
 from regproxy.web.direct import Direct
@@ -58,6 +59,8 @@ class Routes:
         if isinstance(address, PathsInfo) and request.method != b"POST":
             raise AddressError(Kind.METHOD_NOT_ALLOWED, "MethodNotAllowed", "paths-info is asked by POST")
         request.node = node_of(address)
+        if not isinstance(address, Fixed):
+            self._serving.permit(request, Action.READ, request.node)
         asked = Asked(
             address,
             endpoint=self._serving.base_url(request).removesuffix(request.prefix) + request.mount,
@@ -67,7 +70,11 @@ class Routes:
             content=await read_whole(request.body, QUESTION_LIMIT) if request.method == b"POST" else b"",
             media_type=request.getHeader("content-type") or "",
         )
-        await self._serving.send(request, await Hub(self._serving).answer(asked))
+        answer = await Hub(self._serving).answer(asked)
+        if isinstance(address, Fixed) and isinstance(answer, Text):  # about the hub, not about anything in the repository
+            send_text(request, answer)
+        else:
+            await self._serving.send(request, answer)
 
 
 def resource_for(serving: Serving) -> IResource:

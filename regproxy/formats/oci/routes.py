@@ -100,29 +100,32 @@ class RootRoutes:
             if serving is None:
                 _refuse_writing(request)
             else:
-                await _change(request, serving, address, lambda image: self._named(image, serving))
+                await _change(request, serving, address, lambda image: self._named(request, image, serving))
         except AddressError as error:
             send_text(request, bad_address(error, STATUS[error.kind]))
 
-    def _named(self, image: str, asked: Serving) -> list[tuple[Serving, str]]:
+    def _named(self, request: ProxyRequest, image: str, asked: Serving) -> list[tuple[Serving, str]]:
         """What a client may mean that is asked where a blob is: it writes names as in references, or as below this repository."""
         key, _, name = image.partition("/")
-        found = _registry(self._find(key))
+        found = _seen(request, self._find(key))
         return [(asked, image), *([] if found is None or not name else [(found, name)])]
 
     def _choose(self, request: ProxyRequest) -> tuple[Serving | None, Address]:
         first, *others = request.rest or ("",)
-        named = _registry(self._find(first))
+        named = _seen(request, self._find(first))
         if named is not None:
             return named, parse_address(others)
         address = parse_address(request.rest)
         if isinstance(address, Ping):
+            self._find.greet(request)
             return None, address
         host = mirrored_host(_query(request))
-        mirror = _registry(self._find.for_upstream(host)) if host else None
+        mirror = _seen(request, self._find.for_upstream(host)) if host else None
         if mirror is not None and host:
             _set_header(request, "OCI-Namespace", host)
-        chosen = mirror or _registry(self._find.default())
+        chosen = mirror or _seen(request, self._find.default())
+        if chosen is None and not self._find.admits(request):
+            raise self._find.unknown(request, first)
         if chosen is None and isinstance(address, Images):
             raise AddressError(Kind.NOT_FOUND, "UNSUPPORTED", "no default repository whose images could be listed")
         if chosen is None:
@@ -166,9 +169,11 @@ def _below_repository(segments: Sequence[str]) -> Address:
     return parse_path(segments)
 
 
-def _registry(serving: Serving | None) -> Serving | None:
-    """Repositories of other formats have nothing to say here."""
-    return serving if serving is not None and serving.repository.settings.package_type in PACKAGE_TYPES else None
+def _seen(request: ProxyRequest, serving: Serving | None) -> Serving | None:
+    """Repositories of other formats have nothing to say here, nor have those that are not for who asks."""
+    if serving is None or serving.repository.settings.package_type not in PACKAGE_TYPES:
+        return None
+    return serving.seen_by(request)
 
 
 async def _serve(request: ProxyRequest, serving: Serving, address: Address) -> None:
@@ -176,12 +181,19 @@ async def _serve(request: ProxyRequest, serving: Serving, address: Address) -> N
         await _change(request, serving, address, lambda _: ())
         return
     query = _query(request)
+    if isinstance(address, Ping):
+        send_text(request, ping())
+        return
     path = _external(request, serving) if isinstance(address, Tags | Referrers | Images) else ""
     if isinstance(address, Manifest | Layer | Tags | Referrers):
         request.node = want_for(address, serving.repository.settings.url, query).path
     serving.permit(request, Action.READ, request.node)
+
+    def sees(node: str) -> bool:
+        return serving.permits(request, Action.READ, node)
+
     asked = Asked(address, path, body=request.method != b"HEAD", query=query)
-    answering = Hosted(serving) if isinstance(serving.repository, Hosting) else Registry(serving)
+    answering = Hosted(serving, sees) if isinstance(serving.repository, Hosting) else Registry(serving)
     await serving.send(request, await answering.answer(asked))
 
 

@@ -12,6 +12,7 @@ from regproxy.formats.pypi.documents import Documents
 from regproxy.formats.pypi.failures import failure, refuse
 from regproxy.formats.pypi.files import Files
 from regproxy.formats.pypi.pages.accept import wants_json
+from regproxy.model.access import Action
 from regproxy.model.headers import Headers
 from regproxy.repo.interface import Answer, Elsewhere, Missing, Refused, Serving, Unavailable
 from regproxy.web.direct import Direct
@@ -63,6 +64,7 @@ class Routes:
         if isinstance(wanted, address.Moved):
             return Elsewhere(wanted.location, _MOVED)
         request.node = wanted.path
+        self._serving.permit(request, Action.READ, wanted.path)
         if isinstance(wanted, address.File):
             return await self._files.answer(wanted, body=request.method == b"GET")
         return await self._document(request, wanted)

@@ -14,6 +14,7 @@ from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 
+from regproxy.errors import RegproxyError
 from regproxy.formats.oci import FORMAT
 from regproxy.model.digest import Digest
 from regproxy.model.head import Head
@@ -22,6 +23,7 @@ from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface import Answer, Body, Described, Format, Missing, Origin, Serving
 from regproxy.stream.source import Readable
+from regproxy.web.guard import no_repository
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import Responder
 from regproxy.web.root import Root
@@ -159,6 +161,21 @@ class CannedFind:
 
     def __iter__(self) -> Iterator[CannedServing]:
         return iter(self.servings.values())
+
+    def find(self, key: str, request: IRequest) -> Serving | None:
+        """The same for everybody."""
+        return self(key)
+
+    def admits(self, request: IRequest) -> bool:
+        """Everybody sees everything."""
+        return True
+
+    def greet(self, request: IRequest) -> None:
+        """There is nobody to log in as."""
+
+    def unknown(self, request: IRequest, key: str) -> RegproxyError:
+        """Nobody hears of that."""
+        return no_repository(key)
 
     def for_upstream(self, host: str) -> Serving | None:
         """By the host that it mirrors."""
