@@ -165,6 +165,8 @@ class SpoolWriter:
             os.fdatasync(self._descriptor)
             self._journal.end(State.KEPT)
             sync_folder(self._layout.spool)
+        # Readers have duplicates of the descriptor, and with them the lock: nobody could go on before the last of them has left.
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         self._close()
         return True
 

@@ -121,6 +121,23 @@ def test_what_is_left(store: DiskStore, monkeypatch: pytest.MonkeyPatch, *, dura
     assert open_below(store.root) == []
 
 
+@pytest.mark.parametrize("durable", [True, False])
+def test_readers_do_not_keep_it_from_the_next(store: DiskStore, *, durable: bool) -> None:
+    """Who reads on has a descriptor of the same open file: it is left all the same, and can be gone on with at once."""
+    writer = store.create(None, b"about")
+    reader = os.dup(writer.fileno())
+    writer.write_at(0, [b"abc"])
+    assert store.left() == []
+    assert writer.keep(durable=durable)
+    (left,) = store.left()
+    again = store.resume(left.name, None)
+    assert again is not None
+    assert store.left() == []
+    assert os.pread(reader, 3, 0) == b"abc"
+    os.close(reader)
+    again.abort()
+
+
 def test_without_a_journal_nothing_is_left(store: DiskStore) -> None:
     """Nobody would know what it is."""
     writer = store.create(10)

@@ -57,3 +57,18 @@ def test_a_validator_alone_is_not_enough_after_a_kill(twist_regproxy: Callable[.
         assert list((regproxy.data_dir / "store" / "spool").iterdir()) == []
         assert get(regproxy, "/files/big") == (200, DATA)
         assert [sent.status for sent in upstream.sent] == [200, 200]
+
+
+def test_a_parked_fill_goes_on_in_the_same_process(twist_regproxy: Callable[..., Regproxy]) -> None:
+    """A client leaves, the fill is parked, and the next client has upstream asked for the rest only."""
+    with ranged(DATA, hold_at=HELD) as upstream:
+        regproxy = twist_regproxy(remote(upstream.url, 'landing = "park"'))
+        spool = regproxy.data_dir / "store" / "spool"
+        with socket.create_connection(("127.0.0.1", regproxy.port)) as client:
+            client.sendall(b"GET /files/big HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_until(lambda: any(path.stat().st_size >= HELD for path in spool.iterdir()))
+        wait_until(lambda: any(path.read_bytes().endswith(b"kept\n") for path in spool.glob("*.extents")))
+        upstream.manner.released.set()
+        assert get(regproxy, "/files/big") == (200, DATA)
+        assert [sent.status for sent in upstream.sent] == [200, 206]
+        wait_until(lambda: not list(spool.iterdir()))
