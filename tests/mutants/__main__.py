@@ -28,7 +28,10 @@ TESTS = (
     "tests/faults/test_stalled_disk.py",
 )
 # What these run is in processes of their own, where nobody looks for lines.
-ELSEWHERE = {"store": ["tests/store/test_crash.py"], "stream": []}
+ELSEWHERE = {
+    "store": ["tests/store/test_crash.py", "tests/wire/test_restart.py"],
+    "stream": ["tests/wire/test_passing.py", "tests/wire/test_integrity.py"],
+}
 STARTING = 30.0
 PATIENCE = 6.0
 
