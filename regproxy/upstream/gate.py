@@ -55,6 +55,7 @@ class Gate(ProtocolWrapper):
     """Between the connection and Twisted's HTTP client; a request that goes out says that a head will come in."""
 
     _head: bytes | None = None
+    _held = b""
     _socket: Any = None
     _full = 0
     _interim = 0
@@ -80,6 +81,10 @@ class Gate(ProtocolWrapper):
             except ValueError as error:
                 self._refuse(str(error))
                 return
+            self._held += data
+            if self._head is not None:
+                return  # the parser would give up a line sooner than we do, and say nothing of it
+            data, self._held = self._held, b""
         elif self._full and self._socket.bufferSize < self._full:
             self._socket.bufferSize = min(2 * self._socket.bufferSize, self._full)
         self.wrappedProtocol.dataReceived(data)
@@ -87,6 +92,8 @@ class Gate(ProtocolWrapper):
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802 - Twisted's name
         """Not told twice."""
         if not self._refused:
+            if self._held:
+                self.wrappedProtocol.dataReceived(self._held)  # some of an answer is more than none: it is not asked for again
             super().connectionLost(reason)
 
     def _expect(self) -> None:

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -25,9 +26,10 @@ def client_ports(pid: int, port: int) -> int:
     """How many connections of clients a process has."""
     sockets = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
-        target = str(link.readlink())
-        if target.startswith("socket:["):
-            sockets.add(target[8:-1])
+        with suppress(FileNotFoundError):  # closed meanwhile
+            target = str(link.readlink())
+            if target.startswith("socket:["):
+                sockets.add(target[8:-1])
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     ours = f"0100007F:{port:04X}"
     return sum(row[1] == ours and row[3] == "01" and row[9] in sockets for row in rows)
@@ -143,7 +145,7 @@ def test_a_dead_filler_is_taken_over(two_workers: Callable[..., Regproxy]) -> No
         (other,) = workers_of(regproxy) - {killed}
         staying = client_ports(other, regproxy.port)
         os.kill(killed, signal.SIGKILL)
-        wait_until(lambda: upstream.asked["GET", "/big"] == 2, 10)
+        wait_until(lambda: upstream.asked["GET", "/big"] == 2, 30)
         upstream.hold.set()
         for reader in readers:
             reader.join(60)
