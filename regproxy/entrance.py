@@ -1,24 +1,46 @@
-"""Puts together what knows people: the directory in the index, the authority over it, the gate that asks it, and the thread in
-which passwords are hashed.
+"""Puts together what knows people: the directory in the index, the authority over it, the gate that asks it, the thread in which
+passwords are hashed; and what clients and the control socket may ask of them.
+
+The control socket's commands are an administrator's: ``POST /user/{put,list,delete}`` and ``/token/{create,list,revoke}``.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+import msgspec
 from attrs import define
 from twisted.internet.posixbase import PosixReactorBase
+from twisted.web.resource import IResource, Resource
 
 from regproxy.access import first
 from regproxy.access.authority import Authority
+from regproxy.access.issuing import Issued, Issuing, Wish
+from regproxy.access.registering import Registering
+from regproxy.admin.forms import read, show_token, show_user
+from regproxy.admin.people import People
+from regproxy.admin.token_server import TokenServer
+from regproxy.admin.tokens import Tokens
+from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_directory import Directory
 from regproxy.index.sqlite import SqliteIndex
 from regproxy.index.sqlite_directory import SqliteDirectory
+from regproxy.keeping import Command, Post
+from regproxy.model.principals import User
 from regproxy.model.settings import Configuration
 from regproxy.stream.pool import WriterPool
 from regproxy.web.addresses import BaseUrl
 from regproxy.web.gate import Gate
+
+
+class NewUser(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user is made, or changed, by; without a password it stays, or there is none."""
+
+    name: str
+    password: str = ""
+    email: str | None = None
+    admin: bool | None = None
 
 
 @define(eq=False)
@@ -28,6 +50,7 @@ class Entrance:
     gate: Gate
     _directory: Directory
     _hashing: WriterPool
+    _reactor: PosixReactorBase
     _data_dir: Path
     _environment: Mapping[str, str]
 
@@ -37,7 +60,7 @@ class Entrance:
         hashing, directory, server = WriterPool(reactor, 1), SqliteDirectory(index), configuration.server
         authority = Authority(directory, configuration.access.anonymous, reactor, hashing)
         gate = Gate(authority, BaseUrl.of(server.base_url, server.trusted_proxies))
-        return cls(gate, directory, hashing, data_dir, os.environ)
+        return cls(gate, directory, hashing, reactor, data_dir, os.environ)
 
     async def open(self) -> None:
         """Make the first administrator, if there is nobody; the index was started."""
@@ -47,3 +70,63 @@ class Entrance:
     def close(self) -> None:
         """Let nobody in any more."""
         self._hashing.stop()
+
+    def people(self) -> IResource:
+        """The REST API of users, groups and permission targets."""
+        return People(self.gate, self._registering).resource()
+
+    def tokens(self) -> IResource:
+        """The REST API of tokens."""
+        return Tokens(self.gate, self._issuing).resource()
+
+    def sessions(self) -> IResource:
+        """The token server of registries' clients."""
+        return TokenServer(self.gate.authority, self._reactor).resource()
+
+    def commands(self) -> Mapping[bytes, Resource]:
+        """What the control socket mounts."""
+        users: dict[bytes, Command] = {b"put": self._put_user, b"list": self._users, b"delete": self._delete_user}
+        tokens: dict[bytes, Command] = {b"create": self._create, b"list": self._tokens, b"revoke": self._revoke}
+        mounted = {}
+        for noun, commands in ((b"user", users), (b"token", tokens)):
+            mounted[noun] = Resource()
+            for verb, command in commands.items():
+                mounted[noun].putChild(verb, Post(command))
+        return mounted
+
+    @property
+    def _registering(self) -> Registering:
+        return Registering(self._directory, self._hashing)
+
+    @property
+    def _issuing(self) -> Issuing:
+        return Issuing(self._directory, self._reactor)
+
+    async def _put_user(self, target: str) -> Mapping[str, object]:
+        new = read(target.encode(), NewUser)
+        name = new.name.lower()
+        user = self._directory.get(User, name) or User(name=name, groups=self._registering.auto_joined())
+        password = await self._registering.hash(new.password) if new.password else user.password
+        email, admin = user.email if new.email is None else new.email, user.admin if new.admin is None else new.admin
+        changed = msgspec.structs.replace(user, password=password, email=email, admin=admin)
+        await self._registering.keep(changed)
+        return show_user(changed)
+
+    async def _users(self, _: str) -> Sequence[Mapping[str, object]]:
+        return [show_user(user) for user in self._directory.every(User)]
+
+    async def _delete_user(self, target: str) -> Mapping[str, object]:
+        if not await self._registering.remove(User, target.lower()):
+            raise RegproxyError(Kind.NOT_FOUND, f"there is no user {target!a}")
+        return {"deleted": target.lower()}
+
+    async def _create(self, target: str) -> Issued:
+        return await self._issuing.issue(read(target.encode(), Wish))
+
+    async def _tokens(self, _: str) -> Sequence[Mapping[str, object]]:
+        return [show_token(row) for row in self._directory.tokens()]
+
+    async def _revoke(self, target: str) -> Mapping[str, object]:
+        if not await self._directory.revoke(target):
+            raise RegproxyError(Kind.NOT_FOUND, f"there is no token {target!a}")
+        return {"revoked": target}

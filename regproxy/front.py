@@ -11,8 +11,8 @@ from twisted.web.resource import IResource
 
 from regproxy.admin.probes import MetricsPage, Probe
 from regproxy.admin.routes import Api
-from regproxy.admin.token_server import TokenServer
 from regproxy.admission import Admission
+from regproxy.entrance import Entrance
 from regproxy.model.settings import Configuration, Server
 from regproxy.repo.interface import Format
 from regproxy.stream.places import Places
@@ -22,7 +22,6 @@ from regproxy.telemetry.metrics import Metrics
 from regproxy.web.accel import Accel
 from regproxy.web.addresses import BaseUrl
 from regproxy.web.catalog import Catalog
-from regproxy.web.gate import Gate
 from regproxy.web.request import ProxyRequest
 from regproxy.web.root import Root
 from regproxy.web.site import ProxySite
@@ -43,7 +42,7 @@ class Front:
     _checks: Callable[[], Mapping[str, bool | None]]
     _endpoints: Callable[[Server], Sequence[IStreamServerEndpoint]]
     _admission: Admission
-    _gate: Gate
+    _entrance: Entrance
     _ports: list[IListeningPort] = field(factory=list, init=False)
     _log: AccessLog | None = field(default=None, init=False)
     _site: ProxySite | None = field(default=None, init=False)
@@ -116,8 +115,12 @@ class Front:
     def _root(self, requests: Places) -> Root:
         server = self._configuration.server
         api = Api(self._catalog, BaseUrl.of(server.base_url, server.trusted_proxies))
+        people = self._entrance.people()
         fixed: dict[str, IResource] = {
             "api": api.resource(),
+            "api/security": people,
+            "api/v2": people,
+            "access": self._entrance.tokens(),
             "livez": Probe(dict),
             "readyz": Probe(self._checks),
             "startupz": Probe(self._checks),
@@ -127,8 +130,8 @@ class Front:
         found = [(name.decode(), resource, each) for each in every for name, resource in each.mounts(self._catalog).items()]
         mounts = {name: resource for name, resource, _ in found}
         failures = {name: each.failure for name, _, each in found}
-        tokens = TokenServer(self._gate.authority, clock=self._reactor).resource()
-        return Root(self._catalog, fixed, mounts, failures, requests, self._gate.identify, tokens)
+        sessions = self._entrance.sessions()
+        return Root(self._catalog, fixed, mounts, failures, requests, self._entrance.gate.identify, sessions)
 
     def _record(self, request: ProxyRequest) -> None:
         ended = self._reactor.seconds()

@@ -26,7 +26,7 @@ FIRST_GARBAGE_SECONDS = 300.0
 Command = Callable[[str], Awaitable[object]]
 
 
-class _Post(Resource):
+class Post(Resource):
     """One command: its argument is ``target``, its answer JSON; 400 and a text for what makes no sense."""
 
     isLeaf = True  # noqa: N815 - the name that Twisted reads
@@ -36,6 +36,7 @@ class _Post(Resource):
         self._command = command
 
     def render_POST(self, request: Request) -> int:  # noqa: N802 - the name that Twisted calls
+        """Do it."""
         gone: list[object] = []
         request.notifyFinish().addErrback(gone.append)
         spawn(self._answer(request, gone), "a command")
@@ -91,5 +92,5 @@ def resources(parts: Parts) -> Mapping[bytes, Resource]:
     cache = Resource()
     commands: dict[bytes, Command] = {b"look": held.look, b"pin": pin, b"unpin": unpin, b"purge": held.purge}
     for name, command in commands.items():
-        cache.putChild(name, _Post(command))
-    return {b"gc": _Post(collect), b"cache": cache}
+        cache.putChild(name, Post(command))
+    return {b"gc": Post(collect), b"cache": cache}

@@ -103,13 +103,16 @@ class Regproxy(Service):
         sendfile = configuration.server.sendfile == "auto"
         sending = Sending(reactor, self._readers, sendfile=sendfile, stalls=self._admission.stalls)
         self._entrance = Entrance.of(reactor, configuration, self._index, data_dir)
-        gate = self._entrance.gate
         held = parts, SqliteHoldings(self._index), self._shelf
-        self._repositories = Repositories(Shared(reactor, *held, sending, self._metrics, self._formats, make_upstream, gate))
+        self._repositories = Repositories(
+            Shared(reactor, *held, sending, self._metrics, self._formats, make_upstream, self._entrance.gate)
+        )
         self._fetches = Fetches(self._repositories, reactor.seconds)
         self._reload = Reload(configuration, standing.path, self._readers.run, self._apply, self._notify)
         more = {b"metrics": Families(self._metrics.families), b"drain": DrainSwitch(self.drain), **self._works(data_dir)}
-        self._control = Control(reactor, standing.control, self._fetches, {**more, **keeping.resources(parts)})
+        self._control = Control(
+            reactor, standing.control, self._fetches, {**more, **keeping.resources(parts), **self._entrance.commands()}
+        )
         self._jobs = Jobs(reactor)
         self._jobs.add(_scrubs(parts, store))
         self._jobs.add([Job("sessions", Abandoned(parts, store.upload_hours * 3600.0).step, FIRST_SECONDS)])
@@ -117,7 +120,7 @@ class Regproxy(Service):
         page = standing.page(self._metrics, lambda: self._readers.run(self._metrics.render))
         catalog, endpoints = self._repositories.catalog, standing.endpoints
         served = reactor, configuration, catalog, self._formats, self._metrics
-        self._front = Front(*served, page, self._checks, endpoints, self._admission, gate)
+        self._front = Front(*served, page, self._checks, endpoints, self._admission, self._entrance)
         self._drain = Drain.of(reactor, self._front, self._fetches, self._notify, configuration.server)
         self._is_started = False
 
@@ -145,13 +148,14 @@ class Regproxy(Service):
         )
 
     def _works(self, data_dir: Path) -> dict[bytes, Resource]:
-        """What the control socket is asked for and takes a while."""
+        """What the control socket is asked for, and what of it takes a while."""
 
         def backup(target: str, everything: bool) -> Backup:  # noqa: FBT001 - as it is called
             return Backup(data_dir / INDEX, self._store, self._readers, Path(target), everything)
 
         checks = verifying(self._held, self._repositories.spooling)
-        return {b"verify": checks.resource(), b"backup": backing_up(backup, self._reactor).resource()}
+        numbers = {b"metrics": Families(self._metrics.families), b"drain": DrainSwitch(self.drain)}
+        return {**numbers, b"verify": checks.resource(), b"backup": backing_up(backup, self._reactor).resource()}
 
     def startService(self) -> None:  # noqa: N802 - Twisted's name
         """Recover what a crash left, open everything, and listen once the repositories are known."""

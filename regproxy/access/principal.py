@@ -7,7 +7,7 @@ from attrs import define, field
 from regproxy.access.rights import EVERYTHING, Rights
 from regproxy.access.scopes import Scope
 from regproxy.model.access import Action
-from regproxy.model.principals import Target
+from regproxy.model.principals import ANONYMOUS, Target
 
 
 @define(eq=False)
@@ -30,9 +30,19 @@ class Principal:
     _rights: dict[str, Rights] = field(factory=dict, init=False)
 
     @property
+    def is_user(self) -> bool:
+        """Whether he has a name of his own."""
+        return self.name != ANONYMOUS
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether what he has shown gives less than he has."""
+        return self.scope is not None and (bool(self.scope.grants) or self.scope.groups is not None)
+
+    @property
     def is_administrator(self) -> bool:
         """Whether he may change users, rights and everybody's tokens: as himself, by nothing that was narrowed."""
-        return self.admin and (self.scope is None or not self.scope.grants)
+        return self.admin and not self.is_narrowed
 
     def may(self, action: Action, repository: str, rclass: str, path: str) -> bool:
         """Whether he may do that."""

@@ -11,6 +11,7 @@ from regproxy.cli.backup import backup, restore
 from regproxy.cli.cache import cache, gc
 from regproxy.cli.drain import drain
 from regproxy.cli.ending import CONFIGURATION, DEFAULT_CONFIG, FAILED, config_option, data_dir_option, end, find_data_dir
+from regproxy.cli.people import token, user
 from regproxy.cli.verify import verify
 
 
@@ -73,6 +74,8 @@ main.add_command(gc)
 main.add_command(verify)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(user)
+main.add_command(token)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ class MemoryDirectory:
 
     _stamp: int = field(init=False, default=0)
     _key: bytes = field(init=False, factory=lambda: token_bytes(32))
-    _entries: dict[tuple[type[Entry], str], Entry] = field(init=False, factory=dict)
+    _entries: dict[tuple[type, str], Entry] = field(init=False, factory=dict)
     _tokens: dict[str, TokenRow] = field(init=False, factory=dict)
 
     def stamp(self) -> int:

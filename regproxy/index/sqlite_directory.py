@@ -17,7 +17,7 @@ from regproxy.model.principals import E, Entry, Group, Target, TokenRow, User, w
 
 T = TypeVar("T")
 
-_KINDS: dict[type[Entry], str] = {User: "user", Group: "group", Target: "target"}
+_KINDS: dict[type, str] = {User: "user", Group: "group", Target: "target"}
 _GET = "SELECT body FROM principals WHERE kind = ? AND name = ?"
 _EVERY = "SELECT body FROM principals WHERE kind = ? ORDER BY name"
 _PUT = "INSERT INTO principals (kind, name, body) VALUES (?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body"
@@ -116,7 +116,7 @@ def _remove(connection: apsw.Connection, kind: type[Entry], name: str) -> bool:
     for other, written in _KINDS.items():
         rows: list[Any] = connection.execute(_EVERY, (written,)).fetchall()
         for row in rows:
-            entry = msgspec.json.decode(row[0], type=other)
+            entry: Entry = msgspec.json.decode(row[0], type=other)
             changed = without(entry, kind, name)
             if changed is not entry:
                 _put(connection, changed, replace=True)

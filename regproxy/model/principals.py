@@ -56,7 +56,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Entry = User | Group | Target
-E = TypeVar("E", User, Group, Target)
+E = TypeVar("E", bound=Entry)
 
 
 class TokenRow(msgspec.Struct, frozen=True, kw_only=True):

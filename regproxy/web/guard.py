@@ -76,7 +76,7 @@ class Guard:
         principal = self._principal(request)
         if principal.may(action, settings.key, settings.rclass, path):
             return True
-        if _is_free(action, settings) and principal is self._gate.authority.anonymous():
+        if _is_free(action, settings) and not principal.is_user:
             return self._is_let(request) and principal.may(Action.READ, settings.key, settings.rclass, path)
         return False
 
@@ -89,7 +89,11 @@ class Guard:
         return self._principal(request).may_somewhere(Action.WRITE, settings.key, settings.rclass)
 
     def is_named(self, request: ProxyRequest) -> bool:
-        """Whether he has shown a credential that is good."""
+        """Whether he has said who he is; a session of nobody does not."""
+        return self._principal(request).is_user
+
+    def has_shown(self, request: ProxyRequest) -> bool:
+        """Whether he has shown anything that is good, be it a session of nobody."""
         return self._principal(request) is not self._gate.authority.anonymous()
 
     def knows_people(self) -> bool:

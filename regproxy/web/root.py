@@ -54,7 +54,7 @@ class Root:
     """The resource of the whole server.
 
     Attributes:
-        fixed: resources by first segment (``metrics``, ``livez``, …); ``api`` is the REST API.
+        fixed: resources by first segment (``metrics``, ``livez``, …); ``api`` is the REST API, ``api/x`` a part of it.
         mounts: those of formats, likewise, and how those write refusals.
         identify: notes who asks (``gate``); probes and metrics are open to all.
         token_server: at ``/v2/token``.
@@ -171,7 +171,7 @@ class Root:
             return self._admitted(self._resource(served), request, 3, served.format.failure)
         if key and any(each.format.api == word for each in self._catalog):
             raise self._catalog.unknown(request, key)
-        return _mounted(self._fixed["api"], request, 1)
+        return _mounted(self._fixed.get(f"api/{word}") or self._fixed["api"], request, 1)
 
     def _repository(self, key: str, request: ProxyRequest) -> IResource | Text:
         served = self._catalog.find(key, request)

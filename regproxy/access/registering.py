@@ -1,0 +1,68 @@
+"""Users, groups and permission targets as they come in: checked, then kept."""
+
+from collections.abc import Iterable
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+
+from regproxy.access.passwords import LONGEST, SHORTEST, hashed
+from regproxy.errors import Kind, RegproxyError
+from regproxy.index.interface_directory import Directory
+from regproxy.model.patterns import Patterns
+from regproxy.model.principals import ANONYMOUS, Entry, Group, Target, User, is_good_name
+from regproxy.stream.pool import Pool
+
+
+@frozen
+class Registering:
+    """Works on the directory."""
+
+    directory: Directory
+    _pool: Pool
+
+    async def keep(self, entry: Entry, *, replace: bool = True) -> bool:
+        """Keep an entry; True if it is new. ``RegproxyError`` (INVALID, CONFLICT), and nothing is kept."""
+        if not is_good_name(entry) or (isinstance(entry, User) and entry.name == ANONYMOUS):
+            raise RegproxyError(Kind.INVALID, f"nobody and nothing can be called {entry.name!a}")
+        match entry:
+            case User():
+                self._named(Group, entry.groups)
+                self._leaves_an_administrator(entry)
+            case Target():
+                self._named(User, [name for name in entry.users if name != ANONYMOUS])
+                self._named(Group, entry.groups)
+                try:
+                    Patterns.of(",".join(entry.includes), ",".join(entry.excludes))
+                except ValueError as error:
+                    raise RegproxyError(Kind.INVALID, str(error)) from error
+        is_new = await self.directory.put(entry, replace=replace)
+        if not is_new and not replace:
+            raise RegproxyError(Kind.CONFLICT, f"{entry.name} is there already")
+        return is_new
+
+    async def remove(self, kind: type[Entry], name: str) -> bool:
+        """Forget an entry; False if there is none."""
+        if kind is User:
+            self._leaves_an_administrator(User(name=name))
+        return await self.directory.remove(kind, name)
+
+    def hash(self, password: str) -> "Deferred[str]":
+        """Hash a password in a thread; INVALID for one that will not do."""
+        if not SHORTEST <= len(password) <= LONGEST:
+            raise RegproxyError(Kind.INVALID, f"a password has {SHORTEST} to {LONGEST} characters")
+        return self._pool.run(lambda: hashed(password))
+
+    def auto_joined(self) -> tuple[str, ...]:
+        """The groups that every new user is in."""
+        return tuple(group.name for group in self.directory.every(Group) if group.auto_join)
+
+    def _named(self, kind: type[User] | type[Group], names: Iterable[str]) -> None:
+        for name in names:
+            if self.directory.get(kind, name) is None:
+                raise RegproxyError(Kind.INVALID, f"there is no {kind.__name__.lower()} {name!a}")
+
+    def _leaves_an_administrator(self, changed: User) -> None:
+        left = [each for each in self.directory.every(User) if each.name != changed.name and each.admin and each.enabled]
+        was = self.directory.get(User, changed.name)
+        if not left and was is not None and was.admin and not (changed.admin and changed.enabled):
+            raise RegproxyError(Kind.CONFLICT, "there has to be an administrator who can log in")
