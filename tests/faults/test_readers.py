@@ -49,7 +49,10 @@ async def test_crawling_readers(twist_regproxy: Callable[..., Regproxy], record_
 
     def play() -> None:
         count = _most()
-        regproxy = twist_regproxy(peers.REGPROXY.format(url=upstream.url("").rstrip("/"), idle=60_000))
+        limits = (
+            f"[limits]\nconnections = {count + 100}\nconnectionsPerClient = {count + 100}\nstalledPerClient = {count + 100}\n"
+        )
+        regproxy = twist_regproxy(limits + peers.REGPROXY.format(url=upstream.url("").rstrip("/"), idle=60_000))
         scene = Scene(upstream, regproxy.port, SCALE, "readers", 1)
         large, small = scene.offer(data=scene.data(SCALE.size)), scene.offer(data=scene.data(4 * KIB))
         check_all_right([scene.get(large), scene.get(small)])
