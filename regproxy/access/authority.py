@@ -31,6 +31,7 @@ REMEMBERED_SECONDS = 30.0
 SESSION_SECONDS = 3600
 CHECKED_AT_ONCE = 64
 _BUSY_SECONDS = 5
+_BY_PASSWORD = "password:"  # noqa: S105 - a word
 
 
 @frozen
@@ -102,7 +103,9 @@ class Authority:
         """A token for a client that will not show its credentials again and again, and how many seconds it lasts."""
         now = self._clock.seconds()
         scope = "" if principal.scope is None else principal.scope.text
-        claims = Claims(principal.name, scope, source=principal.token, expires=now + SESSION_SECONDS)
+        claims = Claims(
+            principal.name, scope, source=principal.token or self._mark(principal.name), expires=now + SESSION_SECONDS
+        )
         return sign(claims, self.directory.key(), now), SESSION_SECONDS
 
     def _hold_back(self, address: str, user: str) -> None:
@@ -120,10 +123,17 @@ class Authority:
             spawn(self._check(credential, address, digest, checked), "checking a password")
         return checked.when()
 
+    def _mark(self, name: str) -> str:
+        """Says of a session which password it was made from, and nothing of the password."""
+        user = self.directory.get(User, name)
+        return (
+            "" if user is None else _BY_PASSWORD + hmac.digest(self.directory.key(), user.password.encode(), "sha256").hex()[:32]
+        )
+
     async def _check(self, credential: Basic, address: str, digest: bytes, checked: "OneShot[Principal]") -> None:
         try:
             principal = await self._checked(credential, address, digest)
-        except BaseException:  # noqa: BLE001 - it belongs to those who wait
+        except Exception:  # noqa: BLE001 - it belongs to those who wait
             outcome: Principal | Failure = Failure()
         else:
             outcome = principal
@@ -160,7 +170,8 @@ class Authority:
         return self._remember(digest, self._of_claims(claims, user, now), claims.expires)
 
     def _of_claims(self, claims: Claims, user: str, now: float) -> Principal:
-        origin = claims.id or claims.source
+        by_password = claims.source.startswith(_BY_PASSWORD)
+        origin = "" if by_password else claims.id or claims.source
         row = self.directory.token(origin) if origin else None
         if (origin or claims.expires is None) and row is None:
             raise RegproxyError(Kind.UNAUTHENTICATED, "this token was revoked")
@@ -173,6 +184,8 @@ class Authority:
         owner = self.directory.get(User, claims.subject)
         if owner is None or not owner.enabled:
             raise RegproxyError(Kind.UNAUTHENTICATED, "the owner of this token may not log in")
+        if by_password and claims.source != self._mark(owner.name):
+            raise RegproxyError(Kind.UNAUTHENTICATED, "the password has changed since")
         return self._principal(owner, Scope.of(claims.scope) if claims.scope else None, origin)
 
     def _principal(self, user: User, scope: Scope | None, token: str) -> Principal:

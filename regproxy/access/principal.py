@@ -27,7 +27,7 @@ class Principal:
     token: str = ""
     _targets: Sequence[Target] = ()
     _anonymous: "Principal | None" = None
-    _rights: dict[str, Rights] = field(factory=dict, init=False)
+    _rights: dict[tuple[str, str], Rights] = field(factory=dict, init=False)
 
     @property
     def is_user(self) -> bool:
@@ -46,26 +46,26 @@ class Principal:
 
     def may(self, action: Action, repository: str, rclass: str, path: str) -> bool:
         """Whether he may do that."""
-        rights = self._rights.get(repository) or self._work_out(repository, rclass)
+        rights = self._rights.get((repository, rclass)) or self._work_out(repository, rclass)
         if rights.allow(action, path) and (self.scope is None or self.scope.allows(repository, action, path)):
             return True
         return self._anonymous is not None and self._anonymous.may(action, repository, rclass, path)
 
     def knows(self, repository: str, rclass: str) -> bool:
         """Whether he may do anything there at all."""
-        rights = self._rights.get(repository) or self._work_out(repository, rclass)
+        rights = self._rights.get((repository, rclass)) or self._work_out(repository, rclass)
         if rights.any and (self.scope is None or self.scope.reaches(repository)):
             return True
         return self._anonymous is not None and self._anonymous.knows(repository, rclass)
 
     def may_somewhere(self, action: Action, repository: str, rclass: str) -> bool:
         """Whether there may be a path at which he may do that."""
-        rights = self._rights.get(repository) or self._work_out(repository, rclass)
+        rights = self._rights.get((repository, rclass)) or self._work_out(repository, rclass)
         if rights.allow_somewhere(action) and (self.scope is None or self.scope.reaches(repository)):
             return True
         return self._anonymous is not None and self._anonymous.may_somewhere(action, repository, rclass)
 
     def _work_out(self, repository: str, rclass: str) -> Rights:
         rights = EVERYTHING if self.admin else Rights.of(self.known_as, self.groups, repository, rclass, self._targets)
-        self._rights[repository] = rights
+        self._rights[repository, rclass] = rights
         return rights

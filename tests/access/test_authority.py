@@ -249,6 +249,13 @@ def test_rights(scene: Scene) -> None:
     assert [False, False, False, False, False, True, False, False, False] == seen(scene.authority.anonymous())
 
 
+def test_a_repository_that_becomes_another() -> None:
+    """At a reload a remote may be a local one under the same key: rights that hold for remotes are gone."""
+    target = Target(name="t", repositories=("ANY REMOTE",), users={"ann": READ})
+    ann = Principal(name="ann", known_as="ann", targets=[target])
+    assert [True, False] == [ann.may(Action.READ, "r", rclass, "p") for rclass in ("remote", "local")]
+
+
 @pytest.mark.parametrize(
     ("scope", "expected"),
     [
@@ -287,6 +294,8 @@ def test_sessions(scene: Scene) -> None:
     session, _ = scene.authority.session(scene.who(Basic("ann", PASSWORD)))
     assert scene.who(Bearer(session)).name == "ann"
     scene.directory.put(User(name="ann", password=HASH, enabled=False))
+    assert scene.refused(Bearer(session)) is Kind.UNAUTHENTICATED
+    scene.directory.put(User(name="ann", password=hashed(PASSWORD)))
     assert scene.refused(Bearer(session)) is Kind.UNAUTHENTICATED
 
 
