@@ -5,6 +5,7 @@ Keys are written as ``repository[2].socketTimeoutMillis (docker-hub)``, counting
 """
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -183,10 +184,13 @@ def read_tables(raw: Mapping[str, Any], mistakes: Mistakes) -> Configuration | N
 
 
 def data_dir_of(file: Path) -> Path | None:
-    """The ``dataDir`` of a configuration file, without a look at the rest of it; None if there is no such file."""
+    """The ``dataDir`` of a configuration file, without a look at the rest of it; None if there is none that can be read."""
     try:
         server = tomllib.loads(file.read_text()).get("server", {})
     except (OSError, ValueError):
         return None
     text = server.get("dataDir", Server().data_dir) if isinstance(server, dict) else Server().data_dir
-    return Path(str(text))
+    mistakes = Mistakes(str(file))
+    data_dir = with_environment(str(text), os.environ, mistakes, "server.dataDir")
+    mistakes.check()
+    return Path(data_dir)

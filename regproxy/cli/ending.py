@@ -28,9 +28,12 @@ def find_data_dir(config: Path, data_dir: Path | None) -> Path:
     """The one that was named, or else that of the configuration."""
     if data_dir is not None:
         return data_dir
-    from regproxy.config_reading import data_dir_of  # noqa: PLC0415 - needed without --data-dir only
+    from regproxy.config_reading import ConfigurationError, data_dir_of  # noqa: PLC0415 - needed without --data-dir only
 
-    found = data_dir_of(config)
+    try:
+        found = data_dir_of(config)
+    except ConfigurationError as error:
+        end(CONFIGURATION, str(error))
     if found is None:
         end(CONFIGURATION, f"{config}: line 1: expected a configuration file; name one by --config, or use --data-dir")
     return found

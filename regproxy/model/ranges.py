@@ -79,8 +79,8 @@ def parse_range(header: str, size: int) -> list[Span] | None:
     """Read a Range header for a body of ``size`` bytes, RFC 9110 section 14.
 
     Returns:
-        The spans in the order asked for, clamped to the body; None if the header is to be ignored: another unit, malformed, or
-        more than ``MAX_RANGES`` ranges.
+        The spans in the order asked for, clamped to the body; None if the header is to be ignored: another unit, malformed, more
+        than ``MAX_RANGES`` ranges, or several that are longer together than the body, which only an attack asks for.
 
     Raises:
         Unsatisfiable: no span touches the body.
@@ -105,7 +105,7 @@ def parse_range(header: str, size: int) -> list[Span] | None:
             spans.append(span)
     if not spans:
         raise Unsatisfiable
-    return spans
+    return None if len(spans) > 1 and sum(span.stop - span.start for span in spans) > size else spans
 
 
 def _clamped(first: str, last: str, size: int) -> Span | None:

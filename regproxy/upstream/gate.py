@@ -1,9 +1,9 @@
 """Looks at the head of every answer before Twisted's parser does, because that one accepts too much.
 
-Refused: more than 64 KiB or 200 fields, more than 10 interim answers, a status line that is none, folded fields, control
-characters, both Content-Length and Transfer-Encoding, any transfer coding but ``chunked``. A refusal drops the connection and
-reaches whoever asked as ``RegproxyError`` (UPSTREAM_BAD). Bodies pass unseen. Little is read with a head, soon more: the first
-bytes of a large body need not wait until a MiB of it is read and hashed.
+Refused: more than 64 KiB, 16 KiB in a line or 200 fields, more than 10 interim answers, a status line that is none, folded
+fields, control characters, a length of more than 18 digits, both Content-Length and Transfer-Encoding, any transfer coding but
+``chunked``. A refusal drops the connection and reaches whoever asked as ``RegproxyError`` (UPSTREAM_BAD). Bodies pass unseen.
+Little is read with a head, soon more: the first bytes of a large body need not wait until a MiB of it is read and hashed.
 """
 
 import re
@@ -18,10 +18,12 @@ from regproxy.errors import Kind, RegproxyError
 
 HEAD_READ = 64 << 10
 MAX_HEAD = 64 << 10
+MAX_LINE = 16 << 10  # Twisted would close the connection, which looks as if the host were down
 MAX_FIELDS = 200
 MAX_INTERIM = 10
 _END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: [^\x00-\x08\x0a-\x1f\x7f]*)?")
+_LENGTH = re.compile(rb"[^:]+:[ \t]*[0-9]{1,18}[ \t]*")  # 64 bits hold it
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
@@ -31,6 +33,8 @@ def status_of(block: bytes) -> int:
     Raises:
         ValueError: with the reason why it is refused.
     """
+    if _too_long(block):
+        raise ValueError("sent too large a header")
     first, *lines = block.replace(b"\r\n", b"\n").split(b"\n")
     status = _STATUS.fullmatch(first)
     if status is None:
@@ -41,6 +45,9 @@ def status_of(block: bytes) -> int:
     names = [match[1].lower() for match in matches if match]
     if len(names) < len(lines):
         raise ValueError("sent a header field that is none")
+    lengths = [line for line, name in zip(lines, names, strict=True) if name == b"content-length"]
+    if not all(_LENGTH.fullmatch(line) for line in lengths):
+        raise ValueError("sent a length that is none")
     codings = [
         line.partition(b":")[2].strip().lower() for line, name in zip(lines, names, strict=True) if name == b"transfer-encoding"
     ]
@@ -49,6 +56,10 @@ def status_of(block: bytes) -> int:
     if int(status[1]) == 101:  # noqa: PLR2004 - switching protocols, which nobody asked for
         raise ValueError("switched to another protocol")
     return int(status[1])
+
+
+def _too_long(head: bytes) -> bool:
+    return len(head) >= MAX_LINE and any(len(line) >= MAX_LINE for line in head.split(b"\n"))
 
 
 class Gate(ProtocolWrapper):
@@ -119,7 +130,7 @@ class Gate(ProtocolWrapper):
             if self._interim > MAX_INTERIM:
                 raise ValueError("sent too many interim answers")
             head = head[end.end() :]
-        if len(head) > MAX_HEAD:
+        if len(head) > MAX_HEAD or _too_long(head):
             raise ValueError("sent too large a header")
         self._head = head
 

@@ -17,7 +17,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from regproxy.errors import RegproxyError
+from regproxy.errors import Kind, RegproxyError
 from regproxy.repo.interface import Text, Unavailable
 from regproxy.stream.places import RETRY_AFTER, Places
 from regproxy.web.catalog import Catalog
@@ -83,7 +83,7 @@ class Root:
         """Find who answers, and let him."""
         if request.method not in _METHODS:
             request.setHeader("allow", "GET, HEAD")
-            return _at_once(request, envelope(405, "this method is not served"))
+            return self._refused(request, RegproxyError(Kind.METHOD_NOT_ALLOWED, "this method is not served"))
         try:
             self._read(request)
             waiting = None if request.segments[0] in _OPEN else self._identify(request)
@@ -120,14 +120,25 @@ class Root:
         return answer
 
     def _refused(self, request: ProxyRequest, error: RegproxyError) -> int:
-        """In the words of a mount, if it is below one; else the same for what is not there and what is not for everybody."""
-        failure = self._failures.get(request.segments[0]) if request.segments else None
+        """In the words of the client's format; the same for what is not there and what is not for everybody."""
+        failure = self._words(request)
         status = STATUS[error.kind]
         if failure is not None:
             return _at_once(request, failure(Unavailable(status, error.text, error.retry_after)))
         if error.retry_after is not None:
             request.setHeader("retry-after", str(error.retry_after))
         return _at_once(request, envelope(status, error.text))
+
+    def _words(self, request: ProxyRequest) -> "Callable[[Unavailable], Text] | None":
+        """How the clients that use such an address are told no: from the path as it was sent, which may be one that is refused.
+
+        A repository's own address says nothing: who may not see it does not learn its format.
+        """
+        sent = request.path.decode("latin-1").split("/")[1:]
+        first, word = (*(sent[1:] if sent[:1] == [PREFIX] else sent), "", "")[:2]
+        if first != "api":
+            return self._failures.get(first)
+        return next((each.format.failure for each in self._catalog if each.format.api == word), None)
 
     def _read(self, request: ProxyRequest) -> None:
         """Split the path, without the prefix."""

@@ -113,6 +113,20 @@ def test_nobody_to_ask(tmp_path: Path) -> None:
     assert result.stderr == f"{tmp_path}/control.sock: no regproxy to ask (No such file or directory)\n"
 
 
+def test_a_data_dir_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is where the server has it; a variable that is not set is a line about the configuration."""
+    file = tmp_path / "regproxy.toml"
+    file.write_text('[server]\ndataDir = "${STATE}/data"\n')
+    monkeypatch.setenv("STATE", str(tmp_path))
+    assert f"{tmp_path}/data/{SOCKET}: no regproxy to ask" in regproxy("fetches", "--config", file).stderr
+    monkeypatch.delenv("STATE")
+    result = regproxy("fetches", "--config", file)
+    assert (result.exit_code, result.stderr) == (
+        3,
+        f"{file}: server.dataDir: expected the environment variable STATE to be set\n",
+    )
+
+
 def test_no_configuration(tmp_path: Path) -> None:
     """Without a file to find dataDir in: status 3."""
     assert regproxy("fetches", "--config", tmp_path / "none.toml").exit_code == 3

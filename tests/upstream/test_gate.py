@@ -95,6 +95,24 @@ def test_a_bad_head_is_refused(cuts: list[int]) -> None:
     assert not client.data.endswith(b"\r\n\r\n0\r\n\r\n")
 
 
+@pytest.mark.parametrize("piece", [1000, 16 << 10, 100_000])
+def test_a_long_line_is_a_bad_answer(piece: int) -> None:
+    """And not a closed connection, which would be believed of the whole host."""
+    gate, client = opened()
+    head = b"HTTP/1.1 200 OK\r\nx: " + b"y" * 30_000 + b"\r\n\r\n"
+    for at in range(0, len(head), piece):
+        gate.dataReceived(head[at : at + piece])
+    assert [str(each.value) for each in client.lost] == ["upstream sent too large a header"]
+
+
+def test_a_long_line_of_a_body_passes() -> None:
+    """It is none of a head."""
+    gate, client = opened()
+    answer = b"HTTP/1.1 200 OK\r\n\r\n" + b"y" * 30_000
+    gate.dataReceived(answer)
+    assert (client.data, client.lost) == (answer, [])
+
+
 def test_the_next_answer_is_looked_at() -> None:
     """A connection that is used again is watched again."""
     gate, client = opened()
@@ -112,6 +130,8 @@ def test_the_next_answer_is_looked_at() -> None:
         (b'HTTP/1.1 200 OK\r\nx: y\r\nETag: "\xe4"', 200),
         (b"HTTP/1.1 200 OK\nTransfer-Encoding: Chunked", 200),
         (b"HTTP/1.1 500 \r\nempty:", 500),
+        (b"HTTP/1.1 200 OK\r\nContent-Length:" + b"9" * 18 + b" ", 200),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 16_000 + b"\r\nx: " + b"y" * 16_000, 200),
     ],
 )
 def test_good(block: bytes, status: int) -> None:
@@ -127,6 +147,8 @@ def test_good(block: bytes, status: int) -> None:
         *(b"HTTP/1.1 200 OK\r\nx: a\rb", b"HTTP/1.1 200 OK\r\nx: \x7f", b"HTTP/1.1 101 X"),
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked",
+        *(b"HTTP/1.1 200 OK\r\nContent-Length: " + length for length in (b"-5", b"+5", b"5 5", b"5, 5", b"", b"1" + b"0" * 18)),
+        b"HTTP/1.1 200 OK\r\nx: " + b"y" * (16 << 10) + b"\r\nz: y",
     ],
 )
 def test_bad(block: bytes) -> None:

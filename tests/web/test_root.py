@@ -62,7 +62,7 @@ def root(table: Table | None = None) -> Root:
     catalog = Catalog(guard_of())
     files, images = Served("files", Format(None)), Served("images", Format("docker"))
     catalog.swap(table or Table(cast(Any, {"files": files, "images": images}), cast(Any, {"files-cache": files}), Docker()))
-    return Root(catalog, {"api": told("api"), "livez": told("livez")}, {"v2": told("v2")})
+    return Root(catalog, {"api": told("api"), "livez": told("livez")}, {"v2": told("v2")}, {"v2": Format("v2").failure})
 
 
 async def ask(target: str, method: str = "GET") -> Reply:
@@ -105,12 +105,32 @@ async def test_who_answers(target: str, expected: str) -> None:
     assert (reply.status, reply.body.decode()) == (200, expected)
 
 
-@pytest.mark.parametrize("target", ["/nobody/a", "/api/docker/nobody/v2", "/api/docker/files/v2", "/FILES/a", "//files"])
+@pytest.mark.parametrize("target", ["/nobody/a", "/api/docke/nobody/v2/..", "/FILES/a", "//files"])
 @pytest_twisted.ensureDeferred
 async def test_nobody_answers(target: str) -> None:
-    """404, in the envelope."""
+    """A refusal in the envelope."""
     reply = await ask(target)
-    assert (reply.status, reply.headers["content-type"]) == (404, "application/json")
+    assert (reply.status, reply.headers["content-type"]) == (400 if ".." in target else 404, "application/json")
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "expected"),
+    [
+        ("/api/docker/nobody/v2", "GET", (404, "docker: there is no repository 'nobody'")),
+        ("/api/docker/files/v2", "GET", (404, "docker: there is no repository 'files'")),
+        ("/api/docker/images/%2e%2e/x", "GET", (400, "docker: a dot segment in the path")),
+        ("/artifactory/api/docker/images/a%00b", "GET", (400, "docker: a control character or a backslash in the path")),
+        ("/v2/images/..%2f..%2fx", "GET", (400, "v2: a dot segment in the path")),
+        ("/artifactory/v2/%ff", "GET", (400, "v2: the path is not UTF-8")),
+        ("/api/docker/images/v2", "OPTIONS", (405, "docker: this method is not served")),
+        ("/v2/images/x", "TRACE", (405, "v2: this method is not served")),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_refusals_in_the_words_of_a_format(target: str, method: str, expected: tuple[int, str]) -> None:
+    """Also of what comes too soon for the format to see it: its clients show nothing else."""
+    reply = await ask(target, method)
+    assert (reply.status, reply.body.decode()) == expected
 
 
 @pytest_twisted.ensureDeferred

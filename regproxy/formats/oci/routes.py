@@ -39,6 +39,8 @@ from regproxy.web.root import new_app
 
 PACKAGE_TYPES = frozenset({"docker", "oci"})
 API = "v2"
+DOCKER_HUB = "docker.io"
+"""Only its images are asked for in a mirror by docker, whose mirror is the default repository."""
 
 _READ = ["GET", "HEAD"]
 _WRITE = ["POST", "PUT", "PATCH", "DELETE"]
@@ -119,18 +121,24 @@ class RootRoutes:
         if isinstance(address, Ping):
             self._find.greet(request)
             return None, address
-        host = mirrored_host(_query(request))
-        mirror = _seen(request, self._find.for_upstream(host)) if host else None
-        if mirror is not None and host:
-            _set_header(request, "OCI-Namespace", host)
-        chosen = mirror or _seen(request, self._find.default())
+        chosen, host = self._unnamed(request)
         if chosen is None and not self._find.admits(request):
             raise self._find.unknown(request, first)
         if chosen is None and isinstance(address, Images):
             raise AddressError(Kind.NOT_FOUND, "UNSUPPORTED", "no default repository whose images could be listed")
         if chosen is None:
-            raise AddressError(Kind.NOT_FOUND, "NAME_UNKNOWN", f"no repository {first}, and none for names without one")
+            without = f"images of {host!a}" if host else "names without one"
+            raise AddressError(Kind.NOT_FOUND, "NAME_UNKNOWN", f"no repository {first}, and none for {without}")
         return chosen, address
+
+    def _unnamed(self, request: ProxyRequest) -> tuple[Serving | None, str | None]:
+        """What stands behind a name without a repository, and the host that its client means: another one's image is not his."""
+        host = mirrored_host(_query(request))
+        mirror = self._find.for_upstream(host) if host else None
+        if host and (mirror is not None or host != DOCKER_HUB):
+            _set_header(request, "OCI-Namespace", host)
+            return _seen(request, mirror), host
+        return _seen(request, self._find.default()), None
 
 
 def resource_for(serving: Serving) -> IResource:

@@ -93,6 +93,17 @@ async def test_every_form_of_address() -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_an_image_of_a_host_that_is_not_mapped() -> None:
+    """Is not one of the same name that the default repository has; docker's mirrors mean Docker Hub, mapped or not."""
+    async with opened(namespaces={"quay.io": "hub", "files.example": "files"}, default_key="hub") as client:
+        for host in ("registry.example", "quay.io:444", "files.example"):
+            reply = await client.ask(f"/v2/app/manifests/1?ns={host}")
+            assert code_of(reply) == (404, "NAME_UNKNOWN"), host
+        for host in ("quay.io", "docker.io"):
+            assert (await client.ask(f"/v2/app/manifests/1?ns={host}")).status == 200
+
+
+@pytest_twisted.ensureDeferred
 async def test_head_and_get_agree() -> None:
     """Containerd resolves by HEAD, and needs length and digest."""
     async with opened() as client:
