@@ -63,6 +63,37 @@ def test_styles_of_upload(client: Client, data: bytes, algorithm: str) -> None:
     assert [hashlib.sha256(data).hexdigest()] == stored(client.regproxy)
 
 
+def test_nothing_there(client: Client) -> None:
+    """What a registry says of an image that does not exist."""
+    for root in ("/v2/", "/v2/images/", "/api/docker/images/v2/"):
+        ping = ask(client.regproxy, "GET", root)
+        assert (200, b"{}", "registry/2.0") == (ping.status, ping.body, ping.headers["docker-distribution-api-version"])
+    assert (404, "NAME_UNKNOWN") == code_of(client.tags())
+    assert [] == client.ask("GET", f"referrers/{DIGEST}").json["manifests"]
+    for algorithm in ("sha256", "sha512"):
+        digest = f"{algorithm}:{hashlib.new(algorithm, b'none').hexdigest()}"
+        assert (404, "MANIFEST_UNKNOWN") == code_of(client.ask("GET", f"manifests/{digest}"))
+        assert (404, "BLOB_UNKNOWN") == code_of(client.ask("GET", f"blobs/{digest}"))
+        assert [404, 404] == [client.ask("DELETE", f"{kind}/{digest}").status for kind in ("manifests", "blobs")]
+    assert (404, "MANIFEST_UNKNOWN") == code_of(client.ask("GET", "manifests/tag"))
+    for path in ("manifests/sha256:baddigeststring", "blobs/sha256:baddigeststring", "referrers/sha256:baddigeststring"):
+        assert (400, "DIGEST_INVALID") == code_of(client.ask("GET", path))
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "stop"),
+    [("500-1499", 500, 1500), ("500-", 500, 2048), ("-500", 1548, 2048), ("2000-5000", 2000, 2048), ("0-0", 0, 1)],
+)
+def test_ranges(client: Client, asked: str, start: int, stop: int) -> None:
+    """Parts of a blob, cut at its end."""
+    data = DATA[:2048]
+    digest = client.push_blob(data)
+    part = client.ask("GET", f"blobs/{digest}", range=f"bytes={asked}")
+    assert (206, data[start:stop], f"bytes {start}-{stop - 1}/2048") == (part.status, part.body, part.headers["content-range"])
+    beyond = client.ask("GET", f"blobs/{digest}", range="bytes=5000-10000")
+    assert (416, "RANGE_INVALID") == code_of(beyond)
+
+
 def test_pieces_out_of_order(client: Client) -> None:
     """Are refused with what is there, and the upload goes on."""
     upload = client.follow("PATCH", client.begin(), "", DATA[:1000], content_range="0-999")
