@@ -235,9 +235,9 @@ def send_text(request: ProxyRequest, text: Text) -> None:
     for name, value in (("content-type", text.media_type), ("etag", text.etag), ("last-modified", text.last_modified)):
         if value is not None and is_safe(name, value):
             request.setHeader(name, value)
-    for name, value in text.headers:
-        if not name.startswith(INTERNAL):
-            request.setHeader(name, value)
+    for name in dict.fromkeys(name for name, _ in text.headers if not name.startswith(INTERNAL)):
+        values = [value.encode("latin-1", "replace") for given, value in text.headers if given == name]
+        request.responseHeaders.setRawHeaders(name.encode("ascii"), values)
     if text.status != 204:  # noqa: PLR2004 - No Content, which has no length either
         request.setHeader("content-length", str(len(text.body)))
     request.setHeader("x-content-type-options", "nosniff")

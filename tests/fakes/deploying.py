@@ -42,7 +42,8 @@ def ask(regproxy: Regproxy, method: str, path: str, body: Any = None, **headers:
     try:
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()
-        return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        found = {name.lower(): ", ".join(answer.headers.get_all(name, [])) for name in answer.headers}
+        return Answer(answer.status, found, answer.read())
     finally:
         connection.close()
 
