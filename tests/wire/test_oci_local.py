@@ -282,3 +282,14 @@ def test_several_processes(twist_regproxy: Start) -> None:
             assert 202 == upload.status
         assert 201 == client.follow("PUT", upload, f"?digest={DIGEST}").status
     assert_there(client, DATA, DIGEST)
+
+
+def test_no_room_on_the_disk(client: Client) -> None:
+    """A piece that does not fit is refused before it is asked for, and the upload goes on with others."""
+    upload = client.follow("PATCH", client.begin(), "", DATA[:1000])
+    head = f"PATCH {located(upload)} HTTP/1.1\r\nHost: a\r\nContent-Length: {1 << 49}\r\nExpect: 100-continue\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", client.regproxy.port), timeout=30) as much:
+        much.sendall(head.encode())
+        assert much.recv(12) == b"HTTP/1.1 507"
+    assert 201 == client.follow("PUT", upload, f"?digest={DIGEST}", DATA[1000:]).status
+    assert_there(client, DATA, DIGEST)

@@ -41,6 +41,7 @@ def read_manifest(body: bytes, content_type: str | None) -> Manifest:
     """Read one; ``content_type`` is that of the request."""
     try:
         document = json.loads(body)
+        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair could never be listed
     except (ValueError, RecursionError):
         raise _invalid("it is no JSON") from None
     if not isinstance(document, dict):
