@@ -223,7 +223,7 @@ def test_quota(twist_regproxy: Start) -> None:
 
 
 def test_closed_to_writers(twist_regproxy: Start) -> None:
-    """What the configuration forbids is DENIED with the reason, before any byte; a remote takes nothing."""
+    """What may not be done without a login says so with the reason, before any byte; what nobody may do is DENIED."""
     regproxy = twist_regproxy('[access]\nanonymousWrite = "never"\n' + images())
     client = Client(regproxy)
     refused = [
@@ -234,7 +234,7 @@ def test_closed_to_writers(twist_regproxy: Start) -> None:
         client.ask("DELETE", "manifests/1"),
         client.ask("DELETE", f"blobs/{DIGEST}"),
     ]
-    assert [(403, "DENIED")] * len(refused) == [code_of(answer) for answer in refused]
+    assert [(401, "UNAUTHORIZED")] * len(refused) == [code_of(answer) for answer in refused]
     assert all("anonymousWrite" in answer.error for answer in refused)
     keys = ('excludesPattern = "secret/**"',)
     patterns = Client(twist_regproxy(images("images", *keys)), "secret/app")
