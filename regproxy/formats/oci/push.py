@@ -48,11 +48,11 @@ class Push:
     image_url: str
 
     async def answer(self, request: ProxyRequest, address: Address) -> Text:
-        """Do what is asked; 405 for what cannot be done."""
+        """Do what is asked; ``AddressError`` for what cannot be done, or makes no sense."""
         try:
             return await self._answer(request, address)
-        except AddressError as error:
-            return error_text(STATUS[error.kind], error.code, error.text)
+        except AddressError:
+            raise
         except WrongDigestError as error:
             return error_text(400, "DIGEST_INVALID", error.text)
         except RegproxyError as error:
@@ -70,7 +70,8 @@ class Push:
                 return await Tagging(self._serving, self._repository, self.image_url).put(request, address)
             case b"DELETE", Manifest() | Layer():
                 return await self._delete(request, address)
-        return error_text(405, "UNSUPPORTED", "that cannot be done there", Headers.of(allow="GET, HEAD"))
+        request.responseHeaders.setRawHeaders("allow", ["GET, HEAD"])
+        raise AddressError(Kind.METHOD_NOT_ALLOWED, "UNSUPPORTED", "that cannot be done there")
 
     async def _session(self, request: ProxyRequest, address: Begun) -> Text:
         """An upload that comes in pieces."""
