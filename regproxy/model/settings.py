@@ -30,6 +30,9 @@ class CustomHeader(_Section, frozen=True):
     sensitive: bool = False
 
 
+IDLE_SECONDS = 60.0
+
+
 class RepositorySettings(_Section, frozen=True):
     """One ``[[repository]]``."""
 
@@ -125,6 +128,11 @@ class RepositorySettings(_Section, frozen=True):
     docker_project_id: str = ""
     py_pi_registry_url: str = msgspec.field(default="", name="pyPIRegistryUrl")
     py_pi_repository_suffix: str = msgspec.field(default="simple", name="pyPIRepositorySuffix")
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long a body may stand still."""
+        return self.socket_timeout_millis / 1000 if self.socket_timeout_millis else IDLE_SECONDS
 
 
 class Listener(_Section, frozen=True):

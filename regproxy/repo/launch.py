@@ -159,9 +159,14 @@ class Launch:
             self._sidecar = sidecar
             self._promised().addCallbacks(sidecar.fire, sidecar.fail)
 
-    async def _ask(self, headers: Headers, url: str | None = None) -> Reply:
+    async def _ask(self, headers: Headers) -> Reply:
+        return await self._upstream.ask(question_for(self._fetch, self._want, headers=headers))
+
+    async def _ask_part(self, headers: Headers, url: str | None) -> Reply:
+        """Upstream has the body at hand, and clients wait in the middle of it: no longer than for its next bytes."""
         question = question_for(self._fetch, self._want, headers=headers)
-        return await self._upstream.ask(question if url is None else evolve(question, url=url))
+        patience = min(question.patience, self._settings.idle_seconds)
+        return await self._upstream.ask(evolve(question, url=url or question.url, patience=patience))
 
     def _conditions(self) -> Headers:
         if self._held is None or self._fetch.probe is not None:
@@ -231,7 +236,7 @@ class Launch:
         settings, is_document = self._settings, self._want.shape is Shape.DOCUMENT
         large = waybill.length is not None and waybill.length >= parse_size(settings.segment_threshold)
         return Terms(
-            self._ask,
+            self._ask_part,
             Way(settings.segments if large else 1, not self._only_asked or is_document, parts, self._spare),
             withheld=self._promised is not None,
             deserted=self._deserted,

@@ -31,7 +31,6 @@ from regproxy.upstream.tls import policy_for
 from regproxy.upstream.transport import CONNECT_SECONDS, Connector, make_pool
 from regproxy.upstream.tunnel import Proxied, Proxies
 
-IDLE_SECONDS = 60.0
 CLOSING_SECONDS = 2.0
 UNAUTHORIZED = 401
 PRIVATE_FIELDS = ("authorization", "proxy-authorization", "cookie", "cookie2")
@@ -213,11 +212,8 @@ class HttpUpstream:
         return answer
 
     def _reply(self, hops: list[Hop], answer: Answer, slot: Slot) -> Reply:
-        millis = self._settings.socket_timeout_millis
-        idle = IDLE_SECONDS if not millis else millis / 1000
-        body = Body(
-            hops[-1].url and str(Origin.of(hops[-1].url)), answer.length, answer.response, self._clock, idle, slot.release
-        )
+        idle, name = self._settings.idle_seconds, hops[-1].url and str(Origin.of(hops[-1].url))
+        body = Body(name, answer.length, answer.response, self._clock, idle, slot.release)
         return Reply(tuple(hops), body)
 
 

@@ -71,6 +71,17 @@ def test_a_near_range_waits() -> None:
     assert content(answer) == DATA
 
 
+def test_a_continuation_is_not_waited_for_as_a_first_answer() -> None:
+    """Clients wait in the middle of a body: as long as for its next bytes."""
+    made = bench(socket_timeout_millis=1500)
+    made.resolve(WANT)
+    body = made.upstream.answer(200, Body(SIZE), etag='"v1"')
+    send(body, Span(0, 4 * MIB))
+    body.cut()
+    made.clock.advance(1.0)
+    assert [question.patience for question in made.upstream.questions] == [120.0, 1.5]
+
+
 def test_an_upstream_that_says_nothing_of_ranges() -> None:
     """It is not asked for one."""
     made = bench()
