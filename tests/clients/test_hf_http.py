@@ -112,7 +112,8 @@ def test_paths_info(scene: HubScene) -> None:
     scene.hub.stop()
     reply = ask(scene, path, "POST", b'{"paths": ["README.md"]}', Content_Type="application/json")
     assert [each["path"] for each in json.loads(reply.body)] == ["README.md"]
-    assert ask(scene, path, "POST", b"nonsense", Content_Type="application/json").status == 400
+    for body in (b"nonsense", b'{"paths":' + b"[" * 100_000 + b"]" * 100_000 + b"}"):
+        assert ask(scene, path, "POST", body, Content_Type="application/json").status == 400
     assert ask(scene, path).status == 405
 
 

@@ -161,7 +161,7 @@ class Hub:
         """
         try:
             paths, expand = asked_paths(asked.content, asked.media_type)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RegproxyError(Kind.INVALID, "the body names no paths") from error
         wanted = set(paths)
         folders = {path.rpartition("/")[0] for path in wanted}
@@ -220,7 +220,7 @@ class Hub:
     async def _apart(self, work: Callable[[], T]) -> T:
         try:
             return await self._serving.apart(work)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _Nothing(_NONSENSE) from None
 
 

@@ -72,7 +72,7 @@ class Registry:
         document = await self._serving.read(found, DOCUMENT_LIMIT)
         try:
             return _of(await self._serving.apart(lambda: tags_text(document, address.name, link)), found)
-        except ValueError:
+        except (ValueError, RecursionError):
             return Unavailable(502, "upstream sent something else than a list of tags")
 
     async def _referrers(self, address: Referrers, asked: Asked) -> Answer:
@@ -90,7 +90,7 @@ class Registry:
         document = await self._serving.read(found, DOCUMENT_LIMIT)
         try:
             return _of(await self._serving.apart(lambda: referrers_text(document, wanted, link)), found)
-        except ValueError:
+        except (ValueError, RecursionError):
             return Unavailable(502, "upstream sent something else than a list of referrers")
 
 

@@ -114,6 +114,9 @@ class Documents:
             return work(data) if len(data) <= INLINE else await self._serving.apart(lambda: work(data))
         except ValueError as error:
             raise RegproxyError(Kind.UPSTREAM_BAD, f"upstream of {self._serving.repository.key} sent {error}") from error
+        except RecursionError as error:
+            text = f"upstream of {self._serving.repository.key} sent a page that is nested too deeply"
+            raise RegproxyError(Kind.UPSTREAM_BAD, text) from error
 
 
 def _url(body: Body) -> str:

@@ -30,6 +30,8 @@ TABLE = {
         b'{"name":"x","tags":["1","2"]}',
     ),
     "broken/_tags/all.json": (Head(), b"<html>"),
+    "deep/_tags/all.json": (Head(), b'{"tags":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+    f"deep/_referrers/sha256__{DIGEST.hex}/all.json": (Head(), b'{"manifests":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
     f"app/_referrers/sha256__{DIGEST.hex}/all.json": (
         Head(),
         b'{"manifests":[{"digest":"a","artifactType":"sig"},{"digest":"b"}]}',
@@ -159,7 +161,8 @@ async def test_tags() -> None:
         link = '</outer/artifactory/api/docker/hub/v2/app/tags/list?last=2>; rel="next"'
         assert (link, "hit", "3") == (reply.headers["link"], reply.headers["x-regproxy-cache"], reply.headers["age"])
         assert code_of(await client.ask("/v2/hub/nothing/tags/list")) == (404, "NAME_UNKNOWN")
-        assert code_of(await client.ask("/v2/hub/broken/tags/list")) == (502, "UNKNOWN")
+        for path in ("broken/tags/list", "deep/tags/list", f"deep/referrers/{DIGEST}"):
+            assert code_of(await client.ask(f"/v2/hub/{path}")) == (502, "UNKNOWN")
         assert code_of(await client.ask("/v2/hub/app/tags/list?n=many")) == (400, "PAGINATION_NUMBER_INVALID")
 
 

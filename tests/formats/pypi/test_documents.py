@@ -49,6 +49,15 @@ def test_a_page_is_rendered_once() -> None:
     assert [body.released for body in repository.bodies] == [1, 1, 1]
 
 
+def test_a_page_that_is_nested_too_deeply() -> None:
+    """Is upstream's fault."""
+    made, repository, _ = documents(b'{"meta":{"api-version":"1.0"},"files":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+    with pytest.raises(RegproxyError, match="nested") as caught:
+        result(made.page("demo", JSON))
+    assert caught.value.kind is Kind.UPSTREAM_BAD
+    assert [body.released for body in repository.bodies] == [1]
+
+
 def test_a_file_is_found() -> None:
     """In the page; None if it is not there; bodies are released."""
     made, repository, _ = documents(page(entry()))
