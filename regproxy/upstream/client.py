@@ -140,7 +140,7 @@ class HttpUpstream:
         if asking.answered or not asking.entered:
             return
         if asking.sent:
-            self._health.ended(error, asking.since, timed_out=asking.timed_out)
+            self._health.ended(error, asking.since, asking.question.url, timed_out=asking.timed_out)
         else:
             self._health.unknown()
 
@@ -206,7 +206,7 @@ class HttpUpstream:
         try:
             answer = await send(self._agent, asking.question.method, url, headers)
         except BaseException as error:
-            health.ended(error, since, timed_out=asking.timed_out)
+            health.ended(error, since, url, timed_out=asking.timed_out)
             raise
         health.answered()
         return answer

@@ -17,6 +17,7 @@ from twisted.web.http import (
 
 from regproxy.errors import Kind, RegproxyError
 
+HUNG_UP = (Kind.UPSTREAM_DOWN, "closed the connection before the answer was complete")
 FAILURES: dict[type[BaseException], tuple[Kind, str]] = {
     error.DNSLookupError: (Kind.UPSTREAM_DOWN, "has a name that cannot be resolved"),
     error.UnknownHostError: (Kind.UPSTREAM_DOWN, "has a name that cannot be resolved"),
@@ -28,14 +29,18 @@ FAILURES: dict[type[BaseException], tuple[Kind, str]] = {
     SSL.Error: (Kind.UPSTREAM_DOWN, "could not agree on TLS with us, or shows a certificate that is not trusted"),
     VerificationError: (Kind.UPSTREAM_DOWN, "shows a certificate of another name"),
     error.ConnectError: (Kind.UPSTREAM_DOWN, "cannot be reached"),
-    error.ConnectionLost: (Kind.UPSTREAM_DOWN, "closed the connection before the answer was complete"),
-    error.ConnectionDone: (Kind.UPSTREAM_DOWN, "closed the connection before the answer was complete"),
-    error.ConnectionAborted: (Kind.UPSTREAM_DOWN, "closed the connection before the answer was complete"),
+    error.ConnectionLost: HUNG_UP,
+    error.ConnectionDone: HUNG_UP,
+    error.ConnectionAborted: HUNG_UP,
     PotentialDataLoss: (Kind.UPSTREAM_BAD, "ended a body without saying whether it is complete"),
-    _DataLoss: (Kind.UPSTREAM_DOWN, "closed the connection before the answer was complete"),
+    _DataLoss: HUNG_UP,
     OSError: (Kind.UPSTREAM_DOWN, "cannot be reached"),
 }
 UNKNOWN = (Kind.UPSTREAM_BAD, "sent an answer that is not HTTP")
+
+
+class HungUpError(RegproxyError):
+    """It was there, and closed the connection."""
 
 
 def translate(name: str, problem: BaseException) -> RegproxyError:
@@ -44,8 +49,10 @@ def translate(name: str, problem: BaseException) -> RegproxyError:
     own = next((cause for cause in causes if isinstance(cause, RegproxyError)), None)
     if own is not None:
         return own
-    kind, phrase = next((found for cause in causes if (found := _look_up(cause))), UNKNOWN)
-    return RegproxyError(kind, f"{name} {phrase}", detail="; ".join(_said(cause) for cause in causes)[:500])
+    found = next((found for cause in causes if (found := _look_up(cause))), UNKNOWN)
+    kind, phrase = found
+    made = HungUpError if found is HUNG_UP else RegproxyError
+    return made(kind, f"{name} {phrase}", detail="; ".join(_said(cause) for cause in causes)[:500])
 
 
 def was_cancelled(problem: BaseException) -> bool:

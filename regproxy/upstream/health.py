@@ -2,8 +2,11 @@
 
 Failures to connect and answers that never came count; statuses never do. The first failure closes the host for ``FIRST``
 seconds, each further one for twice as long, up to ``LONGEST``, with jitter; when the time is up one request may try, and
-the others fail at once until it knows. Each host that one remote reaches, its own or one that redirects lead to, is judged by
-itself; remotes share no judgement, because proxies, certificates and source addresses differ.
+the others fail at once until it knows. A connection that was made and closed without an answer may be the fault of one address
+(a handler that crashes, a filter): only a second address, without an answer to anything between, makes it a failure.
+
+Each host that one remote reaches, its own or one that redirects lead to, is judged by itself; remotes share no judgement, because
+proxies, certificates and source addresses differ.
 """
 
 import math
@@ -15,6 +18,7 @@ from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
 from regproxy.errors import Kind, RegproxyError
+from regproxy.upstream.failures import HungUpError
 from regproxy.upstream.origin import Origin
 
 HOSTS = 64
@@ -39,6 +43,7 @@ class Health:
     _doubtful: bool = field(default=False, init=False)
     _probing: bool = field(default=False, init=False)
     _answered: float = field(default=float("-inf"), init=False)
+    _hung_up_on: str | None = field(default=None, init=False)
 
     @property
     def closed(self) -> bool:
@@ -65,7 +70,7 @@ class Health:
 
     def answered(self) -> None:
         """It answered something: it is there."""
-        self._failures = 0
+        self._failures, self._hung_up_on = 0, None
         self._doubtful = self._probing = False
         self._answered = self._clock.seconds()
 
@@ -87,14 +92,21 @@ class Health:
         """The request ended without telling anything: it was cancelled, or failed on our side."""
         self._probing = False
 
-    def ended(self, error: BaseException, since: float, *, timed_out: bool) -> None:
+    def ended(self, error: BaseException, since: float, url: str, *, timed_out: bool) -> None:
         """A request to it that began at ``since`` ended without an answer: see what that tells."""
         if isinstance(error, RegproxyError) and error.kind is Kind.UPSTREAM_BAD:
             self.answered()
+        elif isinstance(error, HungUpError) and not timed_out and not self._hangs_up(url):
+            self.unknown()
         elif timed_out or isinstance(error, RegproxyError):
             self.failed(since)
         else:
             self.unknown()
+
+    def _hangs_up(self, url: str) -> bool:
+        """Whether it does so whatever it is asked."""
+        before, self._hung_up_on = self._hung_up_on, url
+        return self._failures > 0 or before not in {None, url}
 
 
 @define(eq=False)

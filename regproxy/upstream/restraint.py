@@ -1,7 +1,8 @@
 """Leaves an upstream alone for as long as it asked for, with 429 or 503 and ``Retry-After``.
 
-A registry that has had enough of our manifests still gives blobs, so each ``Question.lane`` has a time of its own; and one
-remote's time concerns no other: their credentials, and what they may ask for, differ.
+A registry that has had enough of our manifests still gives blobs, so each ``Question.lane`` has a time of its own; what a host
+says that a redirect led to concerns that host; and one remote's time concerns no other: their credentials, and what they may
+ask for, differ.
 """
 
 import math
@@ -12,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.retry import retry_after
 from regproxy.upstream.interface import Question, Reply, Upstream
+from regproxy.upstream.origin import Origin, clean_url
 
 KINDS = {429: Kind.UPSTREAM_BUSY, 503: Kind.UPSTREAM_DOWN}
 
@@ -22,7 +24,7 @@ class Restrained:
 
     _upstream: Upstream
     _clock: IReactorTime
-    _until: dict[str, tuple[float, Kind]] = field(factory=dict, init=False)
+    _until: dict[tuple[str, Origin], tuple[float, Kind]] = field(factory=dict, init=False)
 
     @property
     def name(self) -> str:
@@ -41,23 +43,25 @@ class Restrained:
 
     async def ask(self, question: Question) -> Reply:
         """See ``Upstream``."""
-        self._refuse(question.lane)
+        self._refuse(question.lane, Origin.of(clean_url(question.url)))
         reply = await self._upstream.ask(question)
         kind = KINDS.get(reply.status)
         seconds = retry_after(reply.headers)
         if kind is not None and seconds:
-            until, _ = self._until.get(question.lane, (0.0, kind))
-            self._until[question.lane] = (max(until, self._clock.seconds() + seconds), kind)
+            place = question.lane, Origin.of(reply.hops[-1].url)
+            now = self._clock.seconds()
+            self._until = {each: found for each, found in self._until.items() if found[0] > now}
+            until, _ = self._until.get(place, (0.0, kind))
+            self._until[place] = (max(until, now + seconds), kind)
         return reply
 
     async def close(self) -> None:
         """See ``Upstream``."""
         await self._upstream.close()
 
-    def _refuse(self, lane: str) -> None:
-        until, kind = self._until.get(lane, (0.0, Kind.UPSTREAM_DOWN))
+    def _refuse(self, lane: str, host: Origin) -> None:
+        until, kind = self._until.get((lane, host), (0.0, Kind.UPSTREAM_DOWN))
         remaining = math.ceil(until - self._clock.seconds())
         if remaining > 0:
-            text = f"{self.name} asked to be left alone for {remaining} s more"
+            text = f"{host} asked to be left alone for {remaining} s more"
             raise RegproxyError(kind, text, retry_after=remaining)
-        self._until.pop(lane, None)

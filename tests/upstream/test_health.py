@@ -5,6 +5,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 
 from regproxy.errors import Kind, RegproxyError
+from regproxy.upstream.failures import HungUpError
 from regproxy.upstream.health import HOSTS, Health, Hosts
 from regproxy.upstream.origin import Origin
 
@@ -159,5 +160,33 @@ def test_what_an_end_tells(error: Exception, timed_out: bool, doubtful: bool) ->
     clock.advance(1)
     health = Health(clock)
     assert health.enter()
-    health.ended(error, 0.5, timed_out=timed_out)
+    health.ended(error, 0.5, "/a", timed_out=timed_out)
     assert health.doubtful is doubtful
+
+
+def test_one_address_that_is_hung_up_on_is_no_outage() -> None:
+    """A handler that crashes takes nothing else with it; a second address without an answer between does."""
+    clock = Clock()
+    clock.advance(1)
+    health = Health(clock)
+
+    def hung_up_on(url: str) -> bool:
+        assert health.enter()
+        health.ended(HungUpError(Kind.UPSTREAM_DOWN, ""), clock.seconds(), url, timed_out=False)
+        return health.closed
+
+    assert [hung_up_on("/crash") for _ in range(3)] == [False] * 3
+    clock.advance(1)
+    health.answered()
+    clock.advance(1)
+    assert [hung_up_on("/other"), hung_up_on("/crash")] == [False, True]
+
+
+def test_whoever_was_away_and_hangs_up_is_still_away() -> None:
+    """The one request that may try learns nothing good."""
+    clock, health = make()
+    fail(clock, health)
+    clock.advance(health.remaining)
+    assert health.enter()
+    health.ended(HungUpError(Kind.UPSTREAM_DOWN, ""), clock.seconds(), "/a", timed_out=False)
+    assert health.closed

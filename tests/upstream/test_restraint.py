@@ -12,10 +12,10 @@ from tests.fakes.remote import ScriptedUpstream
 URL = "https://upstream.example/x"
 
 
-def asked(upstream: Restrained, lane: str = "document") -> "list[Reply | RegproxyError]":
+def asked(upstream: Restrained, lane: str = "document", url: str = URL) -> "list[Reply | RegproxyError]":
     """Ask; the list has the answer, or what was raised, once there is one."""
     got: list[Reply | RegproxyError] = []
-    waiting = Deferred.fromCoroutine(upstream.ask(Question(URL, lane=lane)))
+    waiting = Deferred.fromCoroutine(upstream.ask(Question(url, lane=lane)))
     waiting.addCallbacks(got.append, lambda failure: got.append(failure.value))
     return got
 
@@ -60,3 +60,16 @@ def test_not_asked_to(status: int, retry_after: str) -> None:
     scripted.answer(status, retry_after=retry_after)
     asked(upstream)
     assert len(scripted.questions) == 2
+
+
+def test_it_concerns_the_host_that_said_so() -> None:
+    """Where a redirect led to one that has had enough, it alone is left alone: the next redirect may lead elsewhere."""
+    scripted = ScriptedUpstream()
+    upstream = Restrained(scripted, Clock())
+    asked(upstream, url="https://home.example/x")  # answered by upstream.example
+    scripted.answer(503, retry_after="7")
+    asked(upstream, url="https://home.example/y")
+    assert len(scripted.questions) == 2
+    (refused,) = asked(upstream)
+    assert isinstance(refused, RegproxyError)
+    assert "upstream.example" in refused.text
