@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
@@ -10,9 +10,11 @@ from zope.interface import implementer
 from regproxy.model.headers import Headers
 from regproxy.repo.interface import Text
 from regproxy.stream.spawn import spawn
+from regproxy.web.errors import envelope
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
 
+_READ = frozenset({b"GET", b"HEAD"})
 _MARKS = {True: "ok", False: "FAILED", None: "DEGRADED"}
 _NO_STORE = Headers.of(cache_control="no-store")
 
@@ -29,6 +31,16 @@ class _Leaf:
         raise NotImplementedError("a leaf")
 
     def render(self, request: ProxyRequest) -> int:
+        """Answer what asks; nothing here can be changed."""
+        if request.method in _READ:
+            self._answer(request)
+        else:
+            refusal = envelope(405, "this can only be read")
+            send_text(request, evolve(refusal, headers=refusal.headers.plus(("allow", "GET, HEAD"))))
+            request.finish()
+        return int(NOT_DONE_YET)
+
+    def _answer(self, request: ProxyRequest) -> None:
         raise NotImplementedError("each leaf has its own")
 
 
@@ -38,8 +50,7 @@ class Probe(_Leaf):
 
     _checks: Callable[[], Mapping[str, bool | None]]
 
-    def render(self, request: ProxyRequest) -> int:
-        """Look."""
+    def _answer(self, request: ProxyRequest) -> None:
         checks = self._checks()
         good = False not in checks.values()
         verbose = b"verbose" in request.uri.partition(b"?")[2]  # ``args`` leaves out what has no value
@@ -47,7 +58,6 @@ class Probe(_Leaf):
         body = "\n".join([*lines, "ok" if good else "not ready", ""]).encode()
         send_text(request, Text(body, "text/plain", headers=_NO_STORE, status=200 if good else 503))
         request.finish()
-        return int(NOT_DONE_YET)
 
 
 @define(eq=False)
@@ -56,12 +66,10 @@ class MetricsPage(_Leaf):
 
     _page: Callable[[], Awaitable[tuple[bytes, str]]]
 
-    def render(self, request: ProxyRequest) -> int:
-        """Have it made, then send it."""
+    def _answer(self, request: ProxyRequest) -> None:
         gone: list[object] = []
         request.notifyFinish().addErrback(gone.append)
         spawn(self._send(request, gone), "rendering metrics")
-        return int(NOT_DONE_YET)
 
     async def _send(self, request: ProxyRequest, gone: list[object]) -> None:
         body, media_type = await self._page()

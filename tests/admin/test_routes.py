@@ -107,8 +107,9 @@ async def test_what_is_not_served() -> None:
     """404 and 405 are envelopes too."""
     reply = await ask("/api/nothing")
     assert (reply.status, json.loads(reply.body)["errors"][0]["status"]) == (404, 404)
-    refused = await ask("/api/system/ping", "DELETE")
-    assert (refused.status, "GET" in refused.headers["allow"]) == (405, True)
+    for path, method in (("/api/system/ping", "DELETE"), ("/livez", "POST"), ("/metrics", "PUT")):
+        refused = await ask(path, method)
+        assert (refused.status, "GET" in refused.headers["allow"]) == (405, True)
 
 
 @pytest_twisted.ensureDeferred
