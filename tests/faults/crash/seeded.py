@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from regproxy.repo.launch import Launch
+from regproxy.repo.register import register
 from regproxy.store import layout, spool
 from regproxy.store.disk import DiskStore
 from regproxy.store.spool import SpoolWriter
@@ -19,7 +20,7 @@ def row_before_rename() -> None:
     async def store(self: Any, flight: Any, fill: Any) -> None:
         found = await self._verified(fill)
         fill.blob.succeed()
-        await self._register(flight, fill, found["sha256"].hex, found)
+        await register(self._parts, flight.key, fill, found)
         await fill.commit(found["sha256"].hex)
 
     _replace(Launch, "_store", store)
