@@ -6,7 +6,7 @@ client wants, may replace a document's bytes by its own rendering (``Text``), an
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeGuard, TypeVar
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -190,7 +190,6 @@ class Pieces(Protocol):
         """Forget it."""
 
 
-@runtime_checkable
 class Hosting(Repository, Protocol):
     """A repository that clients may put something into. What raises ``RegproxyError`` has changed nothing.
 
@@ -212,6 +211,11 @@ class Hosting(Repository, Protocol):
 
     async def delete(self, path: str) -> bool:
         """Remove a node, or a folder with all that is in it; False if there is none."""
+
+
+def is_hosting(repository: Repository) -> TypeGuard[Hosting]:
+    """Whether it is one. By its class of configuration: to look for the methods would take longer than half of a small hit."""
+    return repository.settings.rclass == "local"
 
 
 class Serving(Protocol):

@@ -189,7 +189,7 @@ class Edge(HTTPChannel):
         hosts = headers.getRawHeaders(b"host", [])
         codings = headers.getRawHeaders(b"transfer-encoding", [])
         old = self._version == b"HTTP/1.0"
-        signs = [
+        signs = (
             (len(hosts) != 1 and bool(hosts or not old), 400, "exactly one Host is expected"),
             (bool(hosts) and not _HOST.fullmatch(hosts[0]), 400, "not a Host"),
             (not self._path.startswith(b"/") or self._command == b"CONNECT", 400, "an absolute path is expected"),
@@ -197,8 +197,11 @@ class Edge(HTTPChannel):
             (len(self._path) > TARGET_LIMIT, 414, "the target is too long"),
             (bool(codings) and (old or codings[0].lower() != b"chunked"), 400, "not a Transfer-Encoding that is expected"),
             ((self.length or 0) > (LARGEST_LENGTH if self._command in STREAMED else SMALL), 413, "the body is too large"),
-        ]
-        return next(((status, reason) for wrong, status, reason in signs if wrong), None)
+        )
+        for wrong, status, reason in signs:
+            if wrong:
+                return status, reason
+        return None
 
     def refuse(self, status: int, reason: str) -> None:
         """Answer without a request and close: nothing that follows on this connection can be believed."""

@@ -12,6 +12,8 @@ repository, and what a format reads. Rules of the body:
 """
 
 import re
+import time
+from functools import lru_cache
 from io import BytesIO
 from itertools import count
 from secrets import token_hex
@@ -35,6 +37,12 @@ _ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _RUN = token_hex(4)
 _NUMBERS = count()
 """Request ids tell requests of one run from each other and from those of other runs; they are no secret."""
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    made: bytes = datetimeToString(second)
+    return made
 
 
 @provider(INonQueuedRequestFactory)
@@ -139,7 +147,7 @@ class ProxyRequest(Request):
         self.request_id = given.decode("ascii") if _ID.fullmatch(given) else f"{_RUN}{next(_NUMBERS):08x}"
         self.site = self.channel.site
         self.responseHeaders.setRawHeaders(b"server", [b"regproxy"])
-        self.responseHeaders.setRawHeaders(b"date", [datetimeToString()])
+        self.responseHeaders.setRawHeaders(b"date", [_date(int(time.time()))])
         try:
             self._render(self.site.resource)
         except Exception:  # noqa: BLE001 - a mistake in a resource must not take the connection's parser down

@@ -170,6 +170,11 @@ def _fields(head: Head, size: int | None) -> tuple[tuple[bytes, bytes], ...]:
     )
 
 
+@lru_cache(maxsize=4096)
+def _quoted(name: str) -> bytes:
+    return quote(name).encode("ascii")
+
+
 def _entity(request: ProxyRequest, head: Head, size: int | None) -> None:
     """Set the headers that describe the artifact."""
     headers = request.responseHeaders
@@ -177,7 +182,7 @@ def _entity(request: ProxyRequest, head: Head, size: int | None) -> None:
         headers.setRawHeaders(name, [value])
     filename = request.segments[-1] if request.segments else ""
     if filename:
-        headers.setRawHeaders(b"x-artifactory-filename", [quote(filename).encode("ascii")])
+        headers.setRawHeaders(b"x-artifactory-filename", [_quoted(filename)])
 
 
 _ENTITY = (

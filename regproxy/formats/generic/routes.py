@@ -12,7 +12,7 @@ from regproxy.model.access import Action
 from regproxy.model.fetch import Fetch
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
-from regproxy.repo.interface import AutoUrl, Find, Hosting, Missing, Refused, Serving, Text, Unavailable
+from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable, is_hosting
 from regproxy.web.direct import Direct
 from regproxy.web.errors import envelope, register
 from regproxy.web.request import ProxyRequest
@@ -53,7 +53,7 @@ class Generic:
 
     def resource(self, serving: Serving) -> IResource:
         """The resource of one repository."""
-        if isinstance(serving.repository, Hosting):
+        if is_hosting(serving.repository):
             hosted = LocalRoutes(serving, serving.repository)
             return Direct(hosted.read, hosted.app.resource(), envelope)
         routes = Routes(serving)

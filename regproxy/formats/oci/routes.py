@@ -30,7 +30,7 @@ from regproxy.formats.oci.names import mirrored_host, parse_path, want_for
 from regproxy.formats.oci.push import Push, Sources
 from regproxy.formats.oci.registry import Asked, Registry, ping
 from regproxy.model.access import Action
-from regproxy.repo.interface import Find, Hosting, Refused, Serving, Text
+from regproxy.repo.interface import Find, Refused, Serving, Text, is_hosting
 from regproxy.web.direct import Direct
 from regproxy.web.errors import STATUS, register
 from regproxy.web.request import ProxyRequest
@@ -185,7 +185,7 @@ def _seen(request: ProxyRequest, serving: Serving | None) -> Serving | None:
 
 
 async def _serve(request: ProxyRequest, serving: Serving, address: Address) -> None:
-    if isinstance(serving.repository, Hosting) and isinstance(address, Begun):
+    if is_hosting(serving.repository) and isinstance(address, Begun):
         await _change(request, serving, address, lambda _: ())
         return
     query = _query(request)
@@ -201,13 +201,13 @@ async def _serve(request: ProxyRequest, serving: Serving, address: Address) -> N
         return serving.permits(request, Action.READ, node)
 
     asked = Asked(address, path, body=request.method != b"HEAD", query=query)
-    answering = Hosted(serving, sees) if isinstance(serving.repository, Hosting) else Registry(serving)
+    answering = Hosted(serving, sees) if is_hosting(serving.repository) else Registry(serving)
     await serving.send(request, await answering.answer(asked))
 
 
 async def _change(request: ProxyRequest, serving: Serving, address: Address, sources: Sources) -> None:
     repository = serving.repository
-    if not isinstance(repository, Hosting):
+    if not is_hosting(repository):
         _refuse_writing(request)
         return
     push = Push(serving, repository, sources, _image_url(request, serving, address))
