@@ -71,24 +71,19 @@ class Reader(threading.Thread):
         super().__init__(daemon=True)
         self.client = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.client.sendall(b"GET /files/big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        self.data = b""
+        self.data = bytearray()
 
     def run(self) -> None:
         """Read to the end, or to the cut."""
-        parts = []
-        try:
+        with suppress(OSError):
             while part := self.client.recv(1 << 20):
-                parts.append(part)
-                self.data = b"".join(parts) if len(parts) % 8 == 0 else self.data
-        except OSError:
-            pass
-        self.data = b"".join(parts)
+                self.data += part
         self.client.close()
 
     @property
     def body(self) -> bytes:
         """What came."""
-        return self.data.partition(b"\r\n\r\n")[2]
+        return bytes(self.data).partition(b"\r\n\r\n")[2]
 
 
 def filler(regproxy: Regproxy) -> int:
