@@ -67,6 +67,13 @@ def check(configuration: Configuration, formats: Mapping[str, Format], mistakes:
     _docker(configuration, mistakes)
 
 
+def check_repository(
+    settings: RepositorySettings, configuration: Configuration, formats: Mapping[str, Format], mistakes: Mistakes
+) -> None:
+    """Note what is wrong with one repository that stands in no file."""
+    _Repository(settings, "", mistakes).check(configuration, formats)
+
+
 def split_url(text: str) -> SplitResult | None:
     """An http or https URL with a host, and with neither user nor password nor fragment in it; None if it is not one."""
     try:
@@ -173,7 +180,10 @@ class _Repository:
         self.mistakes = mistakes
 
     def wrong(self, key: str, expectation: str) -> None:
-        self.mistakes.add(f"{self.where}.{key}", expectation, self.settings.key[:80])
+        self.mistakes.add(self._inside(key), expectation, self.settings.key[:80])
+
+    def _inside(self, key: str) -> str:
+        return f"{self.where}.{key}" if self.where else key
 
     def check(self, configuration: Configuration, formats: Mapping[str, Format]) -> None:
         self._key()
@@ -225,7 +235,7 @@ class _Repository:
             if value is not None and value < least:
                 self.wrong(written, f"expected at least {least}")
         for text, written in ((self.settings.max_bytes, "maxBytes"), (self.settings.segment_threshold, "segmentThreshold")):
-            _size(text, f"{self.where}.{written}", self.mistakes, self.settings.key)
+            _size(text, self._inside(written), self.mistakes, self.settings.key)
 
     def _texts(self) -> None:
         settings = self.settings

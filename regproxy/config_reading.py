@@ -45,15 +45,15 @@ class ConfigurationError(Exception):
 
 @define
 class Mistakes:
-    """What is wrong with one file."""
+    """What is wrong with one file, or with what came without one."""
 
-    file: str
+    file: str = ""
     lines: list[str] = field(factory=list)
 
     def add(self, key: str, expectation: str, name: str = "") -> None:
         """Note one; ``name`` is the key of the repository that it is about."""
         about = f" ({name})" if name else ""
-        self.lines.append(f"{self.file}: {key}{about}: {expectation}")
+        self.lines.append(f"{self.file}: {key}{about}: {expectation}" if self.file else f"{key}{about}: {expectation}")
 
     def check(self) -> None:
         """Raise what was collected, if anything was."""

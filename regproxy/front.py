@@ -9,7 +9,9 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.web.resource import IResource
 
+from regproxy.admin.declaring import Declaring
 from regproxy.admin.probes import MetricsPage, Probe
+from regproxy.admin.repository_routes import RepositoryRoutes
 from regproxy.admin.routes import Api
 from regproxy.admission import Admission
 from regproxy.entrance import Entrance
@@ -20,7 +22,6 @@ from regproxy.telemetry.lag import Lag
 from regproxy.telemetry.log import AccessLog, Entry
 from regproxy.telemetry.metrics import Metrics
 from regproxy.web.accel import Accel
-from regproxy.web.addresses import BaseUrl
 from regproxy.web.catalog import Catalog
 from regproxy.web.request import ProxyRequest
 from regproxy.web.root import Root
@@ -36,6 +37,7 @@ class Front:
     _reactor: PosixReactorBase
     _configuration: Configuration
     _catalog: Catalog
+    _declaring: Declaring
     _formats: Mapping[str, Format]
     _metrics: Metrics
     _page: Page
@@ -113,11 +115,11 @@ class Front:
         return ProxySite(self._root(admission.requests), self._reactor, self._record, *limits, accel)
 
     def _root(self, requests: Places) -> Root:
-        server = self._configuration.server
-        api = Api(self._catalog, BaseUrl.of(server.base_url, server.trusted_proxies))
+        api = Api(self._catalog)
         people = self._entrance.people()
         fixed: dict[str, IResource] = {
             "api": api.resource(),
+            "api/repositories": RepositoryRoutes(self._catalog, self._entrance.gate, self._declaring).resource(),
             "api/security": people,
             "api/v2": people,
             "access": self._entrance.tokens(),
@@ -131,7 +133,8 @@ class Front:
         mounts = {name: resource for name, resource, _ in found}
         failures = {name: each.failure for name, _, each in found}
         sessions = self._entrance.sessions()
-        return Root(self._catalog, fixed, mounts, failures, requests, self._entrance.gate.identify, sessions)
+        identify, look = self._entrance.gate.identify, self._declaring.look
+        return Root(self._catalog, fixed, mounts, failures, requests, identify, sessions, look)
 
     def _record(self, request: ProxyRequest) -> None:
         ended = self._reactor.seconds()

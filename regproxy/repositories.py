@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 
 from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorCore
 
 from regproxy.config_checks import AUTO
@@ -63,12 +64,20 @@ class Repositories:
     def _empty(self) -> Catalog:
         return Catalog(Guard(Access(), self._shared.gate))
 
-    def configure(self, configuration: Configuration, keep: frozenset[str]) -> None:
-        """Serve what a configuration declares; the remotes named in ``keep`` did not change and go on."""
-        before = self._remotes
-        shared = self._shared
+    def configure(
+        self, configuration: Configuration, keep: frozenset[str], removed: frozenset[str] = frozenset()
+    ) -> "Mapping[str, Deferred[object]]":
+        """Serve what a configuration declares; those named in ``keep`` did not change and go on.
+
+        Those that were ``removed`` for good take nothing in any more: what fires when nothing of them arrives either, by key.
+        """
+        before, shared = self._remotes, self._shared
+        for key in removed & self._locals.keys():
+            self._locals[key].close()
         self._locals = {
-            settings.key: Local(settings, shared.parts, shared.holdings, shared.shelf)
+            settings.key: self._locals[settings.key]
+            if settings.key in keep and settings.key in self._locals
+            else Local(settings, shared.parts, shared.holdings, shared.shelf)
             for settings in configuration.repository
             if settings.rclass == "local"
         }
@@ -81,9 +90,9 @@ class Repositories:
             for settings in declared
         }
         self.catalog.swap(self._table(configuration))
-        for remote in before.values():
-            if self._remotes.get(remote.key) is not remote:
-                spawn(_retire(remote), f"closing {remote.key}")
+        left = [remote for remote in before.values() if self._remotes.get(remote.key) is not remote]
+        ended = {remote.key: spawn(_retire(remote), f"closing {remote.key}") for remote in left}
+        return {key: ended[key] for key in removed & ended.keys()}
 
     def __iter__(self) -> Iterator[Remote]:
         return iter(list(self._remotes.values()))

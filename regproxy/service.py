@@ -22,12 +22,14 @@ from regproxy.auto import resolve, run_program
 from regproxy.backup import Backup
 from regproxy.config import load
 from regproxy.control import Control, Draining, DrainSwitch, Families
+from regproxy.declared import Declared
 from regproxy.drain import Drain
 from regproxy.entrance import Entrance
 from regproxy.errors import RegproxyError
 from regproxy.fetches import Fetches
 from regproxy.formats_found import find_formats
 from regproxy.front import Front
+from regproxy.index.sqlite_declarations import SqliteDeclarations
 from regproxy.index.sqlite_holdings import SqliteHoldings
 from regproxy.jobs import Job, Jobs
 from regproxy.lock import DataDirLock
@@ -107,6 +109,7 @@ class Regproxy(Service):
         self._repositories = Repositories(
             Shared(reactor, *held, sending, self._metrics, self._formats, make_upstream, self._entrance.gate)
         )
+        self._declared = Declared(self._repositories, SqliteDeclarations(self._index), self._formats)
         self._fetches = Fetches(self._repositories, reactor.seconds)
         self._reload = Reload(configuration, standing.path, self._readers.run, self._apply, self._notify)
         more = {b"metrics": Families(self._metrics.families), b"drain": DrainSwitch(self.drain), **self._works(data_dir)}
@@ -119,7 +122,7 @@ class Regproxy(Service):
         self._jobs.add(keeping.jobs(parts, lambda: [remote.settings for remote in self._repositories], self._metrics))
         page = standing.page(self._metrics, lambda: self._readers.run(self._metrics.render))
         catalog, endpoints = self._repositories.catalog, standing.endpoints
-        served = reactor, configuration, catalog, self._formats, self._metrics
+        served = reactor, configuration, catalog, self._declared, self._formats, self._metrics
         self._front = Front(*served, page, self._checks, endpoints, self._admission, self._entrance)
         self._drain = Drain.of(reactor, self._front, self._fetches, self._notify, configuration.server)
         self._is_started = False
@@ -180,7 +183,7 @@ class Regproxy(Service):
         try:
             await self._entrance.open()
             configuration, needs_url = await self._resolved(self._reload.configuration)
-            self._repositories.configure(configuration, frozenset())
+            self._declared.serve(configuration)
             await self._front.listen()
         except Exception as error:
             log.critical("cannot start: {error}", error=error)
@@ -240,9 +243,9 @@ class Regproxy(Service):
         if self._is_started:
             self._reload()
 
-    async def _apply(self, new: Configuration, same: frozenset[str]) -> None:
+    async def _apply(self, new: Configuration, same: frozenset[str]) -> None:  # noqa: ARG002 - compared when URLs are known
         resolved, _ = await self._resolved(new)
-        self._repositories.configure(resolved, same)
+        self._declared.serve(resolved)
 
     async def _stop(self) -> None:
         if self._drain.is_retired:
@@ -271,6 +274,7 @@ class Regproxy(Service):
     def _begin_jobs(self) -> None:
         if not self._drain.began:
             self._jobs.start()
+            spawn(self._declared.resume(), "clearing what was removed")
 
     async def _end_jobs(self) -> None:
         await self._jobs.stop()

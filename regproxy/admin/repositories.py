@@ -1,12 +1,17 @@
 """What the REST API says of repositories: lists and configurations. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
 from regproxy.model.settings import RepositorySettings
 
 SECRET = frozenset({"password", "token", "passwordFile", "tokenFile", "queryParams"})
+INTERNAL = frozenset({"notes", "username", "proxy", "clientTlsCertificate", "caFile", "customHttpHeaders", "localAddress"})
+"""What administrators see and nobody else."""
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 def summary(settings: RepositorySettings, base_url: str) -> dict[str, str]:
@@ -20,22 +25,37 @@ def summary(settings: RepositorySettings, base_url: str) -> dict[str, str]:
     }
 
 
-def listing(every: Iterable[RepositorySettings], base_url: str, rclass: str, package_type: str) -> Sequence[dict[str, str]]:
-    """The list, narrowed by its two parameters where they are not empty."""
+def chosen(
+    every: Iterable[RepositorySettings], rclasses: str, package_types: str, projects: str = ""
+) -> Sequence[RepositorySettings]:
+    """By key; narrowed by lists with commas where they are not empty."""
     return [
-        summary(settings, base_url)
+        settings
         for settings in sorted(every, key=lambda settings: settings.key)
-        if rclass.lower() in ("", settings.rclass) and package_type.lower() in ("", settings.package_type)
+        if _is_among(settings.rclass, rclasses)
+        and _is_among(settings.package_type, package_types)
+        and _is_among(settings.project_key, projects)
     ]
 
 
-def configuration(settings: RepositorySettings) -> dict[str, object]:
-    """The Repository Configuration JSON: every key, no secret; any header's value may be one."""
+def _is_among(word: str, words: str) -> bool:
+    return not words or word.lower() in [each.strip().lower() for each in words.split(",")]
+
+
+def configuration(settings: RepositorySettings, said: Mapping[str, object] = _NOTHING) -> dict[str, object]:
+    """The Repository Configuration JSON: every key, those of ``said`` that mean nothing here too, and no secret: any header's
+    value may be one.
+    """
     plain: dict[str, object] = msgspec.to_builtins(settings)
     headers = [{**header, "value": ""} for header in _headers(plain)]
-    return {name: value for name, value in plain.items() if name not in SECRET and value is not None} | {
-        "customHttpHeaders": headers
-    }
+    unknown = {name: value for name, value in said.items() if name not in plain}
+    known = {name: value for name, value in plain.items() if name not in SECRET and value is not None}
+    return unknown | known | {"customHttpHeaders": headers}
+
+
+def public(settings: RepositorySettings) -> dict[str, object]:
+    """As much of it as everybody sees who sees the repository."""
+    return {name: value for name, value in configuration(settings).items() if name not in INTERNAL}
 
 
 def _headers(plain: dict[str, object]) -> list[dict[str, object]]:

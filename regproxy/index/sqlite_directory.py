@@ -1,7 +1,4 @@
-"""``Directory`` in the file of a ``SqliteIndex``, by its connections and its writer.
-
-The stamp is a row that every change counts up; it is read again only after this process or another has written something.
-"""
+"""``Directory`` in the file of a ``SqliteIndex``, by its connections and its writer."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,6 +10,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 
 from regproxy.index.sqlite import SqliteIndex
+from regproxy.index.stamp import Stamp
 from regproxy.model.principals import E, Entry, Group, Target, TokenRow, User, without
 
 T = TypeVar("T")
@@ -31,16 +29,15 @@ class SqliteDirectory:
     """The third view of an index that was started."""
 
     _index: SqliteIndex
-    _stamp: int | None = field(init=False, default=None)
-    _seen: object = field(init=False, default=None)
+    _stamp: Stamp = field(init=False)
+
+    @_stamp.default
+    def _make_stamp(self) -> Stamp:
+        return Stamp(self._index, "SELECT stamp FROM access")
 
     def stamp(self) -> int:
         """The row's number."""
-        others = self._index.others()
-        if self._stamp is None or others != self._seen:
-            self._seen = others
-            self._stamp = int(self._index.look("SELECT stamp FROM access", ())[0][0])
-        return self._stamp
+        return self._stamp()
 
     def key(self) -> bytes:
         """The key."""
@@ -95,10 +92,7 @@ class SqliteDirectory:
             connection.execute(_COUNT)
             return apply(connection)
 
-        return self._index.change(counted, lambda _: self._outdate())
-
-    def _outdate(self) -> None:
-        self._stamp = None
+        return self._index.change(counted, lambda _: self._stamp.outdate())
 
 
 def _put(connection: apsw.Connection, entry: Entry, *, replace: bool) -> bool:

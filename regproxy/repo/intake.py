@@ -44,6 +44,7 @@ class Intake:
     _holdings: Holdings
     _patterns: Patterns = field(init=False)
     _most: int | None = field(init=False)
+    _is_closed: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         self._patterns = Patterns.of(self._settings.includes_pattern, self._settings.excludes_pattern)
@@ -53,6 +54,10 @@ class Intake:
     def key(self) -> str:
         """The repository's."""
         return self._settings.key
+
+    def close(self) -> None:
+        """Let nothing in any more."""
+        self._is_closed = True
 
     def refusal(self, path: str) -> str | None:
         """Why a path is closed to everybody; None if it is not."""
@@ -90,6 +95,8 @@ class Intake:
 
     async def publish(self, upload: Upload, size: int, digests: dict[str, Digest]) -> Receipt:
         """Make a blob that is claimed a node."""
+        if self._is_closed:
+            raise RegproxyError(Kind.NOT_FOUND, f"repository {self.key} has been removed")
         now = self._parts.clock.seconds()
         sha256 = digests["sha256"].hex
         node = Node(self.key, upload.path, sha256, size, _head(upload, size, digests, now), Headers(), now, now, now)

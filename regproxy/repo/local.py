@@ -82,6 +82,10 @@ class Local:
             self._parts.index.used(node.repository, node.path, node.sha256, self._parts.clock.seconds())
         return Body(node.head, readable, Origin.LOCAL)
 
+    def close(self) -> None:
+        """It was removed with everything in it: what is still arriving has no place to go."""
+        self._intake.close()
+
     # Uploads.
 
     async def receive(self, upload: Upload, source: Source) -> Receipt:

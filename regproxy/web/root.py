@@ -48,6 +48,10 @@ def _anybody(_: ProxyRequest) -> None:
     """Nobody is asked who he is."""
 
 
+def _nothing() -> None:
+    """There are none."""
+
+
 @implementer(IResource)
 @define(eq=False)
 class Root:
@@ -58,6 +62,7 @@ class Root:
         mounts: those of formats, likewise, and how those write refusals.
         identify: notes who asks (``gate``); probes and metrics are open to all.
         token_server: at ``/v2/token``.
+        look: called before a repository is looked for: there may be newer ones.
         requests: how many may be answered at once; probes and the API are answered in any case.
     """
 
@@ -68,6 +73,7 @@ class Root:
     _requests: Places = field(factory=Places)
     _identify: "Callable[[ProxyRequest], Deferred[None] | None]" = field(default=_anybody)
     _token_server: IResource | None = None
+    _look: Callable[[], None] = field(default=_nothing)
     isLeaf: bool = field(default=True, init=False)  # noqa: N815 - Twisted's name
     _resources: "WeakKeyDictionary[Served, IResource]" = field(factory=WeakKeyDictionary, init=False)
 
@@ -154,6 +160,8 @@ class Root:
     def _target(self, request: ProxyRequest) -> IResource | Text:
         segments = request.segments
         first = segments[0]
+        if first not in _OPEN:
+            self._look()
         if first == "api":
             return self._api(request)
         if first in self._fixed:

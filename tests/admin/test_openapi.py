@@ -7,6 +7,7 @@ from typing import Any
 from klein import Klein
 
 from regproxy.admin.people import People
+from regproxy.admin.repository_routes import RepositoryRoutes
 from regproxy.admin.routes import Api
 from regproxy.admin.token_server import TokenServer
 from regproxy.admin.tokens import Tokens
@@ -29,8 +30,8 @@ def routes_of(app: Klein, prefix: str) -> set[tuple[str, str]]:
 def test_every_route_is_described() -> None:
     """And nothing that is none."""
     described = {(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods}
-    served = routes_of(Api.app, "/api") | routes_of(LocalRoutes.app, "/{key}") | routes_of(People.app, "/api")
-    served |= routes_of(Tokens.app, "/access") | routes_of(TokenServer.app, "/v2/token")
+    served = routes_of(Api.app, "/api") | routes_of(RepositoryRoutes.app, "/api") | routes_of(LocalRoutes.app, "/{key}")
+    served |= routes_of(People.app, "/api") | routes_of(Tokens.app, "/access") | routes_of(TokenServer.app, "/v2/token")
     assert served - {("/{key}", "get")} == described
 
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from regproxy.admin.repositories import configuration, listing
+from regproxy.admin.repositories import chosen, configuration, public, summary
 from regproxy.model.settings import CustomHeader, RepositorySettings
 
 PYPI = RepositorySettings(key="py", rclass="remote", package_type="pypi", url="https://up.example", description="d")
@@ -13,18 +13,27 @@ SECRET = "5ecret"
 
 def test_entry() -> None:
     """In the shape that scripts read."""
-    assert listing([PYPI], "https://here", "", "") == [
-        {"key": "py", "description": "d", "type": "REMOTE", "url": "https://here/py", "packageType": "pypi"}
-    ]
+    assert summary(PYPI, "https://here") == {
+        "key": "py",
+        "description": "d",
+        "type": "REMOTE",
+        "url": "https://here/py",
+        "packageType": "pypi",
+    }
 
 
 @pytest.mark.parametrize(
     ("rclass", "package_type", "keys"),
-    [("", "", ["files", "py"]), ("REMOTE", "PyPI", ["py"]), ("local", "", []), ("", "generic", ["files"])],
+    [
+        ("", "", ["files", "py"]),
+        ("REMOTE", "PyPI", ["py"]),
+        ("local", "", []),
+        ("local,remote", "npm, generic", ["files"]),
+    ],
 )
 def test_narrowed(rclass: str, package_type: str, keys: list[str]) -> None:
-    """By either parameter, in whatever case; sorted by key."""
-    assert [entry["key"] for entry in listing([PYPI, FILES], "", rclass, package_type)] == keys
+    """By either parameter, in whatever case, lists too; sorted by key."""
+    assert [settings.key for settings in chosen([PYPI, FILES], rclass, package_type)] == keys
 
 
 def test_no_secret_is_shown() -> None:
@@ -41,3 +50,18 @@ def test_no_secret_is_shown() -> None:
     shown = configuration(settings)
     assert SECRET not in msgspec.json.encode(shown).decode()
     assert (shown["key"], shown["url"], shown["username"]) == ("r", "https://up.example", "me")
+
+
+def test_unknown_keys_come_back() -> None:
+    """What means nothing here is shown as it was said; what means something, as it is."""
+    shown = configuration(FILES, {"key": "other", "xrayDataTtl": 90, "password": SECRET})
+    assert ("files", 90) == (shown["key"], shown["xrayDataTtl"])
+    assert "password" not in shown
+
+
+def test_some_is_for_administrators() -> None:
+    """Who we are to an upstream is nobody else's business."""
+    settings = RepositorySettings(key="r", rclass="remote", url="https://up.example", username="me", notes="n", proxy="p")
+    shown = public(settings)
+    assert ("r", "https://up.example") == (shown["key"], shown["url"])
+    assert not {"username", "notes", "proxy", "customHttpHeaders"} & shown.keys()

@@ -10,13 +10,14 @@ from twisted.internet.defer import succeed
 
 from regproxy import __version__
 from regproxy.admin.probes import MetricsPage, Probe
+from regproxy.admin.repository_routes import RepositoryRoutes
 from regproxy.admin.routes import Api
 from regproxy.model.settings import Docker, RepositorySettings
 from regproxy.telemetry.metrics import Metrics
-from regproxy.web.addresses import BaseUrl
 from regproxy.web.catalog import Catalog, Table
 from regproxy.web.root import Root
-from tests.fakes.gates import guard_of
+from tests.fakes.declared import declared
+from tests.fakes.gates import gate_of, guard_of
 from tests.fakes.site import Client, Reply, Stage
 
 
@@ -51,7 +52,8 @@ def root(*, ready: bool = True) -> Root:
     catalog = Catalog(guard_of())
     catalog.swap(Table({"r": cast(Any, Served(Held(settings), NoApi()))}, {}, Docker()))
     fixed: Any = {
-        "api": Api(catalog, BaseUrl.of("", ())).resource(),
+        "api": Api(catalog).resource(),
+        "api/repositories": RepositoryRoutes(catalog, gate_of(), declared()).resource(),
         "livez": Probe(dict),
         "readyz": Probe(lambda: {"index": True, "store": ready}),
         "metrics": MetricsPage(lambda: succeed(Metrics().render())),

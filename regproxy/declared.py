@@ -1,0 +1,181 @@
+"""The repositories that are served: those of the configuration file, and those that were made while the server ran.
+
+Rules: what the file declares is changed in the file and nowhere else, and hides one that was made with the same key. What is said
+of one that is made passes the checks of the file; keys that mean nothing here are kept. Every process looks before each request
+whether anything has changed, by any of them, so that a client that was told of a change meets it everywhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from txaio.tx import make_logger
+
+from regproxy.admin.declaring import Declaring
+from regproxy.config_changes import changed
+from regproxy.config_checks import AUTO, check_repository
+from regproxy.config_reading import Mistakes, table
+from regproxy.errors import Kind, RegproxyError
+from regproxy.index.interface_declarations import Declarations, Said
+from regproxy.model.settings import Configuration, RepositorySettings
+from regproxy.repo.interface import Format
+from regproxy.repositories import Repositories
+from regproxy.stream.spawn import spawn
+
+log = make_logger()
+
+KNOWN = frozenset(each.encode_name for each in msgspec.structs.fields(RepositorySettings))
+FILES = ("passwordFile", "tokenFile", "caFile")
+FIXED = ("rclass", "packageType")
+NOT_YET = frozenset({"virtual", "federated"})
+
+
+@define(eq=False)
+class Declared(Declaring):
+    """One for a process; ``serve`` is called with the file's configuration first, and at each reload."""
+
+    _repositories: Repositories
+    _declarations: Declarations
+    _formats: Mapping[str, Format]
+    _file: Configuration = field(init=False, factory=Configuration)
+    _served: Configuration = field(init=False, factory=Configuration)
+    _stamp: int | None = field(init=False, default=None)
+    _said: Mapping[str, Said] = field(init=False, factory=dict)
+
+    def serve(self, configuration: Configuration) -> None:
+        """Serve what the file says, every URL known, with what was made."""
+        self._file = configuration
+        self._refresh()
+
+    def look(self) -> None:
+        """Serve what has changed since the last look."""
+        if self._declarations.stamp() != self._stamp:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        self._stamp = self._declarations.stamp()
+        before, self._said = self._said, self._declarations.every()
+        kept = (self._kept(key, said) for key, said in self._said.items() if key not in self._in_file)
+        made = tuple(settings for settings in kept if settings is not None)
+        merged = msgspec.structs.replace(self._file, repository=(*self._file.repository, *made))
+        changes = changed(self._served, merged)
+        same = {settings.key for settings in merged.repository} - set(changes.added) - set(changes.replaced)
+        self._served = merged
+        removed = before.keys() - self._said.keys() - self._in_file.keys()
+        for key, ended in self._repositories.configure(merged, frozenset(same), frozenset(removed)).items():
+            spawn(self._clear_behind(key, ended), f"clearing {key}")
+
+    @property
+    def _in_file(self) -> Mapping[str, RepositorySettings]:
+        return {settings.key: settings for settings in self._file.repository}
+
+    def _kept(self, key: str, said: Said) -> RepositorySettings | None:
+        """What was good when it was made may not be any more: a proxy has gone from the file."""
+        try:
+            return self._checked(key, said)
+        except RegproxyError as error:
+            log.error("{key} is not served: {error}", key=key, error=error.text)  # noqa: TRY400 - it says what there is to say
+            return None
+
+    async def _clear_behind(self, key: str, ended: "Deferred[object]") -> None:
+        """What was arriving when a repository was removed goes with it, unless somebody has made another one meanwhile."""
+        await ended
+        if key not in self._in_file:
+            await self._clear(key)
+
+    # What the API asks.
+
+    def said(self, key: str) -> Said | None:
+        """What was said of one that was made."""
+        return None if key in self._in_file else self._said.get(key)
+
+    async def create(self, key: str, said: Said) -> None:
+        """Make one."""
+        self.look()
+        if key.lower() in {taken.lower() for taken in (*self._in_file, *self._said)}:
+            raise RegproxyError(Kind.INVALID, f"there is a repository {key!a} already")
+        given = {name: value for name, value in said.items() if value is not None}
+        self._checked(key, given)
+        if not await self._declarations.put(key, given, replace=False):
+            raise RegproxyError(Kind.CONFLICT, f"{key} is being removed or made by somebody else at this moment")
+        self.look()
+
+    async def change(self, key: str, said: Said) -> None:
+        """Change what is said of one."""
+        before = self._made(key)
+        merged = {**before, **said}
+        for name in FIXED:
+            if merged.get(name) != before.get(name, merged.get(name)):
+                raise RegproxyError(Kind.INVALID, f"{name} of a repository does not change: it is {before.get(name)!a}")
+        given = {name: value for name, value in merged.items() if value is not None}
+        if "customHttpHeaders" in said:
+            given["customHttpHeaders"] = _with_values(said["customHttpHeaders"], before.get("customHttpHeaders"))
+        self._checked(key, given)
+        if not await self._declarations.put(key, given, replace=True):
+            raise RegproxyError(Kind.CONFLICT, f"{key} has just been removed")
+        self.look()
+
+    async def remove(self, key: str) -> int:
+        """Remove one with everything in it; how many files."""
+        self._made(key)
+        await self._declarations.remove(key)
+        self.look()
+        return await self._clear(key)
+
+    async def _clear(self, key: str) -> int:
+        removed = 0
+        while step := await self._declarations.clear(key):
+            removed += step
+        return removed
+
+    async def resume(self) -> None:
+        """Go on with what a stop has interrupted."""
+        for key in self._declarations.leaving():
+            if key not in self._in_file:
+                await self._clear(key)
+
+    def _made(self, key: str) -> Said:
+        self.look()
+        if key in self._in_file:
+            raise RegproxyError(Kind.CONFLICT, f"{key} is declared in the configuration file, and is changed there only")
+        said = self._said.get(key)
+        if said is None:
+            raise RegproxyError(Kind.NOT_FOUND, f"there is no repository {key!a}")
+        return said
+
+    def _checked(self, key: str, said: Said) -> RepositorySettings:
+        """Read and check it; ``RegproxyError`` (INVALID) has everything that is wrong."""
+        mistakes = Mistakes()
+        if said.get("rclass") in NOT_YET:
+            raise RegproxyError(
+                Kind.INVALID, f"rclass: {said['rclass']} repositories are not there yet: local and remote ones are"
+            )
+        for name in FILES:
+            if said.get(name):
+                mistakes.add(name, "expected nothing: files of this machine are named in the configuration file only")
+        if said.get("url") == AUTO:
+            mistakes.add(
+                "url", "expected an http or https URL: the clients of this machine are asked for the configuration file only"
+            )
+        known: dict[str, Any] = {"key": key, **{name: value for name, value in said.items() if name in KNOWN}}
+        if known["key"] != key:
+            mistakes.add("key", f"expected {key}, as in the address")
+        settings = table(RepositorySettings, known, "", mistakes)
+        if settings is not None:
+            check_repository(settings, self._file, self._formats, mistakes)
+        if mistakes.lines or settings is None:
+            raise RegproxyError(Kind.INVALID, "; ".join(mistakes.lines))
+        return settings
+
+
+def _with_values(headers: object, before: object) -> object:
+    """Values of headers are never shown: one that comes back empty is meant as it was."""
+    if not isinstance(headers, Sequence) or not isinstance(before, Sequence):
+        return headers
+    known = {header["name"]: header["value"] for header in before}
+    return [
+        {**header, "value": header.get("value") or known.get(header.get("name"), "")} if isinstance(header, dict) else header
+        for header in headers
+    ]
