@@ -40,7 +40,6 @@ class MemoryWriter:
 
     _store: "MemoryStore"
     _descriptor: int
-    _reserved: int
     _about: bytes | None = None
     _extents: Extents = field(factory=Extents)
     _lock: Lock = field(factory=Lock, init=False)
@@ -60,10 +59,9 @@ class MemoryWriter:
         return self._descriptor
 
     def write_at(self, offset: int, buffers: Sequence[bytes]) -> None:
-        """Write all buffers; ENOSPC where they end beyond both what was reserved and what is free."""
+        """Write all buffers; ENOSPC where they end beyond both what the writer has and what is free."""
         end = offset + sum(map(len, buffers))
-        if end > max(self._reserved, self._store.space().free + os.fstat(self._descriptor).st_size):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._store.take(self._descriptor, end)
         write_all(self._descriptor, offset, buffers)
         with self._lock:  # several extents may be written at a time
             self._extents.add(Span(offset, end))
@@ -94,6 +92,7 @@ class MemoryWriter:
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
+            self._store.give_back(descriptor)
             os.close(descriptor)
 
 
@@ -127,7 +126,7 @@ class MemoryAside:
 
 @define
 class MemoryStore:
-    """A ``BlobStore`` of at most ``capacity`` bytes.
+    """A ``BlobStore`` of at most ``capacity`` bytes, those that are being written or were left among them.
 
     Attributes:
         clock: seconds since the epoch, for ``BlobStat.modified``.
@@ -139,6 +138,7 @@ class MemoryStore:
     _quarantined: dict[str, _Stored] = field(init=False, factory=dict)
     _claims: Counter[str] = field(init=False, factory=Counter)
     _left: dict[str, tuple[Left, _Stored]] = field(init=False, factory=dict)
+    _taken: dict[int, int] = field(init=False, factory=dict)  # by the descriptors of writers
     _lock: Lock = field(init=False, factory=Lock)
 
     def open(self, sha256: str) -> OpenBlob | None:
@@ -150,9 +150,28 @@ class MemoryStore:
 
     def create(self, length: int | None, about: bytes | None = None) -> MemoryWriter:
         """Begin a blob."""
-        if length is not None and length > self.space().free:
+        descriptor = os.memfd_create("regproxy")
+        try:
+            self.take(descriptor, length or 0)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return MemoryWriter(self, descriptor, about)
+
+    def take(self, descriptor: int, end: int) -> None:
+        """Let a writer have so much, if that is not more than it has already."""
+        with self._lock:
+            self._taken[descriptor] = self._granted(self._taken.get(descriptor, 0), end)
+
+    def _granted(self, has: int, end: int) -> int:
+        if end - has > self._free():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return MemoryWriter(self, os.memfd_create("regproxy"), length or 0, about)
+        return max(has, end)
+
+    def give_back(self, descriptor: int) -> None:
+        """A writer has ended."""
+        with self._lock:
+            del self._taken[descriptor]
 
     def leave(self, about: bytes, descriptor: int, extents: Extents, *, clean: bool) -> None:
         """Keep what a writer has written so far."""
@@ -169,13 +188,17 @@ class MemoryStore:
     def resume(self, name: str, length: int | None) -> MemoryWriter | None:
         """Go on with one."""
         with self._lock:
-            left, stored = self._left.pop(name, (None, None))
-        if left is None or stored is None:
-            return None
+            if name not in self._left:
+                return None
+            left, stored = self._left[name]
+            granted = self._granted(left.used, length or 0)
+            descriptor = os.dup(stored.descriptor)
+            self._taken[descriptor] = granted
+            del self._left[name]
         extents = Extents()
         for span in left.extents:
             extents.add(span)
-        return MemoryWriter(self, os.dup(stored.descriptor), length or 0, left.about, extents)
+        return MemoryWriter(self, descriptor, left.about, extents)
 
     def attend(self, name: str) -> None:
         """No other process has part in it."""
@@ -239,8 +262,11 @@ class MemoryStore:
     def space(self) -> Space:
         """Say what is left of the capacity."""
         with self._lock:
-            used = sum(blob.size for blob in (*self._blobs.values(), *self._quarantined.values()))
-        return Space(self.capacity, max(0, self.capacity - used))
+            return Space(self.capacity, max(0, self._free()))
+
+    def _free(self) -> int:
+        blobs = (*self._blobs.values(), *self._quarantined.values(), *(stored for _, stored in self._left.values()))
+        return self.capacity - sum(blob.size for blob in blobs) - sum(self._taken.values())
 
 
 def _checked(sha256: str) -> str:

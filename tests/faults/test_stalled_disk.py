@@ -43,7 +43,7 @@ class StallingStore(MemoryStore):
         """Begin a blob, when the disk goes on."""
         self.running.wait(60)
         made = super().create(length, about)
-        return StallingWriter(self, made._descriptor, made._reserved, about)
+        return StallingWriter(self, made._descriptor, about)
 
     def accept(self, sha256: str, descriptor: int, *, claim: bool = False) -> Any:
         """Publish, when the disk goes on."""

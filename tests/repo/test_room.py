@@ -173,7 +173,7 @@ class FailingStore(MemoryStore):
             raise OSError(self.code, os.strerror(self.code))
         self.created += 1
         made = super().create(length, about)
-        return FailingWriter(self, made._descriptor, made._reserved, about)
+        return FailingWriter(self, made._descriptor, about)
 
     def accept(self, sha256: str, descriptor: int, *, claim: bool = False) -> Any:
         """Publish, or not."""

@@ -10,6 +10,7 @@ from regproxy.model.ranges import Span
 from regproxy.store.attending import is_attended
 from regproxy.store.disk import DiskStore
 from regproxy.store.journal import EXTENTS, Journal
+from tests.store.test_disk import open_below
 
 DATA = os.urandom(1000)
 
@@ -34,7 +35,22 @@ def test_lines_as_they_come(tmp_path: Path) -> None:
     growth = reading.read()
     assert ((Span(100, 500), Span(600, 1000)), True, False) == (growth.extents, growth.complete, growth.failed)
     assert store.attend(writer.name or "x") is None
+    assert len(open_below(tmp_path)) == 2
     reading.close()
+    assert open_below(tmp_path) == []
+
+
+@pytest.mark.parametrize("gone", ["", ".meta", ".extents"])
+def test_what_has_gone(tmp_path: Path, gone: str) -> None:
+    """Whichever of its files that is, nothing is left open."""
+    store = DiskStore(tmp_path)
+    writer = store.create(None, b"x")
+    name = str(writer.name)
+    (tmp_path / "spool" / f"{name}{gone}").unlink()
+    before = open_below(tmp_path)
+    assert store.attend(name) is None
+    assert open_below(tmp_path) == before
+    writer.abort()
 
 
 def test_what_is_given_up(tmp_path: Path) -> None:
@@ -74,6 +90,23 @@ def test_the_file_grows_while_it_is_read(tmp_path: Path, monkeypatch: pytest.Mon
     writer.abort()
 
 
+def test_half_a_line_waits_for_its_end(tmp_path: Path) -> None:
+    """However it is cut, each line is told once, when it is whole."""
+    store = DiskStore(tmp_path)
+    writer = store.create(len(DATA), b"x")
+    os.pwrite(writer.fileno(), DATA, 0)
+    reading = store.attend(str(writer.name))
+    assert reading is not None
+    told = []
+    with (tmp_path / "spool" / f"{writer.name}{EXTENTS}").open("ab", buffering=0) as journal:
+        for piece in (b"0 1", b"00\n200 30", b"0\n", b"400 500\n600 700\n80"):
+            journal.write(piece)
+            told.append(reading.read().extents)
+    assert told == [(), (Span(0, 100),), (Span(200, 300),), (Span(400, 500), Span(600, 700))]
+    reading.close()
+    writer.abort()
+
+
 def test_whether_somebody_attends(tmp_path: Path) -> None:
     """Not while there is no journal, not while nobody reads; as long as somebody does."""
     path = str(tmp_path / "spool")
@@ -84,5 +117,6 @@ def test_whether_somebody_attends(tmp_path: Path) -> None:
         fcntl.flock(reader, fcntl.LOCK_SH)
         assert is_attended(path)
     assert not is_attended(path)
+    assert len(open_below(tmp_path)) == 1  # the journal's own
     begun.remove()
     assert list(tmp_path.iterdir()) == []

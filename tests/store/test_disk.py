@@ -108,6 +108,30 @@ def test_recover_empties_the_spool(store: DiskStore) -> None:
     assert [path.name for path in (store.root / "spool").iterdir()] == ["folder"]
 
 
+def test_a_link_to_a_folder_is_litter(store: DiskStore, tmp_path: Path) -> None:
+    """In the spool it counts as what was left behind, and goes; what it points to stays."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").write_text("mine")
+    (store.root / "spool" / "link").symlink_to(tmp_path / "other")
+    assert store.unfinished() == ["link"]
+    store.recover()
+    assert store.unfinished() == []
+    assert (tmp_path / "other" / "file").read_text() == "mine"
+
+
+def test_bytes_on_the_disk(store: DiskStore) -> None:
+    """What is left says how many blocks it has, and a sweep how many it gave back."""
+    writer = store.create(None, b"about")
+    writer.write_at(0, [b"x" * 5000])
+    path = store.root / "spool" / str(writer.name)
+    assert writer.keep(durable=False)
+    (left,) = store.left()
+    used = path.stat().st_blocks * 512
+    assert left.used == used >= 5000
+    journal = sum(path.with_name(path.name + suffix).stat().st_blocks * 512 for suffix in (".meta", ".extents"))
+    assert store.recover() == used + journal
+
+
 def test_recover_keeps_a_blob_with_two_names(store: DiskStore) -> None:
     """A process that dies between the two steps of a commit leaves the blob whole."""
     name = stored(store, b"linked")

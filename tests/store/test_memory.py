@@ -27,6 +27,45 @@ def test_the_capacity_is_kept_to() -> None:
     assert (store.space().free, read(store, first)) == (6, None)
 
 
+def test_an_exact_fit() -> None:
+    """All of the capacity can be reserved, or written without; not a byte more."""
+    for length in (10, None):
+        store = MemoryStore(capacity=10)
+        writer = store.create(length)
+        writer.write_at(0, [b"12345"])
+        writer.write_at(5, [b"67890"])
+        with pytest.raises(OSError, match="space"):
+            writer.write_at(10, [b"x"])
+        writer.commit(name_of(b"1234567890"), durable=False)
+        assert read(store, name_of(b"1234567890")) == b"1234567890"
+
+
+def test_what_is_being_written_takes_room() -> None:
+    """As much as was reserved, or as was written if that is more; what is left as well; it is given back however that ends."""
+    store = MemoryStore(capacity=10)
+    first, second = store.create(6), store.create(None, b"about")
+    assert store.space().free == 4
+    second.write_at(2, [b"x"])
+    first.write_at(0, [b"abc"])
+    assert store.space().free == 1
+    with pytest.raises(OSError, match="space"):
+        store.create(2)
+    with pytest.raises(OSError, match="space"):
+        first.write_at(6, [b"xy"])
+    assert second.keep(durable=False)
+    assert store.space().free == 1
+    first.commit(name_of(b"abc"), durable=False)
+    assert store.space().free == 4
+    (left,) = store.left()
+    with pytest.raises(OSError, match="space"):
+        store.resume(left.name, 8)
+    again = store.resume(left.name, 7)
+    assert again is not None
+    assert store.space().free == 0
+    again.abort()
+    assert store.space().free == 7
+
+
 def test_descriptors_end_with_their_writers() -> None:
     """However that is, and once."""
     store = MemoryStore()

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,46 @@ def test_a_reserve_is_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         os.close(descriptor)
     assert caught.value.errno == errno.ENOSPC
+
+
+def test_the_kernels_reason_is_raised() -> None:
+    """Its own, not that of the last failure."""
+    ctypes.set_errno(errno.EOPNOTSUPP)
+    descriptor = os.open("/", os.O_RDONLY)
+    try:
+        with pytest.raises(OSError, match=r".") as caught:
+            writing.reserve(descriptor, 1)
+    finally:
+        os.close(descriptor)
+    assert caught.value.errno == errno.EBADF
+
+
+@pytest.mark.parametrize(("reserves", "most"), [(True, 1000), (False, 900)])
+@pytest.mark.parametrize("held", [0, 50])
+def test_to_the_byte(monkeypatch: pytest.MonkeyPatch, *, reserves: bool, most: int, held: int) -> None:
+    """What is free, less the reserve where only that can be asked for; what is held already comes on top; from byte 0 on."""
+    asked: list[tuple[int, ...]] = []
+
+    def fallocate(*arguments: int) -> int:
+        asked.append(arguments)
+        ctypes.set_errno(errno.EOPNOTSUPP)
+        return 0 if reserves else -1
+
+    monkeypatch.setattr(writing, "_fallocate", fallocate)
+    monkeypatch.setattr(writing, "RESERVE", 100)
+    monkeypatch.setattr(os, "fstatvfs", lambda _: SimpleNamespace(f_bavail=100, f_frsize=10))
+    writing.reserve(7, most + held, held)
+    with pytest.raises(OSError, match="space"):
+        writing.reserve(7, most + held + 1, held)
+    assert asked[0] == (7, 1, 0, most + held)
+
+
+def test_nothing_fits_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body of unknown length begins on a disk that has no room to promise; one byte is refused there."""
+    monkeypatch.setattr(os, "fstatvfs", lambda _: SimpleNamespace(f_bavail=0, f_frsize=10))
+    writing.reserve(7, 0)
+    with pytest.raises(OSError, match="space"):
+        writing.reserve(7, 1)
 
 
 def test_a_full_disk_is_not_filled_to_find_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from regproxy.stream.flight import Flight, Flights
+from regproxy.stream.places import Places
+from tests.fakes.logged import Log
 
 
 class Launchpad:
@@ -66,6 +68,65 @@ def test_it_is_in_the_table_until_it_has_landed() -> None:
     assert flights.get(("r", "p")) is flight
     pad.go.callback(None)
     assert (flights.get(("r", "p")), landed, len(flights)) == (None, [None], 0)
+
+
+def test_each_takes_a_place_until_it_has_landed() -> None:
+    """Joining takes none; a launch that fails gives it back, too."""
+    refused: list[int] = []
+    places = Places(2, lambda: refused.append(1))
+    flights, pads = Flights[str](Clock(), places), {name: Launchpad() for name in "ab"}
+    for name in "aab":
+        assert not places.refuses()
+        flight, _ = flights.join(("r", name), pads[name])
+        flight.announced().addErrback(lambda _: None)
+    assert (places.taken, places.refuses(), refused) == (2, True, [1])
+    pads["a"].go.callback(None)
+    pads["b"].go.errback(ValueError("down"))
+    assert (places.taken, places.refuses(), refused) == (0, False, [1])
+
+
+def test_a_closed_one_is_not_joined() -> None:
+    """Whoever comes begins another; both are there until each has landed."""
+    flights, old, new = Flights[str](Clock()), Launchpad(), Launchpad()
+    first, _ = flights.join(("r", "p"), old)
+    first.close()
+    assert flights.get(("r", "p")) is None
+    second, joined = flights.join(("r", "p"), new)
+    assert (joined, list(flights), len(flights)) == (False, [first, second], 2)
+    old.go.callback(None)
+    assert (flights.get(("r", "p")), list(flights)) == (second, [second])
+    new.go.callback(None)
+    assert (flights.places.taken, len(flights)) == (0, 0)
+
+
+def test_when_it_began() -> None:
+    """By the clock of the table."""
+    clock = Clock()
+    clock.advance(7)
+    assert Flights[str](clock).join(("r", "p"), Launchpad())[0].began == 7
+
+
+def test_its_file() -> None:
+    """Whoever waits for its name is told once there is one, and so is who asks later."""
+    flight: Flight[str] = Flight(("r", "p"), 0.0)
+    early = results(flight.spooled())
+    assert (flight.is_spooled, early) == (False, [])
+    flight.spool("name")
+    assert (flight.is_spooled, early, results(flight.spooled())) == (True, ["name"], ["name"])
+
+
+def test_a_failure_is_logged_if_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the announcement it would be lost; before it, it is told, and not twice."""
+    log = Log()
+    monkeypatch.setattr("regproxy.stream.spawn.log", log)
+    flights, late, early = Flights[str](Clock()), Launchpad(), Launchpad()
+    late.announce = "x"
+    flight, _ = flights.join(("r", "late"), late)
+    flights.join(("r", "early"), early)[0].announced().addErrback(lambda _: None)
+    for name, pad in (("late", late), ("early", early)):
+        pad.go.errback(ValueError(name))
+    assert log.said == [("filling r:late", "late")]
+    assert (results(flight.announced()), results(flight.landed())) == (["x"], [None])
 
 
 def test_a_launch_that_fails_tells_its_waiters() -> None:
