@@ -11,6 +11,8 @@ from attrs import field, frozen
 from regproxy.errors import Kind, RegproxyError
 
 LONGEST = 8192
+TOKEN_USER = "__token__"  # noqa: S105 - a name
+"""The name that publishers of Python packages give where they have none: the token says whose it is."""
 
 
 @frozen
@@ -55,7 +57,7 @@ def _basic(encoded: str) -> Basic:
         colon = ""
     if not colon or "\0" in user + secret:
         raise RegproxyError(Kind.UNAUTHENTICATED, "the Authorization cannot be read")
-    return Basic(user.lower(), secret)
+    return Basic("" if user == TOKEN_USER else user.lower(), secret)
 
 
 def _text(value: bytes) -> str:

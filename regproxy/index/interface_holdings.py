@@ -4,7 +4,7 @@
 are reads by primary key, and writes as in ``Index``: they are durable, surviving a power loss, when their Deferred fires.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -43,6 +43,9 @@ class Holdings(Protocol):
 
     def properties(self, repository: str, path: str) -> Properties:
         """Of a node or folder."""
+
+    def properties_below(self, repository: str, path: str) -> Mapping[str, Properties]:
+        """Of all that lies below a folder and has any, by path. Blocks."""
 
     def annotate(self, repository: str, path: str, properties: Properties, *, below: bool) -> Deferred[None]:
         """Set properties of a node or folder and, if asked, of all that lies below it, as one step.

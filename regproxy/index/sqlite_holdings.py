@@ -1,6 +1,6 @@
 """``Holdings`` in the file of a ``SqliteIndex``, by its connections and its writer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,9 @@ from regproxy.model.node import Node
 
 _DEPOSITORS = "SELECT created_by, modified_by FROM deposits WHERE repository = ? AND path = ?"
 _PROPERTIES = "SELECT name, value FROM properties WHERE repository = ? AND path = ? ORDER BY name, value"
+_PROPERTIES_BELOW = """
+SELECT path, name, value FROM properties WHERE repository = ? AND path > ? AND path < ? ORDER BY path, name, value
+"""
 _DIGESTS = "SELECT algorithm, value FROM aliases WHERE sha256 = ? ORDER BY algorithm, value"
 _DOWNLOADS = "SELECT downloads, last_downloaded FROM nodes WHERE repository = ? AND path = ?"
 _OCCUPIED = "SELECT size, files FROM occupied WHERE repository = ?"
@@ -95,6 +98,15 @@ class SqliteHoldings:
         found: dict[str, tuple[str, ...]] = {}
         for name, value in self._index.look(_PROPERTIES, (repository, path)):
             found[name] = (*found.get(name, ()), value)
+        return found
+
+    def properties_below(self, repository: str, path: str) -> Mapping[str, Properties]:
+        """Of all below a folder."""
+        found: dict[str, dict[str, tuple[str, ...]]] = {}
+        with self._index.scanning() as ask:
+            for below, name, value in ask(_PROPERTIES_BELOW, (repository, path, behind_prefix(path) or deposits.EVERYTHING)):
+                given = found.setdefault(below, {})
+                given[name] = (*given.get(name, ()), value)
         return found
 
     def annotate(self, repository: str, path: str, properties: Properties, *, below: bool) -> Deferred[None]:

@@ -1,7 +1,7 @@
 """Digests: what names bytes, and what checks them.
 
-``sha256`` names every blob here. Other algorithms only verify what an upstream promised: ``sha1``, ``md5``,
-``sha384``, ``sha512`` over the bytes, and ``git-sha1`` over Git's blob framing of them (``blob <length>\\0``
+``sha256`` names every blob here. Other algorithms only verify what was promised: ``sha1``, ``md5``, ``sha384``, ``sha512``
+and ``blake2b-256`` over the bytes, and ``git-sha1`` over Git's blob framing of them (``blob <length>\\0``
 before the bytes), which needs the length before the first byte.
 """
 
@@ -14,8 +14,9 @@ from typing import Protocol, Self
 from attrs import field, frozen
 
 GIT_SHA1 = "git-sha1"
+BLAKE2B_256 = "blake2b-256"
 
-_HEX_LENGTH = {"sha256": 64, "sha512": 128, "sha384": 96, "sha1": 40, "md5": 32, GIT_SHA1: 40}
+_HEX_LENGTH = {"sha256": 64, "sha512": 128, "sha384": 96, "sha1": 40, "md5": 32, GIT_SHA1: 40, BLAKE2B_256: 64}
 _HEX = re.compile(r"[0-9a-f]+")
 
 
@@ -79,4 +80,6 @@ def new_hash(algorithm: str, length: int | None) -> Hash:
         running = hashlib.sha1(usedforsecurity=False)
         running.update(b"blob %d\0" % length)
         return running
+    if algorithm == BLAKE2B_256:
+        return hashlib.blake2b(digest_size=32, usedforsecurity=False)
     return hashlib.new(algorithm, usedforsecurity=False)

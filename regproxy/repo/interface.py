@@ -159,6 +159,27 @@ class Receipt:
     is_new: bool
 
 
+@frozen
+class Arrived:
+    """A body that is here in full and is what was promised, and which nobody can see yet.
+
+    Attributes:
+        descriptor: to read it by ``pread``, for as long as it is being approved.
+        digests: by algorithm: md5, sha1, sha256, and those that were promised.
+    """
+
+    descriptor: int
+    size: int
+    digests: Mapping[str, Digest]
+
+
+class Approve(Protocol):
+    """Looks at a body before it becomes a node."""
+
+    async def __call__(self, upload: Upload, arrived: Arrived) -> Upload:
+        """What it becomes, at the same path; what is raised reaches the one who uploads, and nothing has changed."""
+
+
 class WrongDigestError(RegproxyError):
     """The bytes that came are not those that were announced."""
 
@@ -200,8 +221,8 @@ class Hosting(Repository, Protocol):
     def sessions(self) -> Pieces:
         """Uploads that come in pieces."""
 
-    async def receive(self, upload: Upload, source: Source) -> Receipt:
-        """Make a body a node; it is durable when this returns."""
+    async def receive(self, upload: Upload, source: Source, approve: Approve | None = None) -> Receipt:
+        """Make a body a node, if ``approve`` does not object; it is durable when this returns."""
 
     async def link(self, upload: Upload, may_use: Callable[[Node], bool]) -> Receipt | None:
         """Make a node of bytes that are here already; None unless a node that ``may_use`` admits has all the promised digests."""
@@ -231,6 +252,9 @@ class Serving(Protocol):
 
     def permit(self, request: IRequest, action: Action, path: str) -> str:
         """Who asks; ``RegproxyError`` unless he may do that with this path."""
+
+    def permit_somewhere(self, request: IRequest, action: Action) -> str:
+        """Who asks; ``RegproxyError`` unless there may be a path at which he may do that. The path is still to be asked about."""
 
     def permits(self, request: IRequest, action: Action, path: str) -> bool:
         """Whether he may."""

@@ -24,7 +24,7 @@ from regproxy.model.node import Node
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.intake import ALGORITHMS, Intake, apart, told
-from regproxy.repo.interface import Answer, Body, Missing, Origin, Receipt, Refused, Unavailable
+from regproxy.repo.interface import Answer, Approve, Arrived, Body, Missing, Origin, Receipt, Refused, Unavailable
 from regproxy.repo.parts import Parts
 from regproxy.repo.sessions import Sessions
 from regproxy.repo.shelf import Shelf
@@ -88,15 +88,15 @@ class Local:
 
     # Uploads.
 
-    async def receive(self, upload: Upload, source: Source) -> Receipt:
+    async def receive(self, upload: Upload, source: Source, approve: Approve | None = None) -> Receipt:
         """Take a body and make it a node; ``RegproxyError`` says why not, and then nothing has changed."""
-        return await apart(self._receive(upload, source), f"an upload to {self.key}")
+        return await apart(self._receive(upload, source, approve), f"an upload to {self.key}")
 
     async def link(self, upload: Upload, may_use: Callable[[Node], bool]) -> Receipt | None:
         """Make a node of bytes that are here already; None unless a node that ``may_use`` admits has all the promised digests."""
         return await apart(self._link(upload, may_use), f"a link in {self.key}")
 
-    async def _receive(self, upload: Upload, source: Source) -> Receipt:
+    async def _receive(self, upload: Upload, source: Source, approve: Approve | None) -> Receipt:
         parts = self._parts
         try:
             room = await self._intake.admit(upload, source.length)
@@ -109,6 +109,8 @@ class Local:
             capped = source if room is None else Capped(source, room, self._intake.over())
             digests = await self._take(upload, capped, blob, writer)
             size = blob.extents.reach(0)
+            if approve is not None:
+                upload = await approve(upload, Arrived(blob.fileno(), size, digests))
             await parts.writers.run(lambda: writer.commit(digests["sha256"].hex, durable=True, claim=True))
         except BaseException as error:
             await parts.writers.run(writer.abort)

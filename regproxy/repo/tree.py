@@ -3,7 +3,7 @@
 Remote repositories have one too, of what they have cached; their folders are only there while something is in them.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from attrs import frozen
 
@@ -96,6 +96,10 @@ class Tree:
     def properties(self, path: str) -> Properties:
         """Of a file or folder."""
         return self._holdings.properties(self.key, path)
+
+    async def properties_below(self, path: str) -> Mapping[str, Properties]:
+        """Of all that lies below a folder and has any, by path."""
+        return await self._readers.run(lambda: self._holdings.properties_below(self.key, path))
 
     async def annotate(self, path: str, properties: Properties, *, below: bool) -> None:
         """Set some, and remove those without values."""

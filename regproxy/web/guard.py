@@ -80,6 +80,16 @@ class Guard:
             return self._is_let(request) and principal.may(Action.READ, settings.key, settings.rclass, path)
         return False
 
+    def permit_somewhere(self, request: ProxyRequest, settings: RepositorySettings, action: Action) -> str:
+        """Who asks, if there may be a path at which he may do that; ``RegproxyError`` otherwise."""
+        principal = self._principal(request)
+        key, rclass = settings.key, settings.rclass
+        let = _is_free(action, settings) and not principal.is_user and self._is_let(request)
+        if principal.may_somewhere(action, key, rclass) or (let and principal.may_somewhere(Action.READ, key, rclass)):
+            request.permitted = settings.key
+            return principal.name
+        raise self._refusal(request, principal, settings, action)
+
     def knows(self, request: ProxyRequest, settings: RepositorySettings) -> bool:
         """Whether there is this repository for him."""
         return self._principal(request).knows(settings.key, settings.rclass)

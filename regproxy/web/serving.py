@@ -73,6 +73,11 @@ class Served:
             raise RegproxyError(Kind.DENIED, f"{self.repository.key} does not hold this, and {who} may not have it fetched")
         return who
 
+    def permit_somewhere(self, request: IRequest, action: Action) -> str:
+        """Who asks, if there may be a path at which he may do that."""
+        cast(ProxyRequest, request).repository = self.repository.key
+        return self.guard.permit_somewhere(cast(ProxyRequest, request), self.owner, action)
+
     def permits(self, request: IRequest, action: Action, path: str) -> bool:
         """Whether he may."""
         return self.guard.permits(cast(ProxyRequest, request), self.owner, action, path)

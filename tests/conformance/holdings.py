@@ -160,6 +160,9 @@ class HoldingsContract:
         assert [{"x": ("2", "3")}] * 3 == [of("r", path) for path in ("a/", "a/2/", "a/2/3")]
         kept.subject.wait(annotate("r", "a/", {"top": ("1",)}, below=False))
         assert {"x": ("2", "3")} == of("r", "a/2/")
+        below = {"a/1": {"x": ("2", "3"), "y": ("1",)}, "a/2/": {"x": ("2", "3")}, "a/2/3": {"x": ("2", "3")}}
+        assert below == kept.holdings.properties_below("r", "a/")
+        assert ({"a/2/3": {"x": ("2", "3")}}, {}) == tuple(kept.holdings.properties_below("r", at) for at in ("a/2/", "b/"))
         kept.subject.wait(annotate("r", "", {"all": ("1",)}, below=True))
         assert {"all"} <= of("r", "a/2/3").keys()
         kept.subject.wait(annotate("r", "", {"all": ()}, below=True))

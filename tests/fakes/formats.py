@@ -24,6 +24,10 @@ class Permissive:
         """Anybody."""
         return "anonymous"
 
+    def permit_somewhere(self, request: IRequest, action: Action) -> str:
+        """Anybody."""
+        return "anonymous"
+
     def permits(self, request: IRequest, action: Action, path: str) -> bool:
         """Yes."""
         return True

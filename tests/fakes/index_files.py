@@ -53,11 +53,12 @@ class Built:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def make_wheel(name: str, version: str, *, requires: Sequence[str] = (), padding: int = 0) -> Built:
+def make_wheel(name: str, version: str, *, requires: Sequence[str] = (), requires_python: str = "", padding: int = 0) -> Built:
     """A wheel with one module that says its version; ``padding`` bytes that cannot be compressed make it larger."""
     module = name.replace("-", "_").lower()
     info = f"{module}-{version}.dist-info"
     wanted = "".join(f"Requires-Dist: {each}\n" for each in requires)
+    wanted += f"Requires-Python: {requires_python}\n" if requires_python else ""
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{wanted}".encode()
     members: dict[str, bytes] = {f"{module}.py": f"VERSION = {version!r}\nFROM = 'wheel'\n".encode()}
     if padding:
@@ -80,12 +81,12 @@ def _record(members: Mapping[str, bytes], own: str) -> bytes:
     return "\n".join([*rows, f"{own},,", ""]).encode()
 
 
-def make_sdist(name: str, version: str) -> Built:
+def make_sdist(name: str, version: str, *, metadata_version: str = "2.1") -> Built:
     """An sdist that brings its own build backend, so that nothing has to be installed to build it."""
     module = name.replace("-", "_").lower()
     folder = f"{module}-{version}"
     members = {
-        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        "PKG-INFO": f"Metadata-Version: {metadata_version}\nName: {name}\nVersion: {version}\n",
         "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
         "backend.py": _BACKEND.format(name=module, version=version),
     }

@@ -22,10 +22,14 @@ class Relay:
 
     Attributes:
         target: port of 127.0.0.1 that connections are handed to.
+        most: bytes of one client's that are handed on; then both are cut. None: all.
+        changed: what becomes of some bytes of clients, if they come in one piece.
         said: what clients have sent.
     """
 
     target: int
+    most: int | None = None
+    changed: tuple[bytes, bytes] = (b"", b"")
     said: bytearray = field(factory=bytearray)
     _listener: socket.socket = field(factory=lambda: socket.create_server(("127.0.0.1", 0)))
     _threads: list[threading.Thread] = field(factory=list)
@@ -60,16 +64,27 @@ class Relay:
 
     def _serve(self, client: socket.socket) -> None:
         with client, socket.create_connection(("127.0.0.1", self.target)) as server:
-            asking = self._spawn(_copy, client, server, self.said)
+            asking = self._spawn(_copy, client, server, self.said, self.most, self.changed)
             _copy(server, client, bytearray())
             asking.join(JOIN_SECONDS)
 
 
-def _copy(source: socket.socket, sink: socket.socket, record: bytearray) -> None:
+def _copy(
+    source: socket.socket,
+    sink: socket.socket,
+    record: bytearray,
+    most: int | None = None,
+    changed: tuple[bytes, bytes] = (b"", b""),
+) -> None:
+    sent = 0
     with contextlib.suppress(OSError):
         while data := source.recv(PIECE):
+            sent += len(data)
+            if most is not None and sent > most:
+                source.shutdown(socket.SHUT_RDWR)
+                break
             if len(record) < RECORD_LIMIT:
                 record += data
-            sink.sendall(data)
+            sink.sendall(data.replace(*changed) if changed[0] else data)
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""Python package indexes, as remotes: ``docs/formats/pypi.md``."""
+"""Python package indexes, remote and local: ``docs/formats/pypi.md``."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,11 @@ from attrs import frozen
 from twisted.web.resource import IResource
 
 from regproxy.formats.pypi import auto, failures, plan, routes
+from regproxy.formats.pypi.hosted.routes import resource_for as hosted_resource
 from regproxy.model.fetch import Fetch
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
-from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable
+from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable, is_hosting
 
 
 @frozen
@@ -17,12 +18,14 @@ class PyPi:
     """The format (``repo.interface.Format``)."""
 
     package_types: frozenset[str] = frozenset({"pypi"})
-    rclasses: frozenset[str] = frozenset({"remote"})
+    rclasses: frozenset[str] = frozenset({"remote", "local"})
     api: str | None = "pypi"
     auto: AutoUrl | None = auto.AUTO
 
     def resource(self, serving: Serving) -> IResource:
         """Serve one repository below ``/{repo}`` and ``/api/pypi/{repo}``."""
+        if is_hosting(serving.repository):
+            return hosted_resource(serving, serving.repository)
         return routes.resource_for(serving)
 
     def mounts(self, find: Find) -> Mapping[bytes, IResource]:  # noqa: ARG002 - nothing lies outside a repository

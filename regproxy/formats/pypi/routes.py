@@ -44,7 +44,7 @@ class Routes:
     async def read(self, request: ProxyRequest, rest: str = "") -> None:  # noqa: ARG002 - ``request.rest`` is that, never joined
         """Answer a GET or HEAD."""
         answer = await self._answer(request)
-        if isinstance(answer, Missing | Refused | Unavailable) and wants_json(_accept(request)):
+        if isinstance(answer, Missing | Refused | Unavailable) and wants_json(accept_of(request)):
             answer = failure(answer, as_json=True)
         await self._serving.send(request, answer)
 
@@ -70,7 +70,7 @@ class Routes:
         return await self._document(request, wanted)
 
     async def _document(self, request: ProxyRequest, wanted: address.Document) -> Answer:
-        accept = _accept(request)
+        accept = accept_of(request)
         match wanted:
             case address.Projects():
                 return await self._documents.projects(accept)
@@ -96,7 +96,7 @@ def resource_for(serving: Serving) -> IResource:
     return Direct(routes.read, routes.app.resource(), refuse)
 
 
-def _accept(request: ProxyRequest) -> str | None:
-    """All lines of the field: some clients send one for each type."""
+def accept_of(request: ProxyRequest) -> str | None:
+    """What a client takes: all lines of the field, for some clients send one for each type."""
     lines = request.requestHeaders.getRawHeaders("accept", [])
     return Headers(tuple(("accept", line) for line in lines)).joined("accept")

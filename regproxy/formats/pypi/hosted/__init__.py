@@ -1,0 +1,1 @@
+"""A local repository of Python packages: what is put into it, and its index."""
