@@ -2,6 +2,7 @@
 
 A row without its blob is a miss, not an error. A blob of another size than its row says, and after an unclean stop a blob
 that was not yet durable and does not hash to its name, is put into quarantine and is a miss too. ``doubts`` looks at others.
+Hot small ones are ``remembered``.
 """
 
 import os
@@ -16,10 +17,12 @@ from regproxy.repo.damage import condemn
 from regproxy.repo.doubts import Doubts
 from regproxy.repo.interface import Body
 from regproxy.repo.parts import Parts
+from regproxy.repo.remembered import Remembered
 from regproxy.stream import pages
 from regproxy.stream.checked import CheckedBlob
 from regproxy.stream.growing import TAIL
 from regproxy.stream.observer import OneShot
+from regproxy.stream.small import SmallBlob
 from regproxy.stream.source import BlobReader
 from regproxy.stream.stored import StoredBlob
 
@@ -35,6 +38,7 @@ class Shelf:
     _parts: Parts
     _doubts: Doubts = field(default=Factory(lambda shelf: Doubts(shelf._parts), takes_self=True))  # noqa: SLF001 - its own
     _suspects: set[str] = field(factory=set, init=False)
+    _remembered: Remembered = field(factory=Remembered, init=False)
 
     def suspect(self) -> None:
         """After an unclean stop: look closely at what had not reached the disk for certain."""
@@ -42,6 +46,13 @@ class Shelf:
 
     async def open(self, node: Node) -> StoredBlob | None:
         """Open a node's blob; None if there is no good one."""
+        content = self._remembered.get(node.sha256)
+        if content is None or len(content) != node.size or self._doubts.reads == "always":
+            return await self._opened(node)
+        self._doubts.opened(node.sha256)
+        return SmallBlob.of(content, lambda: self._doubts.look(node.sha256))
+
+    async def _opened(self, node: Node) -> StoredBlob | None:
         sha256 = node.sha256
         try:
             reader = self._parts.store.open(sha256)
@@ -50,18 +61,25 @@ class Shelf:
             return None
         if reader is None:
             return None
-        if reader.size != node.size:
+        wrong = await self._wrong(node, reader)
+        if wrong:
             reader.close()
-            await self._bad(sha256, f"it has {reader.size} bytes in place of {node.size}")
-            return None
-        if sha256 in self._suspects and not await self._is_sound(sha256, reader):
-            reader.close()
-            await self._bad(sha256, "it did not survive an unclean stop")
+            await self._bad(sha256, wrong)
             return None
         if self._doubts.reads == "always":
             return await self._checked(sha256, reader)
         self._doubts.opened(sha256)
         return StoredBlob(reader, lambda: self._doubts.look(sha256))
+
+    async def _wrong(self, node: Node, reader: BlobReader) -> str:
+        """What shows that it is not the blob of this node; empty if nothing does."""
+        if reader.size != node.size:
+            return f"it has {reader.size} bytes in place of {node.size}"
+        if node.sha256 in self._suspects and not await self._is_sound(node.sha256, reader):
+            return "it did not survive an unclean stop"
+        if self._doubts.reads != "always" and not self._remembered.opened(node.sha256, reader):
+            return "it does not hash to its name"
+        return ""
 
     async def _checked(self, sha256: str, reader: BlobReader) -> StoredBlob | None:
         """Check before the end is let go, or, what is no longer than that, before anything is."""
@@ -97,7 +115,9 @@ class Shelf:
             size = readable.size
             if size is None or not readable.complete or size > limit:
                 raise RegproxyError(Kind.TOO_LARGE, f"the document is larger than {limit} bytes")
-            data = pages.read_hot(readable.fileno(), 0, size) if size <= INLINE else None
+            data = readable.content if isinstance(readable, SmallBlob) else None
+            if data is None and size <= INLINE:
+                data = pages.read_hot(readable.fileno(), 0, size)
             if data is None:
                 data = await self._parts.readers.run(lambda: os.pread(readable.fileno(), size, 0))
             if len(data) != size:

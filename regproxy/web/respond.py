@@ -23,6 +23,8 @@ from regproxy.repo.interface import Answer, Body, Described, Elsewhere, Missing,
 from regproxy.stream import pages
 from regproxy.stream.follower import ClientGone, Sending, follow
 from regproxy.stream.growing import EARLY
+from regproxy.stream.small import SmallBlob
+from regproxy.stream.source import Readable
 from regproxy.web.request import ProxyRequest
 
 INLINE = 64 << 10
@@ -106,7 +108,7 @@ class Responder:
 
     async def _whole(self, request: ProxyRequest, body: Body, size: int | None) -> None:
         if size is not None and size <= INLINE and body.readable.complete:
-            data = pages.read_hot(body.readable.fileno(), 0, size) if size else b""
+            data = _in_memory(body.readable, size)
             if data is not None:
                 request.write_whole(data)
                 return
@@ -130,6 +132,13 @@ class Responder:
             request.write(head)
             await follow(request, body.readable, span, self._sending, early=early)
         request.write(end)
+
+
+def _in_memory(readable: Readable, size: int) -> bytes | None:
+    """All of a small body, if no disk has to be waited for."""
+    if isinstance(readable, SmallBlob):
+        return readable.content
+    return pages.read_hot(readable.fileno(), 0, size) if size else b""
 
 
 def _is_early(request: ProxyRequest, spans: Sequence[Span]) -> bool:

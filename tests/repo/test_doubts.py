@@ -145,7 +145,7 @@ def test_a_rotten_document_is_fetched_anew() -> None:
 
 def test_what_cannot_be_opened_is_a_miss(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that fails at the name is no 500."""
-    made = holding(SMALL, "off")
+    made = holding(BIG, "off")
 
     def broken(_: str) -> None:
         raise OSError(5, "broken")
@@ -153,7 +153,7 @@ def test_what_cannot_be_opened_is_a_miss(monkeypatch: pytest.MonkeyPatch) -> Non
     with monkeypatch.context() as patch:
         patch.setattr(type(made.store), "open", lambda _, sha256: broken(sha256))
         got = made.resolve(Want("a/b", Shape.BLOB))
-    refill(made, got, SMALL)
+    refill(made, got, BIG)
 
 
 def test_what_cannot_be_synced_is_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
