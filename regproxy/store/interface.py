@@ -119,7 +119,9 @@ class BlobStore(Protocol):
         """Open for reading; None if it is not there. Fast enough for the reactor: one open, one fstat."""
 
     def create(self, length: int | None, about: bytes | None = None) -> BlobWriter:
-        """Begin a blob. Blocks. ``length``, if known, is reserved; ``OSError`` (ENOSPC) if it does not fit.
+        """Begin a blob. Blocks. ``length``, if known, must be free; ``OSError`` (ENOSPC) if it is not.
+
+        It is reserved by the second ``write_at`` at the latest, which then may say the same.
 
         With ``about``, what it is, it can be continued after a crash, and by ``keep``.
         """

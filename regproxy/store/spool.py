@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from attrs import define
+from attrs import define, field
 
 from regproxy.model.ranges import Span
 from regproxy.store.attending import is_attended
 from regproxy.store.claims import claim_path
 from regproxy.store.journal import Journal, State
 from regproxy.store.layout import FILE_MODE, RESUME_FLAGS, SPOOL_FLAGS, Layout, sync_folder
-from regproxy.store.writing import reserve, write_all
+from regproxy.store.writing import require, reserve, write_all
 
 
 @define
@@ -31,14 +31,20 @@ class SpoolWriter:
     _descriptor: int
     _reserved: int
     _journal: Journal | None = None
+    _begun: bool = field(default=False, init=False)
+    _due: int = field(default=0, init=False)
 
     @classmethod
     def create(cls, layout: Layout, length: int | None, about: bytes | None = None) -> "SpoolWriter":
-        """Begin a spool file; nothing of it is left if the length does not fit."""
+        """Begin a spool file; nothing of it is left if the length does not fit.
+
+        It is reserved with the second write: clients wait for the first, and what one write brings is then there.
+        """
         path = f"{layout.spool}/{secrets.token_hex(16)}"
         writer = cls(layout, path, os.open(path, SPOOL_FLAGS, FILE_MODE), length or 0)
+        writer._due = writer._reserved
         try:
-            reserve(writer.fileno(), length or 0)
+            require(writer.fileno(), length or 0)
             if about is not None:
                 fcntl.flock(writer.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
                 writer._journal = Journal.begin(path, about)
@@ -87,6 +93,10 @@ class SpoolWriter:
 
     def write_at(self, offset: int, buffers: Sequence[bytes]) -> None:
         """Write all buffers, one after the other, at an offset."""
+        if self._begun and self._due:
+            due, self._due = self._due, 0
+            reserve(self._descriptor, due)
+        self._begun = True
         write_all(self._descriptor, offset, buffers)
         if self._journal is not None:
             self._journal.wrote(Span(offset, offset + sum(map(len, buffers))))

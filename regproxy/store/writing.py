@@ -50,25 +50,27 @@ def _without(buffers: Sequence[bytes | memoryview], count: int) -> list[bytes | 
     return left
 
 
+def require(descriptor: int, length: int, held: int = 0, spare: int = 0) -> None:
+    """``OSError`` (ENOSPC) unless a file system has so many bytes free, and ``spare`` more; ``held`` are on the disk already."""
+    found = os.fstatvfs(descriptor)
+    if length - held > found.f_bavail * found.f_frsize - spare:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def reserve(descriptor: int, length: int, held: int = 0) -> None:
     """Set disk space aside for a file without changing its size; ``OSError`` (ENOSPC) if it does not fit.
 
     ``fallocate`` with KEEP_SIZE, which Python does not have: ``posix_fallocate`` changes the size that followers may look
-    at, and where the file system lacks the call it writes zeros. It costs nothing that can be measured: on ext4 1 GiB is
-    reserved in 1 ms and then written as fast as without, a blob of 4 KiB takes 7 µs longer. Where the call is missing, free
-    space is all that can be asked for. ``held`` of the bytes are on the disk already.
+    at, and where the file system lacks the call it writes zeros. On ext4 1 GiB is reserved in 1 ms and then written as fast as
+    without. Where the call is missing, free space is all that can be asked for. ``held`` of the bytes are on the disk already.
     """
     if length <= 0:
         return
-    found = os.fstatvfs(descriptor)
-    free = found.f_bavail * found.f_frsize
     # Asked first: ext4 takes all that there is before it says that it is not enough, and others would run dry meanwhile.
-    if length - held > free:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    require(descriptor, length, held)
     if _fallocate(descriptor, _KEEP_SIZE, 0, length) == 0:
         return
     code = ctypes.get_errno()
     if code not in _CANNOT_RESERVE:
         raise OSError(code, os.strerror(code))
-    if length - held > free - RESERVE:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    require(descriptor, length, held, RESERVE)

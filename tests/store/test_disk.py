@@ -101,6 +101,7 @@ def test_recover_empties_the_spool(store: DiskStore) -> None:
     """Whatever a crash left in the spool goes, and its bytes are counted; other folders there are left alone."""
     writer = store.create(1 << 20)
     writer.write_at(0, [b"x" * 1000])
+    writer.write_at(1000, [b"y" * 1000])
     (store.root / "spool" / "folder").mkdir()
     reclaimed = DiskStore(store.root).recover()
     os.close(writer.fileno())
@@ -205,11 +206,31 @@ def test_a_failed_reservation_leaves_nothing(store: DiskStore, monkeypatch: pyte
     def refuse(descriptor: int, length: int) -> None:
         raise OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(spool, "reserve", refuse)
+    monkeypatch.setattr(spool, "require", refuse)
     before = open_below(store.root)
     with pytest.raises(OSError, match="full"):
         store.create(1)
     assert open_below(store.root) == before
+    assert list((store.root / "spool").iterdir()) == []
+
+
+def test_reserved_with_the_second_write(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients wait for the first; what does not fit any more is said then, once, and the writer can be ended."""
+    reserved = []
+
+    def refuse(descriptor: int, length: int) -> None:
+        reserved.append(length)
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(spool, "reserve", refuse)
+    writer = store.create(4)
+    writer.write_at(0, [b"a"])
+    assert [] == reserved
+    with pytest.raises(OSError, match="full"):
+        writer.write_at(1, [b"b"])
+    writer.write_at(1, [b"bcd"])
+    assert [4] == reserved
+    writer.abort()
     assert list((store.root / "spool").iterdir()) == []
 
 
