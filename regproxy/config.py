@@ -37,11 +37,10 @@ def load(
         text = b""
     raw = parse(text, mistakes)
     mistakes.check()
-    written = with_environment(raw, os.environ if environment is None else environment, mistakes)
-    mistakes.check()
-    configuration = read_tables(written, mistakes)
-    mistakes.check()
-    assert configuration is not None
+    configuration = read_tables(with_environment(raw, os.environ if environment is None else environment, mistakes), mistakes)
+    if configuration is None:
+        mistakes.check()
+        raise AssertionError
     check(configuration, find_formats() if formats is None else formats, mistakes)
     complete = resolved(configuration, file.absolute().parent, mistakes)
     mistakes.check()

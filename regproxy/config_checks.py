@@ -6,6 +6,7 @@ Every check looks at one typed configuration and notes its mistakes; none of the
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from twisted.internet.endpoints import serverFromString
@@ -42,6 +43,7 @@ _AT_LEAST = {
     "unused_artifacts_cleanup_period_hours": ("unusedArtifactsCleanupPeriodHours", 0),
     "segments": ("segments", 1),
 }
+SEGMENTS = 64
 
 
 def check(configuration: Configuration, formats: Mapping[str, Format], mistakes: Mistakes) -> None:
@@ -151,6 +153,14 @@ def _is_endpoint(text: str) -> bool:
     return True
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _proxies(configuration: Configuration, mistakes: Mistakes) -> None:
     _unique((item.key for item in configuration.proxy), "proxy", "key", mistakes)
     for number, item in enumerate(configuration.proxy):
@@ -234,6 +244,8 @@ class _Repository:
             value = getattr(self.settings, field)
             if value is not None and value < least:
                 self.wrong(written, f"expected at least {least}")
+        if self.settings.segments > SEGMENTS:
+            self.wrong("segments", f"expected at most {SEGMENTS}: connections of one download")
         for text, written in ((self.settings.max_bytes, "maxBytes"), (self.settings.segment_threshold, "segmentThreshold")):
             _size(text, self._inside(written), self.mistakes, self.settings.key)
 
@@ -246,6 +258,8 @@ class _Repository:
         for number, host in enumerate(settings.allowed_hosts):
             if not _HOST.fullmatch(host):
                 self.wrong(f"allowedHosts[{number}]", 'expected a host such as "cdn.example.com" or "*.example.com"')
+        if settings.local_address and not _is_address(settings.local_address):
+            self.wrong("localAddress", "expected an address of this machine, such as 192.0.2.1")
         query = settings.query_params
         if not (query.isascii() and query.isprintable()) or any(letter in query for letter in " #?"):
             self.wrong("queryParams", 'expected what stands behind the question mark of a URL, as in "a=1&b=2"')

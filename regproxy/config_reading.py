@@ -49,9 +49,17 @@ class Mistakes:
 
     file: str = ""
     lines: list[str] = field(factory=list)
+    _unset: set[str] = field(factory=set, init=False)
+
+    def unset(self, key: str, variable: str) -> None:
+        """Note a variable that is not set: whatever else is found wrong with that value is wrong for this reason."""
+        self.add(key, f"expected the environment variable {variable} to be set")
+        self._unset.add(key)
 
     def add(self, key: str, expectation: str, name: str = "") -> None:
         """Note one; ``name`` is the key of the repository that it is about."""
+        if key in self._unset:
+            return
         about = f" ({name})" if name else ""
         self.lines.append(f"{self.file}: {key}{about}: {expectation}" if self.file else f"{key}{about}: {expectation}")
 
@@ -82,7 +90,7 @@ def with_environment(value: object, environment: Mapping[str, str], mistakes: Mi
                 if match[1]:
                     return match[0][1:]
                 if match[2] not in environment:
-                    mistakes.add(key, f"expected the environment variable {match[2]} to be set")
+                    mistakes.unset(key, match[2])
                 return environment.get(match[2], "")
 
             return _VARIABLE.sub(replaced, value)

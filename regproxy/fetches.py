@@ -14,9 +14,9 @@ Sample = tuple[float, int]
 
 @define(eq=False)
 class Fetches:
-    """Lists the flights of all remotes; the rate is that since it was asked last, or since the fill began."""
+    """Lists the flights of remotes; the rate is that since it was asked last, or since the fill began."""
 
-    _remotes: Iterable[Remote]
+    _remotes: Callable[[], Iterable[Remote]]
     _now: Callable[[], float]
     _seen: "dict[Flight[Outcome], Sample]" = field(factory=dict, init=False)
 
@@ -24,7 +24,7 @@ class Fetches:
         """Look."""
         now = self._now()
         fills, seen = [], {}
-        for remote in self._remotes:
+        for remote in self._remotes():
             for flight in remote.flights:
                 received = flight.body.blob.extents.total() if flight.body else 0
                 since, before = self._seen.get(flight, (flight.began, 0))
@@ -45,8 +45,8 @@ class Fetches:
 
     def count(self) -> int:
         """How many there are."""
-        return sum(not flight.is_elsewhere for remote in self._remotes for flight in remote.flights)
+        return sum(not flight.is_elsewhere for remote in self._remotes() for flight in remote.flights)
 
     def parkable(self) -> int:
         """How many of them may be parked once nobody reads them any more."""
-        return sum(len(remote.flights) for remote in self._remotes if remote.settings.landing == "park")
+        return sum(len(remote.flights) for remote in self._remotes() if remote.settings.landing == "park")

@@ -59,6 +59,7 @@ class Repositories:
     catalog: Catalog = field(init=False)
     _remotes: dict[str, Remote] = field(factory=dict, init=False)
     _locals: dict[str, Local] = field(factory=dict, init=False)
+    _leaving: dict[Remote, None] = field(factory=dict, init=False)
 
     @catalog.default
     def _empty(self) -> Catalog:
@@ -91,11 +92,16 @@ class Repositories:
         }
         self.catalog.swap(self._table(configuration))
         left = [remote for remote in before.values() if self._remotes.get(remote.key) is not remote]
-        ended = {remote.key: spawn(_retire(remote), f"closing {remote.key}") for remote in left}
+        self._leaving.update(dict.fromkeys(left))
+        ended = {remote.key: spawn(self._retire(remote), f"closing {remote.key}") for remote in left}
         return {key: ended[key] for key in removed & ended.keys()}
 
     def __iter__(self) -> Iterator[Remote]:
         return iter(list(self._remotes.values()))
+
+    def flying(self) -> list[Remote]:
+        """The remotes whose flights may be in the air: those that a reload has replaced, too."""
+        return [*self._remotes.values(), *self._leaving]
 
     def spooling(self) -> int:
         """How many files of the spool are being written, at most.
@@ -104,11 +110,11 @@ class Repositories:
         """
         if self._shared.parts.sharing.is_shared:
             return sys.maxsize
-        return sum(len(remote.flights) for remote in self)
+        return sum(len(remote.flights) for remote in self.flying())
 
     async def close(self) -> None:
         """Close every upstream."""
-        for remote in self:
+        for remote in self.flying():
             await remote.close()
 
     def _remote(self, settings: RepositorySettings, configuration: Configuration) -> Remote:
@@ -158,8 +164,10 @@ class Repositories:
             companion,
         )
 
-
-async def _retire(remote: Remote) -> None:
-    for flight in remote.flights:
-        await flight.landed()
-    await remote.close()
+    async def _retire(self, remote: Remote) -> None:
+        try:
+            for flight in remote.flights:
+                await flight.landed()
+            await remote.close()
+        finally:
+            del self._leaving[remote]

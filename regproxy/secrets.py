@@ -36,6 +36,11 @@ def is_readable(path: Path) -> bool:
     return path.is_file() and os.access(path, os.R_OK)
 
 
+def is_writable(path: Path) -> bool:
+    """Whether this process may append to a file, or make it."""
+    return path.is_file() and os.access(path, os.W_OK) if path.exists() else os.access(path.parent, os.W_OK | os.X_OK)
+
+
 def with_secrets(owner: Owner, where: str, folder: Path, mistakes: Mistakes) -> Owner:
     """Read the secret files of one repository or proxy."""
     found: dict[str, str] = {}
@@ -86,7 +91,9 @@ class _Files:
 def resolved(configuration: Configuration, folder: Path, mistakes: Mistakes) -> Configuration:
     """Read all secret files, and make the paths of certificates and authorities absolute; each must be readable."""
     files = _Files(folder, mistakes)
-    server = configuration.server
+    server, log = configuration.server, configuration.log
+    if log.access_file and not is_writable(Path(log.access_file)):
+        mistakes.add("log.accessFile", "expected a file that can be written, in a folder that is there")
     listeners = tuple(files.listener(item, f"server.listener[{n}]") for n, item in enumerate(server.listener))
     return msgspec.structs.replace(
         configuration,

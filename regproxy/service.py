@@ -110,7 +110,7 @@ class Regproxy(Service):
             Shared(reactor, *held, sending, self._metrics, self._formats, make_upstream, self._entrance.gate)
         )
         self._declared = Declared(self._repositories, SqliteDeclarations(self._index), self._formats)
-        self._fetches = Fetches(self._repositories, reactor.seconds)
+        self._fetches = Fetches(self._repositories.flying, reactor.seconds)
         self._reload = Reload(configuration, standing.path, self._readers.run, self._apply, self._notify)
         more = {b"metrics": Families(self._metrics.families), b"drain": DrainSwitch(self.drain), **self._works(data_dir)}
         self._control = Control(

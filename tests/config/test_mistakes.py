@@ -85,6 +85,10 @@ def mistakes(tmp_path: Path, text: str) -> list[str]:
             "repository[0].passwordFile (r): expected this or password, not both",
         ),
         (REPOSITORY + "segmentThreshold = 'x'", "repository[0].segmentThreshold (r): expected a size"),
+        (REPOSITORY + "segments = 999", "repository[0].segments (r): expected at most 64"),
+        (REPOSITORY + "localAddress = 'here'", "repository[0].localAddress (r): expected an address"),
+        ("[log]\naccessFile = '/nowhere/access.log'", "log.accessFile: expected a file that can be written"),
+        ("[log]\naccessFile = '/'", "log.accessFile: expected a file that can be written"),
         (REPOSITORY + "username = '${NOBODY_SET}'", "repository[0].username: expected the environment variable NOBODY_SET"),
         (
             REPOSITORY + "customHttpHeaders = [{name='Host', value='a'}]",
@@ -168,3 +172,13 @@ def test_not_text(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match="line 1: expected UTF-8"):
         load(file, formats=named_formats())
+
+
+def test_a_variable_that_is_not_set_hides_no_other_mistake(tmp_path: Path) -> None:
+    """It is told once, whatever else would be wrong with an empty value, and so is all the rest."""
+    lines = mistakes(
+        tmp_path, REPOSITORY.replace("https://r.example", "${NOBODY_SET}") + "segments = 0\nsegmentThreshold = 'x'\n"
+    )
+    assert ["repository[0].url", "repository[0].segments (r)", "repository[0].segmentThreshold (r)"] == [
+        line.partition(": ")[0] for line in lines
+    ]

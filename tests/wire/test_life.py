@@ -5,6 +5,8 @@ import json
 import random
 import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -82,6 +84,32 @@ def test_reload(twist_regproxy: Callable[..., Regproxy]) -> None:
         regproxy.signal(signal.SIGHUP)
         wait_until(lambda: get(regproxy, "/moved/a")[0] == 200)
         assert get(regproxy, "/files/a")[0] == 404
+
+
+def test_what_a_reload_replaces_goes_on(twist_regproxy: Callable[..., Regproxy]) -> None:
+    """A fill of a repository that a reload has replaced is still listed, and is parked at the end like any other."""
+    with serving({"/big": DATA}) as upstream:
+        regproxy = twist_regproxy(remote(upstream.url))
+        upstream.hold.clear()
+        with socket.create_connection(("127.0.0.1", regproxy.port)) as client:
+            client.sendall(b"GET /files/big HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_until(lambda: fills(regproxy) > 0)
+            regproxy.write_config(remote(upstream.url, "socketTimeoutMillis = 50000"))
+            regproxy.signal(signal.SIGHUP)
+            wait_until(lambda: "the configuration was reloaded" in regproxy.log)
+            assert fills(regproxy) > 0
+        regproxy.restart()
+        upstream.hold.set()
+        assert get(regproxy, "/files/big") == (200, DATA)
+        whole, rest = upstream.ranges["/big"]
+        assert (whole, bool(rest)) == (None, True)
+
+
+def fills(regproxy: Regproxy) -> int:
+    """Bytes that the live fills have brought."""
+    command = [sys.executable, "-m", "regproxy", "fetches", "--json", "--data-dir", str(regproxy.data_dir)]
+    shown = subprocess.run(command, capture_output=True, check=True, text=True, timeout=30).stdout
+    return sum(fill["received"] for fill in json.loads(shown))
 
 
 def test_it_shows_what_it_does(twist_regproxy: Callable[..., Regproxy]) -> None:

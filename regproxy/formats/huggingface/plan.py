@@ -29,6 +29,7 @@ _KEPT_OF_FILES = frozenset({LINKED_ETAG, LINKED_SIZE})
 _KEPT_OF_DOCUMENTS = frozenset({"link", "x-total-count"})
 _ALGORITHMS = {40: GIT_SHA1, 64: "sha256"}
 _HEX = re.compile(r"[0-9a-f]+")
+_LENGTH = re.compile(r"[0-9]{1,18}")  # 64 bits hold it
 _OK, _REDIRECTS = 200, range(300, 400)
 
 
@@ -56,14 +57,15 @@ def read_file(hops: Sequence[Hop]) -> Announced:
     """
     ours = [hop for hop in hops if _origin(hop) == _origin(hops[0])]
     digest = content_id(ours)
-    length = _size(ours)
+    linked = _size(ours)
+    length = linked
     if length is None and hops[-1].status == _OK:
         length = announced(hops).head.length
     head = Head(
         length=length,
         media_type=OCTETS,
         etag=f'"{digest.hex}"' if digest else None,
-        kept=_first_with(ours, LINKED_ETAG).only(_KEPT_OF_FILES),
+        kept=_first_with(ours, LINKED_ETAG).only(_KEPT_OF_FILES if linked is not None else {LINKED_ETAG}),
     )
     return Announced(head, (digest,) if digest else ())
 
@@ -81,7 +83,7 @@ def content_id(hops: Sequence[Hop]) -> Digest | None:
 
 def _size(hops: Sequence[Hop]) -> int | None:
     value = _first_with(hops, LINKED_SIZE).first(LINKED_SIZE) or ""
-    return int(value) if value.isascii() and value.isdigit() else None
+    return int(value) if _LENGTH.fullmatch(value) else None
 
 
 def _first_with(hops: Sequence[Hop], name: str) -> Headers:

@@ -47,6 +47,12 @@ def test_head_of_a_redirect() -> None:
     assert (found.head.length, found.head.media_type) == (30, "application/octet-stream")
 
 
+def test_a_size_that_is_none() -> None:
+    """It is neither believed nor passed on."""
+    found = read_file([hop(HUB, 302, x_linked_etag=f'"{SHA256}"', x_linked_size="9" * 30)])
+    assert (found.head.length, found.head.kept) == (None, Headers.of(x_linked_etag=f'"{SHA256}"'))
+
+
 def test_redirects_that_are_answers() -> None:
     """A HEAD ends where id and size are known: not at a redirect without a size, not at a refusal."""
     assert [says_all(each) for each in (LFS, SMALL, hop(HUB, 403, x_linked_etag=f'"{OID}"', x_linked_size="3"))] == [
