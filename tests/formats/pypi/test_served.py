@@ -215,9 +215,9 @@ def test_a_file_that_upstream_replaces(twist_regproxy: Callable[..., Regproxy]) 
 
 
 def test_a_file_that_is_lost(twist_regproxy: Callable[..., Regproxy]) -> None:
-    """Held by name, but its bytes are gone or cut: it is fetched again from where the index says."""
+    """Held by name, but its bytes are gone or cut, and not remembered: it is fetched again from where the index says."""
     with Index() as index:
-        wheel = index.add(make_wheel("demo", "1.0"))
+        wheel = index.add(make_wheel("demo", "1.0", padding=100_000))
         scene = Scene(index, twist_regproxy(index.remote("pypi")), wheel)
         path = f"/api/pypi/pypi/packages/demo/1.0/{wheel.sha256}/{wheel.filename}"
         assert scene.ask(path).body == wheel.data
