@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -221,8 +222,10 @@ def test_a_file_that_is_lost(twist_regproxy: Callable[..., Regproxy]) -> None:
         scene = Scene(index, twist_regproxy(index.remote("pypi")), wheel)
         path = f"/api/pypi/pypi/packages/demo/1.0/{wheel.sha256}/{wheel.filename}"
         assert scene.ask(path).body == wheel.data
-        (stored,) = [each for each in (scene.proxy.data_dir / "store").rglob("*") if each.name == wheel.sha256]
+        stored = scene.proxy.data_dir / "store" / "blobs" / "sha256" / wheel.sha256[:2] / wheel.sha256
         for damage in (stored.unlink, lambda: os.truncate(stored, 10)):
+            while not (stored.exists() and stored.stat().st_size == len(wheel.data)):
+                time.sleep(0.02)  # the client may have all of it before it has its name
             stored.chmod(0o600)
             damage()
             assert scene.ask(path).body == wheel.data
