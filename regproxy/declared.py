@@ -85,6 +85,11 @@ class Declared(Declaring):
         if key not in self._in_file:
             await self._clear(key)
 
+    def every(self) -> Sequence[RepositorySettings]:
+        """All of them, those whose URL is not known too."""
+        self.look()
+        return self._served.repository
+
     # What the API asks.
 
     def said(self, key: str) -> Said | None:

@@ -47,6 +47,7 @@ from regproxy.repo.parts import Parts
 from regproxy.repo.room import Room
 from regproxy.repo.shelf import Shelf
 from regproxy.repositories import Repositories, Shared
+from regproxy.repository_commands import RepositoryCommands
 from regproxy.standing import Alone, Logging, Standing
 from regproxy.steady import steady
 from regproxy.store.disk import DiskStore
@@ -114,7 +115,7 @@ class Regproxy(Service):
         self._reload = Reload(configuration, standing.path, self._readers.run, self._apply, self._notify)
         more = {b"metrics": Families(self._metrics.families), b"drain": DrainSwitch(self.drain), **self._works(data_dir)}
         self._control = Control(
-            reactor, standing.control, self._fetches, {**more, **keeping.resources(parts), **self._entrance.commands()}
+            reactor, standing.control, self._fetches, {**more, **keeping.resources(parts), **self._commands()}
         )
         self._jobs = Jobs(reactor)
         self._jobs.add(_scrubs(parts, store))
@@ -159,6 +160,9 @@ class Regproxy(Service):
         checks = verifying(self._held, self._repositories.spooling)
         numbers = {b"metrics": Families(self._metrics.families), b"drain": DrainSwitch(self.drain)}
         return {**numbers, b"verify": checks.resource(), b"backup": backing_up(backup, self._reactor).resource()}
+
+    def _commands(self) -> dict[bytes, Resource]:
+        return {**self._entrance.commands(), **RepositoryCommands(self._declared).resources()}
 
     def startService(self) -> None:  # noqa: N802 - Twisted's name
         """Recover what a crash left, open everything, and listen once the repositories are known."""

@@ -13,6 +13,7 @@ DEFAULT_CONFIG = "etc/regproxy.toml"
 config_option = click.option(
     "--config", "-c", type=click.Path(path_type=Path), default=DEFAULT_CONFIG, help="Where dataDir stands."
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 data_dir_option = click.option(
     "--data-dir", type=click.Path(path_type=Path), help="The server's dataDir; then no configuration is read."
 )

@@ -7,9 +7,7 @@ from typing import Any
 
 import click
 
-from regproxy.cli.ending import FAILED, config_option, data_dir_option, end, find_data_dir
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+from regproxy.cli.ending import FAILED, config_option, data_dir_option, end, find_data_dir, json_option
 
 
 @click.group()

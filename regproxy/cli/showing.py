@@ -34,7 +34,11 @@ def _row(fill: LiveFill) -> tuple[str, ...]:
 
 def show_fills(fills: Sequence[LiveFill]) -> None:
     """Print the live fills, the oldest first."""
-    rows = [_row(fill) for fill in sorted(fills, key=lambda fill: -fill.age)]
+    show_rows(_HEADINGS, [_row(fill) for fill in sorted(fills, key=lambda fill: -fill.age)], "nothing is being fetched")
+
+
+def show_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], nothing: str) -> None:
+    """Print a table on a terminal, lines with tabs elsewhere; ``nothing`` on a terminal if there are none."""
     if not sys.stdout.isatty():
         for row in rows:
             print("\t".join(row))
@@ -43,10 +47,10 @@ def show_fills(fills: Sequence[LiveFill]) -> None:
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    table = Table(*_HEADINGS)
+    table = Table(*headings)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table if rows else "nothing is being fetched")
+    Console().print(table if rows else nothing)
 
 
 class Bar:
