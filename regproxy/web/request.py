@@ -29,11 +29,13 @@ from zope.interface import provider
 from regproxy.access.principal import Principal
 from regproxy.errors import Kind, RegproxyError
 from regproxy.web.body import RequestBody
+from regproxy.web.prepared import put, spelled
 
 SMALL = 64 << 10
 STREAMED = frozenset({b"PUT", b"PATCH", b"POST"})
 
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_SERVER, _DATE, _REQUEST_ID = map(spelled, (b"server", b"date", b"x-request-id"))
 _RUN = token_hex(4)
 _NUMBERS = count()
 """Request ids tell requests of one run from each other and from those of other runs; they are no secret."""
@@ -146,8 +148,8 @@ class ProxyRequest(Request):
         given: bytes = self.requestHeaders.getRawHeaders(b"x-request-id", [b""])[0]
         self.request_id = given.decode("ascii") if _ID.fullmatch(given) else f"{_RUN}{next(_NUMBERS):08x}"
         self.site = self.channel.site
-        self.responseHeaders.setRawHeaders(b"server", [b"regproxy"])
-        self.responseHeaders.setRawHeaders(b"date", [_date(int(time.time()))])
+        put(self.responseHeaders, _SERVER, b"regproxy")
+        put(self.responseHeaders, _DATE, _date(int(time.time())))
         try:
             self._render(self.site.resource)
         except Exception:  # noqa: BLE001 - a mistake in a resource must not take the connection's parser down
@@ -187,7 +189,7 @@ class ProxyRequest(Request):
         """Send bytes of the body of the response."""
         if not self.answered:
             self.answered = self.channel.site.reactor.seconds()
-            self.setHeader(b"x-request-id", self.request_id.encode("ascii"))
+            put(self.responseHeaders, _REQUEST_ID, self.request_id.encode("ascii"))
             if self.site.is_ending or self._is_early():
                 self.setHeader(b"connection", b"close")
                 self.channel.persistent = False

@@ -25,11 +25,13 @@ from regproxy.stream.follower import ClientGone, Sending, follow
 from regproxy.stream.growing import EARLY
 from regproxy.stream.small import SmallBlob
 from regproxy.stream.source import Readable
+from regproxy.web.prepared import put, spelled
 from regproxy.web.request import ProxyRequest
 
 INLINE = 64 << 10
 INTERNAL = "x-regproxy-"
 REASON = "x-regproxy-reason"
+_CACHE, _AGE, _FILENAME = map(spelled, (b"x-regproxy-cache", b"age", b"x-artifactory-filename"))
 
 Failure = Missing | Refused | Unavailable
 _OPEN_ENDED = re.compile(r"-\s*(?:,|$)")
@@ -154,9 +156,9 @@ def _part_head(boundary: str, head: Head, span: Span, size: int) -> bytes:
 def _note(request: ProxyRequest, origin: Origin, age: int | None) -> None:
     request.origin = origin.value
     headers = request.responseHeaders
-    headers.setRawHeaders(b"x-regproxy-cache", [origin.value.encode("ascii")])
+    put(headers, _CACHE, origin.value.encode("ascii"))
     if age is not None:
-        headers.setRawHeaders(b"age", [b"%d" % age])
+        put(headers, _AGE, b"%d" % age)
 
 
 @lru_cache(maxsize=4096)
@@ -173,7 +175,7 @@ def _fields(head: Head, size: int | None) -> tuple[tuple[bytes, bytes], ...]:
         *(pair for pair in head.kept if not pair[0].startswith(INTERNAL)),
     ]
     return tuple(
-        (name.encode("ascii"), value.encode("latin-1", "replace"))
+        (spelled(name.encode("ascii")), value.encode("latin-1", "replace"))
         for name, value in fields
         if value is not None and is_safe(name, value)
     )
@@ -188,10 +190,10 @@ def _entity(request: ProxyRequest, head: Head, size: int | None) -> None:
     """Set the headers that describe the artifact."""
     headers = request.responseHeaders
     for name, value in _fields(head, size):
-        headers.setRawHeaders(name, [value])
+        put(headers, name, value)
     filename = request.segments[-1] if request.segments else ""
     if filename:
-        headers.setRawHeaders(b"x-artifactory-filename", [_quoted(filename)])
+        put(headers, _FILENAME, _quoted(filename))
 
 
 _ENTITY = (
