@@ -9,7 +9,9 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.web.resource import IResource
 
+from regproxy.admin.aql.answer import Answers
 from regproxy.admin.declaring import Declaring
+from regproxy.admin.looking import Looking
 from regproxy.admin.probes import MetricsPage, Probe
 from regproxy.admin.repository_routes import RepositoryRoutes
 from regproxy.admin.routes import Api
@@ -38,6 +40,7 @@ class Front:
     _configuration: Configuration
     _catalog: Catalog
     _declaring: Declaring
+    _looking: Looking
     _formats: Mapping[str, Format]
     _metrics: Metrics
     _page: Page
@@ -115,7 +118,7 @@ class Front:
         return ProxySite(self._root(admission.requests), self._reactor, self._record, *limits, accel)
 
     def _root(self, requests: Places) -> Root:
-        api = Api(self._catalog)
+        api = Api(self._catalog, Answers(self._entrance.gate, self._looking), self._looking)
         people = self._entrance.people()
         fixed: dict[str, IResource] = {
             "api": api.resource(),

@@ -16,6 +16,7 @@ from twisted.web.resource import Resource
 from txaio.tx import make_logger
 
 from regproxy import keeping
+from regproxy.admin.looking import Looking
 from regproxy.admission import Admission
 from regproxy.allocator import keep_buffers
 from regproxy.auto import resolve, run_program
@@ -30,6 +31,7 @@ from regproxy.fetches import Fetches
 from regproxy.formats_found import find_formats
 from regproxy.front import Front
 from regproxy.index.sqlite_declarations import SqliteDeclarations
+from regproxy.index.sqlite_findings import SqliteFindings
 from regproxy.index.sqlite_holdings import SqliteHoldings
 from regproxy.jobs import Job, Jobs
 from regproxy.lock import DataDirLock
@@ -113,17 +115,16 @@ class Regproxy(Service):
         self._declared = Declared(self._repositories, SqliteDeclarations(self._index), self._formats)
         self._fetches = Fetches(self._repositories.flying, reactor.seconds)
         self._reload = Reload(configuration, standing.path, self._readers.run, self._apply, self._notify)
-        more = {b"metrics": Families(self._metrics.families), b"drain": DrainSwitch(self.drain), **self._works(data_dir)}
-        self._control = Control(
-            reactor, standing.control, self._fetches, {**more, **keeping.resources(parts), **self._commands()}
-        )
+        more = {**self._works(data_dir), **keeping.resources(parts), **self._commands()}
+        self._control = Control(reactor, standing.control, self._fetches, more)
         self._jobs = Jobs(reactor)
         self._jobs.add(_scrubs(parts, store))
         self._jobs.add([Job("sessions", Abandoned(parts, store.upload_hours * 3600.0).step, FIRST_SECONDS)])
         self._jobs.add(keeping.jobs(parts, lambda: [remote.settings for remote in self._repositories], self._metrics))
         page = standing.page(self._metrics, lambda: self._readers.run(self._metrics.render))
         catalog, endpoints = self._repositories.catalog, standing.endpoints
-        served = reactor, configuration, catalog, self._declared, self._formats, self._metrics
+        looking = Looking(catalog, SqliteFindings(self._index), self._readers)
+        served = reactor, configuration, catalog, self._declared, looking, self._formats, self._metrics
         self._front = Front(*served, page, self._checks, endpoints, self._admission, self._entrance)
         self._drain = Drain.of(reactor, self._front, self._fetches, self._notify, configuration.server)
         self._is_started = False

@@ -5,8 +5,11 @@ from klein import Klein
 from twisted.web.resource import IResource
 
 from regproxy import __version__
+from regproxy.admin.aql.answer import Answers
+from regproxy.admin.looking import Looking
 from regproxy.admin.search import Search
 from regproxy.admin.storage import Storage, render
+from regproxy.admin.times import TimeSearch
 from regproxy.repo.interface import Text
 from regproxy.web.catalog import Catalog
 from regproxy.web.errors import envelope, register
@@ -20,6 +23,8 @@ class Api:
     """The routes."""
 
     _catalog: Catalog
+    _answers: Answers
+    _looking: Looking
 
     app = new_app()
     register(app, envelope)
@@ -73,6 +78,31 @@ class Api:
     async def by_name(self, request: ProxyRequest) -> None:
         """Find files by name."""
         send_text(request, await Search(self._catalog).by_name(request))
+
+    @app.route("/search/aql", methods=["POST"])
+    async def by_query(self, request: ProxyRequest) -> None:
+        """Find files and folders by a query."""
+        send_text(request, await self._answers.answer(request))
+
+    @app.route("/search/creation", methods=["GET"])
+    async def by_creation(self, request: ProxyRequest) -> None:
+        """Find files that were made between two times."""
+        send_text(request, await TimeSearch(self._looking).by_creation(request))
+
+    @app.route("/search/dates", methods=["GET"])
+    async def by_dates(self, request: ProxyRequest) -> None:
+        """Find files to which something happened between two times."""
+        send_text(request, await TimeSearch(self._looking).by_dates(request))
+
+    @app.route("/search/usage", methods=["GET"])
+    async def by_usage(self, request: ProxyRequest) -> None:
+        """Find files that nobody has downloaded of late."""
+        send_text(request, await TimeSearch(self._looking).by_usage(request))
+
+    @app.route("/search/pattern", methods=["GET"])
+    async def by_pattern(self, request: ProxyRequest) -> None:
+        """Find files of one repository by a pattern."""
+        send_text(request, await TimeSearch(self._looking).by_pattern(request))
 
     @app.route("/search/checksum", methods=["GET"])
     async def by_checksum(self, request: ProxyRequest) -> None:

@@ -238,8 +238,15 @@ class SqliteIndex:
     @contextmanager
     def scanning(self) -> Iterator[Callable[[str, tuple[Any, ...]], list[Any]]]:
         """Several reads that may take a while, by one connection of their own. Blocks."""
-        with closing(connect(self._path)) as connection:
+        with self.connected() as connection:
             yield lambda sql, bindings: connection.execute(sql, bindings).fetchall()
+
+    @contextmanager
+    def connected(self) -> Iterator[apsw.Connection]:
+        """A connection of its own, to read by in one thread. Blocks."""
+        with closing(connect(self._path)) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            yield connection
 
     def _read(self, sql: str, bindings: tuple[str | int, ...]) -> list[Any]:
         try:

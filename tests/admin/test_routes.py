@@ -9,6 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from twisted.internet.defer import succeed
 
 from regproxy import __version__
+from regproxy.admin.aql.answer import Answers
 from regproxy.admin.probes import MetricsPage, Probe
 from regproxy.admin.repository_routes import RepositoryRoutes
 from regproxy.admin.routes import Api
@@ -52,7 +53,7 @@ def root(*, ready: bool = True) -> Root:
     catalog = Catalog(guard_of())
     catalog.swap(Table({"r": cast(Any, Served(Held(settings), NoApi()))}, {}, Docker()))
     fixed: Any = {
-        "api": Api(catalog).resource(),
+        "api": Api(catalog, Answers(gate_of(), cast(Any, None)), cast(Any, None)).resource(),
         "api/repositories": RepositoryRoutes(catalog, gate_of(), declared()).resource(),
         "livez": Probe(dict),
         "readyz": Probe(lambda: {"index": True, "store": ready}),
