@@ -10,6 +10,7 @@ from regproxy.admin.looking import Looking
 from regproxy.admin.search import Search
 from regproxy.admin.storage import Storage, render
 from regproxy.admin.times import TimeSearch
+from regproxy.admin.transfers import Transfers
 from regproxy.repo.interface import Text
 from regproxy.web.catalog import Catalog
 from regproxy.web.errors import envelope, register
@@ -73,6 +74,18 @@ class Api:
     async def change(self, request: ProxyRequest, key: str, path: str = "") -> None:  # noqa: ARG002 - as above
         """Set and remove properties."""
         send_text(request, await Storage(self._catalog).change(request))
+
+    @app.route("/copy/<key>", methods=["POST"])
+    @app.route("/copy/<key>/<path:path>", methods=["POST"])
+    async def copy(self, request: ProxyRequest, key: str, path: str = "") -> None:  # noqa: ARG002 - as above
+        """Put a file or folder somewhere else, too."""
+        send_text(request, await Transfers(self._catalog).run(request, moves=False))
+
+    @app.route("/move/<key>", methods=["POST"])
+    @app.route("/move/<key>/<path:path>", methods=["POST"])
+    async def move(self, request: ProxyRequest, key: str, path: str = "") -> None:  # noqa: ARG002 - as above
+        """Put a file or folder somewhere else instead."""
+        send_text(request, await Transfers(self._catalog).run(request, moves=True))
 
     @app.route("/search/artifact", methods=["GET"])
     async def by_name(self, request: ProxyRequest) -> None:

@@ -64,7 +64,7 @@ class Storage:
     async def read(self, request: ProxyRequest) -> Text:
         """Answer a GET: information, a list, statistics, or properties."""
         arguments = Arguments.of(request.uri)
-        item = await self._item(request, Action.READ)
+        item = await self.item(request, Action.READ)
         base_url = item.served.base_url(request)
         if "properties" in arguments:
             return _properties(item, base_url, arguments)
@@ -87,7 +87,7 @@ class Storage:
             properties = parse_properties(arguments.first("properties"))
         except ValueError as error:
             raise RegproxyError(Kind.INVALID, str(error)) from error
-        item = await self._item(request, Action.ANNOTATE)
+        item = await self.item(request, Action.ANNOTATE)
         await self._annotate(request, item, properties, below=arguments.flag("recursive", default=True))
         return NO_CONTENT
 
@@ -97,14 +97,14 @@ class Storage:
         names = parse_names(arguments.first("properties"))
         if not names:
             raise RegproxyError(Kind.INVALID, "the parameter properties says what to remove")
-        item = await self._item(request, Action.ANNOTATE)
+        item = await self.item(request, Action.ANNOTATE)
         await self._annotate(request, item, dict.fromkeys(names, ()), below=arguments.flag("recursive", default=True))
         return NO_CONTENT
 
     async def change(self, request: ProxyRequest) -> Text:
         """Answer a PATCH of the metadata: set some properties, and remove those that are null."""
         arguments = Arguments.of(request.uri)
-        item = await self._item(request, Action.ANNOTATE)
+        item = await self.item(request, Action.ANNOTATE)
         properties = _changes(await read_whole(request.body, CHANGES_LIMIT))
         below = arguments.flag("recursiveProperties", default=arguments.flag("recursive", default=True))
         await self._annotate(request, item, properties, below=below)
@@ -115,7 +115,8 @@ class Storage:
             await item.served.permit_below(request, Action.ANNOTATE, item.path)
         await item.served.tree.annotate(item.path, properties, below=below)
 
-    async def _item(self, request: ProxyRequest, action: Action) -> Item:
+    async def item(self, request: ProxyRequest, action: Action) -> Item:
+        """What a request is about, if he may do that with it."""
         key, *segments = request.rest[1:]
         path = "/".join(segments)
         served = self._catalog.find(key, request)

@@ -6,11 +6,13 @@ As in ``statements``: they run on the writer thread and keep nothing, and a chan
 from typing import Any
 
 import apsw
+from attrs import evolve
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.rows import behind_prefix
 from regproxy.index.statements import put
-from regproxy.model.deposit import Deposit, Properties, folders_above
+from regproxy.model.deposit import Deposit, Properties, Taking, folders_above
+from regproxy.model.headers import Headers
 
 EVERYTHING = b""
 """Sorts behind every text."""
@@ -19,7 +21,7 @@ _AT = "WHERE repository = ? AND path = ?"
 _BELOW = "WHERE repository = ? AND path >= ? AND path < ?"
 _PUT_FOLDER = """
 INSERT INTO folders (repository, path, created, modified, created_by) VALUES (?1, ?2, ?3, ?3, ?4)
-ON CONFLICT (repository, path) DO UPDATE SET modified = excluded.modified
+ON CONFLICT (repository, path) DO UPDATE SET modified = max(modified, excluded.modified)
 """
 _PUT_DEPOSIT = """
 INSERT INTO deposits (repository, path, created_by, modified_by) VALUES (?1, ?2, ?3, ?3)
@@ -52,6 +54,47 @@ def deposit(connection: apsw.Connection, given: Deposit) -> bool:
     connection.execute(f"DELETE FROM properties {_AT}", key)  # noqa: S608 - as above
     _set(connection, *key, given.properties)
     return not held
+
+
+def take(connection: apsw.Connection, given: Taking) -> bool:
+    """See ``Holdings.take``."""
+    node, key = given.node, (given.node.repository, given.node.path)
+    held: list[Any] = connection.execute(f"SELECT sha256 FROM nodes {_AT}", key).fetchall()  # noqa: S608 - our own text
+    if held != [(node.sha256,)]:
+        raise RegproxyError(Kind.CONFLICT, f"{node.path!a} has just changed or gone")
+    rows: list[Any] = connection.execute(f"SELECT created_by FROM deposits {_AT}", key).fetchall()  # noqa: S608 - as above
+    put_there = evolve(node, repository=given.repository, path=given.path, validators=Headers(), checked=given.when, origin="")
+    properties = {**_properties(connection, key), **given.marks}
+    is_new = deposit(connection, Deposit(put_there, (), properties, given.by, given.may_replace, given.most))
+    if rows and is_new:
+        there = (given.repository, given.path)
+        connection.execute(f"UPDATE deposits SET created_by = ? {_AT}", (rows[0][0], *there))  # noqa: S608 - as above
+    if given.moves:
+        connection.execute(f"DELETE FROM nodes {_AT}", key)  # noqa: S608 - as above
+    return is_new
+
+
+def _properties(connection: apsw.Connection, key: tuple[str, str]) -> Properties:
+    found: dict[str, tuple[str, ...]] = {}
+    rows: list[Any] = connection.execute(f"SELECT name, value FROM properties {_AT}", key).fetchall()  # noqa: S608 - our own text
+    for name, value in rows:
+        found[name] = (*found.get(name, ()), value)
+    return found
+
+
+def prune(connection: apsw.Connection, repository: str, path: str) -> int:
+    """See ``Holdings.prune``: ``0`` is the sign behind the slash."""
+    bounds = (repository, path, behind_prefix(path) or EVERYTHING)
+    connection.execute(
+        f"""
+        DELETE FROM folders {_BELOW} AND NOT EXISTS (
+            SELECT 1 FROM nodes WHERE nodes.repository = folders.repository
+            AND nodes.path >= folders.path AND nodes.path < substr(folders.path, 1, length(folders.path) - 1) || '0'
+        )
+        """,  # noqa: S608 - our own text
+        bounds,
+    )
+    return connection.changes()
 
 
 def over_quota(repository: str, most: int) -> RegproxyError:

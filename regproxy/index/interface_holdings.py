@@ -9,7 +9,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from regproxy.model.deposit import Child, Deposit, Depositors, Downloads, Folder, Occupied, Properties
+from regproxy.model.deposit import Child, Deposit, Depositors, Downloads, Folder, Occupied, Properties, Taking
 from regproxy.model.digest import Digest
 
 
@@ -22,6 +22,16 @@ class Holdings(Protocol):
         True if it is new. ``RegproxyError``, and nothing is changed: DENIED if it may not replace the node that is there,
         CONFLICT if a folder is there or a file is where a folder has to be, TOO_LARGE beyond ``most``.
         """
+
+    def take(self, taking: Taking) -> Deferred[bool]:
+        """Put a node that is held already at another place, as a deposit, and let it leave its own if it moves, as one step.
+
+        True if it is new there; when and by whom it was made stay. Refusals are those of ``deposit``, and CONFLICT if the node
+        has changed or gone. The blob has to be durable.
+        """
+
+    def prune(self, repository: str, path: str) -> Deferred[int]:
+        """Remove a folder and those below it, but those in which something lies; how many."""
 
     def make_folder(self, repository: str, path: str, when: float, by: str) -> Deferred[bool]:
         """Make a folder and those above it; False if it was there. CONFLICT as above."""

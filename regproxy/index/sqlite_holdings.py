@@ -8,9 +8,10 @@ from attrs import define
 from twisted.internet.defer import Deferred
 
 from regproxy.index import deposits
+from regproxy.index.hot import HotNodes
 from regproxy.index.rows import NODE_COLUMNS, behind_prefix, read_node
 from regproxy.index.sqlite import SqliteIndex
-from regproxy.model.deposit import Child, Deposit, Depositors, Downloads, Folder, Occupied, Properties
+from regproxy.model.deposit import Child, Deposit, Depositors, Downloads, Folder, Occupied, Properties, Taking
 from regproxy.model.digest import Digest
 from regproxy.model.node import Node
 
@@ -42,6 +43,20 @@ class SqliteHoldings:
         """Put a node."""
         key = (deposit.node.repository, deposit.node.path)
         return self._index.change(partial(deposits.deposit, given=deposit), lambda hot: hot.drop(key))
+
+    def take(self, taking: Taking) -> Deferred[bool]:
+        """Put a node somewhere else."""
+        here, there = (taking.node.repository, taking.node.path), (taking.repository, taking.path)
+
+        def forget(hot: HotNodes) -> None:
+            hot.drop(here)
+            hot.drop(there)
+
+        return self._index.change(partial(deposits.take, given=taking), forget)
+
+    def prune(self, repository: str, path: str) -> Deferred[int]:
+        """Remove empty folders."""
+        return self._index.change(partial(deposits.prune, repository=repository, path=path))
 
     def make_folder(self, repository: str, path: str, when: float, by: str) -> Deferred[bool]:
         """Make a folder."""

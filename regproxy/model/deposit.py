@@ -56,6 +56,30 @@ class Deposit:
 
 
 @frozen
+class Taking:
+    """A node that is to be somewhere else, too, or instead; its properties go with it.
+
+    Attributes:
+        node: as it was seen: if it is another one by now, nothing is done.
+        repository, path: where it is to be.
+        by, may_replace, most: as of a deposit.
+        moves: it leaves its place.
+        when: seconds since the epoch.
+        marks: properties that it gets.
+    """
+
+    node: Node
+    repository: str
+    path: str
+    by: str
+    may_replace: bool
+    moves: bool
+    when: float
+    most: int | None = None
+    marks: Properties = field(factory=dict)
+
+
+@frozen
 class Folder:
     """One folder: by whom and when it was made, and when something was last put into it."""
 

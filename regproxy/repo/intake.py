@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_holdings import Holdings
-from regproxy.model.deposit import Deposit, Upload, folders_above
+from regproxy.model.deposit import Deposit, Taking, Upload, folders_above
 from regproxy.model.digest import Digest
 from regproxy.model.head import Head
 from regproxy.model.headers import Headers
@@ -103,6 +103,14 @@ class Intake:
         known = tuple(digests[name] for name in sorted(digests))
         is_new = await self._holdings.deposit(Deposit(node, known, upload.properties, upload.by, upload.may_replace, self._most))
         return Receipt(self._parts.index.node(self.key, upload.path) or node, known, is_new)
+
+    async def take(self, node: Node, upload: Upload, *, moves: bool) -> None:
+        """Put a node that is held already, and whose blob is durable, at another place."""
+        now = self._parts.clock.seconds()
+        taking = Taking(node, self.key, upload.path, upload.by, upload.may_replace, moves, now, self._most, upload.properties)
+        if self._is_closed:
+            raise RegproxyError(Kind.NOT_FOUND, f"repository {self.key} has been removed")
+        await self._holdings.take(taking)
 
     def check(self, upload: Upload, digests: dict[str, Digest]) -> None:
         """Refuse bytes that are not what the client said; nothing of them is visible yet."""

@@ -227,6 +227,11 @@ class Hosting(Repository, Protocol):
     async def link(self, upload: Upload, may_use: Callable[[Node], bool]) -> Receipt | None:
         """Make a node of bytes that are here already; None unless a node that ``may_use`` admits has all the promised digests."""
 
+    async def take(self, node: Node, upload: Upload, *, moves: bool, is_dry: bool = False) -> None:
+        """Put a node of any repository at the path of an upload, and take it from its own if it moves; if dry, only look whether
+        that could be done.
+        """
+
     async def make_folder(self, path: str, by: str) -> bool:
         """Make a folder; False if it was there."""
 

@@ -96,6 +96,21 @@ class Local:
         """Make a node of bytes that are here already; None unless a node that ``may_use`` admits has all the promised digests."""
         return await apart(self._link(upload, may_use), f"a link in {self.key}")
 
+    async def take(self, node: Node, upload: Upload, *, moves: bool, is_dry: bool = False) -> None:
+        """Put a node of any repository at another path, with its properties and those of the upload."""
+        await self._intake.admit(upload, node.size)
+        row = self._parts.index.blob(node.sha256)
+        if row is None:
+            raise RegproxyError(Kind.CONFLICT, f"{node.path!a} has just gone")
+        if is_dry:
+            return
+        if not row.synced:
+            try:
+                await self._parts.readers.run(lambda: self._parts.store.sync(node.sha256))
+            except OSError as error:
+                raise told(error) from error
+        await self._intake.take(node, upload, moves=moves)
+
     async def _receive(self, upload: Upload, source: Source, approve: Approve | None) -> Receipt:
         parts = self._parts
         try:

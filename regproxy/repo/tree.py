@@ -101,6 +101,10 @@ class Tree:
         """Of all that lies below a folder and has any, by path."""
         return await self._readers.run(lambda: self._holdings.properties_below(self.key, path))
 
+    async def prune(self, path: str) -> None:
+        """Remove a folder and those below it, as far as nothing is in them."""
+        await self._holdings.prune(self.key, path)
+
     async def annotate(self, path: str, properties: Properties, *, below: bool) -> None:
         """Set some, and remove those without values."""
         await self._holdings.annotate(self.key, path, properties, below=below)

@@ -7,7 +7,7 @@ from attrs import evolve, frozen
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_holdings import Holdings
-from regproxy.model.deposit import Child, Deposit, Depositors, Downloads, Folder, Occupied, Properties
+from regproxy.model.deposit import Child, Deposit, Depositors, Downloads, Folder, Occupied, Properties, Taking
 from regproxy.model.digest import Digest
 from regproxy.model.head import Head
 from regproxy.model.node import Node
@@ -92,6 +92,50 @@ class HoldingsContract:
         assert Occupied(10, 1) == kept.holdings.occupied("r")
         assert kept.put("x/y", blob=2, most=30)
         assert not kept.put("x/y", blob=1, most=30)
+
+    def test_taking(self, kept: Kept) -> None:
+        """A node is at another place, too, with what is known of it; the one that moves has left."""
+        kept.put("a/b", properties={"k": ("v", "w")})
+        node = kept.subject.index.node("r", "a/b")
+        assert node is not None
+        taking = Taking(node, "s", "x/y", "bob", may_replace=False, moves=False, when=9.0, marks={"m": ("1",)})
+        assert kept.subject.wait(kept.holdings.take(taking))
+        there = kept.subject.index.node("s", "x/y")
+        assert there is not None
+        assert (node.sha256, node.head, node.created, node.modified) == (there.sha256, there.head, there.created, there.modified)
+        assert {"k": ("v", "w"), "m": ("1",)} == kept.holdings.properties("s", "x/y")
+        assert Depositors("ann", "bob") == kept.holdings.depositors("s", "x/y")
+        assert (Occupied(10, 1), Occupied(10, 1)) == (kept.holdings.occupied("r"), kept.holdings.occupied("s"))
+        with pytest.raises(RegproxyError) as caught:
+            kept.subject.wait(kept.holdings.take(evolve(taking, moves=True)))
+        assert Kind.DENIED is caught.value.kind
+        assert kept.subject.index.node("r", "a/b") is not None
+        assert not kept.subject.wait(kept.holdings.take(evolve(taking, moves=True, may_replace=True)))
+        assert kept.subject.index.node("r", "a/b") is None
+        assert (Occupied(0, 0), Occupied(10, 1)) == (kept.holdings.occupied("r"), kept.holdings.occupied("s"))
+
+    def test_taking_what_has_changed(self, kept: Kept) -> None:
+        """Is a conflict: it would be something that nobody has meant."""
+        kept.put("a", 1)
+        node = kept.subject.index.node("r", "a")
+        assert node is not None
+        taking = Taking(node, "s", "a", "bob", may_replace=False, moves=True, when=9.0)
+        kept.put("a", 2)
+        for change in (lambda: None, lambda: kept.subject.wait(kept.holdings.delete("r", "a"))):
+            change()
+            with pytest.raises(RegproxyError) as caught:
+                kept.subject.wait(kept.holdings.take(taking))
+            assert Kind.CONFLICT is caught.value.kind
+        assert kept.subject.index.node("s", "a") is None
+
+    def test_pruning(self, kept: Kept) -> None:
+        """Folders in which nothing lies go, and no others."""
+        for path in ("a/b/", "a/c/d/", "ab/", "e/"):
+            kept.subject.wait(kept.holdings.make_folder("r", path, 3.0, "ann"))
+        kept.put("a/b/file")
+        assert 2 == kept.subject.wait(kept.holdings.prune("r", "a/"))
+        assert ["a/", "a/b/", "ab/", "e/"] == [folder.path for folder in kept.holdings.folders("r", "")]
+        assert 2 == kept.subject.wait(kept.holdings.prune("r", ""))
 
     def test_folders(self, kept: Kept) -> None:
         """Made with those above them, once; not where a file is; the top is always there."""
