@@ -36,6 +36,7 @@ class Reader:
 
     Attributes:
         got: what it was sent.
+        most: after so many bytes it takes no more for now.
         ended: "whole", "cut" by us, "left" by itself; empty while it goes on.
     """
 
@@ -43,6 +44,8 @@ class Reader:
     span: Span | None
     clock: Clock
     early: bool = False
+    readers: Any = field(factory=InlinePool)
+    most: int | None = field(default=None, init=False)
     got: bytearray = field(factory=bytearray, init=False)
     ended: str = field(default="", init=False)
     stalled: bool = field(default=False, init=False)
@@ -53,13 +56,15 @@ class Reader:
 
     def start(self) -> None:
         """Begin; the blob is released at the end."""
-        sending = Sending(self.clock, InlinePool(), sendfile=False)
+        sending = Sending(self.clock, self.readers, sendfile=False)
         running = Deferred.fromCoroutine(follow(self, self.readable, self.span, sending, early=self.early))
         running.addCallbacks(lambda _: self._end("whole"), self._gone)
 
     def write(self, data: bytes) -> None:
         """Take bytes."""
         self.got += data
+        if self.most is not None and len(self.got) >= self.most:
+            self.stall()
 
     def registerProducer(self, producer: object, streaming: bool) -> None:  # noqa: FBT001, N802 - Twisted's
         """Note whom to pause."""

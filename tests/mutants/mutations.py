@@ -65,7 +65,7 @@ def _silent(tree: ast.Module) -> set[ast.AST]:
     found: set[ast.AST] = set()
     for node in ast.walk(tree):
         match node:
-            case ast.keyword("eq" | "init" | "repr" | "frozen" | "daemon", value):
+            case ast.keyword("eq" | "init" | "kw_only" | "repr" | "frozen" | "daemon", value):
                 found.add(value)
             case ast.Return(ast.Constant(value=value)) if not value:
                 found.add(node)

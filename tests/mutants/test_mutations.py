@@ -31,7 +31,7 @@ FLAGS = A | B
 
 @define(eq=False)
 class C:
-    x: int = field(default=1, init=False)
+    x: int = field(default=1, init=False, kw_only=True)
 
     def f(self):
         return False

@@ -106,6 +106,46 @@ def test_no_room_to_go_on(store: DiskStore, monkeypatch: pytest.MonkeyPatch, whe
     assert [left.name for left in store.left()] == [name]
 
 
+def test_what_is_reserved(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The length if there is one, less what is on the disk already."""
+    asked: list[tuple[int, ...]] = []
+    monkeypatch.setattr("regproxy.store.spool.reserve", lambda _, *sizes: asked.append(sizes))
+    name = kept(store, b"abc" * 3000)
+    store.create(7).abort()
+    for length in (10_000, None):
+        writer = store.resume(name, length)
+        assert writer is not None
+        writer.keep(durable=False)
+    used = (store.root / "spool" / name).stat().st_blocks * 512
+    assert asked == [(0,), (7,), (10_000, used), (0, used)]
+
+
+def test_only_what_has_to_last_is_synced(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a commit that need not be durable nor a failure waits for the disk, with a journal or without."""
+    calls: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", calls.append)
+    monkeypatch.setattr(os, "fsync", calls.append)
+    for about in (None, b"about"):
+        store.create(3, about).abort()
+        writer = store.create(3, about)
+        writer.write_at(0, [b"abc"])
+        writer.commit(name_of(b"abc"), durable=False)
+        store.delete(name_of(b"abc"))
+    assert calls == []
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_without_a_claim(store: DiskStore, *, durable: bool) -> None:
+    """A commit leaves nothing that keeps the blob, and nothing to give up."""
+    for _ in range(2):
+        writer = store.create(3)
+        writer.write_at(0, [b"abc"])
+        writer.commit(name_of(b"abc"), durable=durable)
+        assert list((store.root / "moving").iterdir()) == []
+        writer.settle()
+    assert store.delete(name_of(b"abc"))
+
+
 @pytest.mark.parametrize("durable", [True, False])
 def test_what_is_left(store: DiskStore, monkeypatch: pytest.MonkeyPatch, *, durable: bool) -> None:
     """Its extents and whether it is sure; room beyond its end is given back, data and folder are synced if they are to be."""

@@ -184,9 +184,11 @@ def test_the_spools_name_and_end() -> None:
     assert (writer.name, writer.is_attended, writer.fileno(), allowance.left) == ("stuck", True, stuck.fileno(), 0)
     writer.commit("0" * 64, durable=True, claim=True)
     assert allowance.left == 1
+    writer.commit("0" * 64, durable=False)
+    assert stuck.said.pop() == "commit False False"
     writer.settle()
     assert writer.keep(durable=True)
-    assert (stuck.said, allowance.left) == (["commit True True", "settle", "keep True"], 2)
+    assert (stuck.said, allowance.left) == (["commit True True", "settle", "keep True"], 3)
     writer.give_up_disk(STUCK)
     assert (writer.name, writer.is_attended) == (None, True)
     assert (writer.keep(durable=True), stuck.said[3:], stuck.aborted) == (False, [], 1)
@@ -290,6 +292,17 @@ def test_scattered_bytes_do_not_go_on() -> None:
         writer.write_at(90, [b"z" * 80])
     assert not writer.give_up_disk(TimeoutError(errno.ETIMEDOUT, "stuck"))
     assert writer.window is None
+    writer.abort()
+
+
+def test_scattered_bytes_are_allowed_to_the_byte() -> None:
+    """By where they end, not by how many there are."""
+    writer = EnduringWriter(MemoryStore().create(None), allowance=Allowed(10))
+    writer.scatter()
+    writer.write_at(6, [b"ab", b"cd"])
+    with pytest.raises(OSError, match=r".") as caught:
+        writer.write_at(7, [b"ab", b"cd"])
+    assert caught.value.errno == errno.EFBIG
     writer.abort()
 
 

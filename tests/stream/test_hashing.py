@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from itertools import pairwise
+from typing import TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,8 @@ from regproxy.model.ranges import Span
 from regproxy.stream.growing import GrowingBlob
 from regproxy.stream.hashing import LAG, Hashes, PrefixHashes
 
+T = TypeVar("T")
+
 DATA = bytes(range(256)) * 65536  # 16 MiB: more than a lag and a job
 
 
@@ -24,17 +27,17 @@ class Later:
     def __init__(self) -> None:
         self.jobs: list[Callable[[], None]] = []
 
-    def run(self, work: Callable[[], None]) -> "Deferred[None]":
+    def run(self, work: Callable[[], T]) -> "Deferred[T]":
         """Note a job."""
-        done: Deferred[None] = Deferred()
+        done: Deferred[T] = Deferred()
 
         def job() -> None:
             try:
-                work()
+                result = work()
             except OSError:
                 done.errback()
             else:
-                done.callback(None)
+                done.callback(result)
 
         self.jobs.append(job)
         return done

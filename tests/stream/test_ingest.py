@@ -151,6 +151,12 @@ def test_one_job_at_a_time(scene: Scene) -> None:
     assert (bytes(scene.hashes.data), scene.hashes.notes) == (b"abcd", [1, 3])
 
 
+def test_nothing_is_no_job(scene: Scene) -> None:
+    """Neither is an empty piece."""
+    scene.body.push(b"")
+    assert scene.pool.jobs == []
+
+
 def test_back_pressure(scene: Scene) -> None:
     """Paused once when more than ``HIGH`` is queued, resumed once when less than ``LOW`` is."""
     scene.body.push(b"x")

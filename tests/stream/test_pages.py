@@ -54,6 +54,7 @@ def test_both_ends_count(monkeypatch: pytest.MonkeyPatch, fd: int) -> None:
     kernel = Kernel(BlockingIOError(errno.EAGAIN, "cold"), {99})
     monkeypatch.setattr(os, "preadv", kernel)
     assert [True, False, True] == [pages.is_hot(fd, start, length) for start, length in ((0, 99), (0, 100), (0, 101))]
+    assert not pages.is_hot(fd, 98, 2)
     kernel.asked.clear()
     assert pages.is_hot(fd, 5, 1)
     assert kernel.asked == [5]

@@ -82,6 +82,26 @@ def test_no_pace() -> None:
     assert done == ["done"]
 
 
+@pytest.mark.parametrize("hot", [True, False])
+def test_what_was_not_in_memory_does_not_stay_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, hot: bool) -> None:
+    """What others had there does."""
+    file = made(tmp_path)
+    told: list[tuple[int, int, int]] = []
+    looked: list[tuple[int, int]] = []
+
+    def is_hot(_: int, offset: int, length: int) -> bool:
+        looked.append((offset, length))
+        return hot
+
+    monkeypatch.setattr("regproxy.stream.pages.is_hot", is_hot)
+    monkeypatch.setattr(os, "posix_fadvise", lambda _, *what: told.append(what))
+    Deferred.fromCoroutine(hash_blob(file, InlinePool()))
+    slices = [(0, SLICE), (SLICE, SLICE), (2 * SLICE, 1000)]
+    assert looked == slices
+    assert told == ([] if hot else [(*each, os.POSIX_FADV_DONTNEED) for each in slices])
+    os.close(file.descriptor)
+
+
 def test_shorter_than_it_was(tmp_path: Path) -> None:
     """Is an error of the disk."""
     file = made(tmp_path, len(DATA) + 1)
