@@ -83,11 +83,13 @@ def noticed(tree: Path, one: Drawn, covered: Covered) -> bool:
     """Make the mistake, run the tests, take it back."""
     tests = [*covered.tests(str(one.path), one.mutant.line), *ELSEWHERE[one.path.parts[1]]]
     quick = [test for test in tests if covered.seconds([test]) < QUICK]
-    slow = tests[len(quick) :]  # by themselves, so that what hangs in a quick one is not waited for as long as they may take
+    near = [test for test in quick if test.startswith(f"tests/{one.path.parts[1]}/")]
+    # One after the other: few files to collect at first, and what hangs in a quick test is not waited for as long as all take.
+    groups = near, [test for test in quick if test not in near], tests[len(quick) :]
     source = (tree / one.path).read_text()
     (tree / one.path).write_text(mutated(ast.parse(source), one.mutant))
     try:
-        return not all(run(tree, some, STARTING + PATIENCE * covered.seconds(some)) for some in (quick, slow) if some)
+        return not all(run(tree, group, STARTING + PATIENCE * covered.seconds(group)) for group in groups if group)
     finally:
         (tree / one.path).write_text(source)
 

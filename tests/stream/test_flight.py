@@ -1,12 +1,15 @@
 """A flight is launched once, and everybody who joins learns the same."""
 
+import os
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from regproxy.stream.flight import Flight, Flights
+from regproxy.model.head import Head
+from regproxy.stream.flight import Airborne, Flight, Flights
+from regproxy.stream.growing import GrowingBlob
 from regproxy.stream.places import Places
 from tests.fakes.logged import Log
 
@@ -138,6 +141,20 @@ def test_a_launch_that_fails_tells_its_waiters() -> None:
     pad.go.errback(ValueError("down"))
     assert [type(failure.value) for failure in got] == [ValueError, ValueError]
     assert len(flights) == 0
+
+
+def test_a_body_can_be_followed_and_nothing_else() -> None:
+    """What is announced is the body if it is one."""
+    fd = os.memfd_create("blob")
+    body = Airborne(Head(3), GrowingBlob.over(fd, 3, withheld=False))
+    flights = {what: Flight[str](("r", "p"), 0.0) for what in (body, "missing", None)}
+    for what, flight in flights.items():
+        assert not flight.is_announced
+        flight.announce(what)
+        assert flight.is_announced
+    assert [flight.body for flight in flights.values()] == [body, None, None]
+    body.blob.release()
+    os.close(fd)
 
 
 def test_a_launch_without_an_announcement_means_look_it_up() -> None:

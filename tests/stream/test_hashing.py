@@ -140,6 +140,15 @@ def test_what_was_hashed_and_not_written_is_taken_back(gap: int) -> None:
     assert bench.result() == Digest.of(DATA)
 
 
+def test_nothing_to_take_back() -> None:
+    """Whoever has claimed nothing changes nothing."""
+    bench = Bench()
+    bench.write(Span(0, 1 << 20))
+    bench.hashes.undo()
+    assert bench.write(Span(1 << 20, len(DATA)))
+    assert bench.result() == Digest.of(DATA)
+
+
 def test_what_cannot_be_read_in_time_is_left() -> None:
     """A thread that is stuck reading keeps the hashes that it has, and does not go on reading when it comes to."""
     bench = Bench()

@@ -182,6 +182,18 @@ def test_a_disk_that_does_not_say_that_it_has_done_it(*, again: bool) -> None:
     window.close()
 
 
+def test_scattered_bytes_whose_disk_does_not_answer() -> None:
+    """Fail at the first stall, written or not: no window could go on with them."""
+    disk = Silent()
+    scene = Scene(EnduringWriter(MemoryStore().create(None)), disk)
+    scene.writer.scatter()
+    scene.write(3)
+    scene.clock.advance(STALL)
+    assert (scene.outcome, scene.rescue.jobs, scene.writer.window) == ([TimeoutError], [], None)
+    disk.answers.pop()()
+    scene.writer.abort()
+
+
 def test_what_fails_in_a_lane() -> None:
     """On the disk or past it: the ingest is told."""
     scene = Scene(EnduringWriter(MemoryStore().create(None)))
