@@ -90,7 +90,9 @@ def test_what_may_be_durable_is_replaced_durably_only(store: DiskStore, monkeypa
 def test_reservations_are_given_back(store: DiskStore) -> None:
     """A blob that ends up shorter than announced does not keep the space of the rest."""
     writer = store.create(8 << 20)
-    writer.write_at(0, [b"short"])
+    writer.write_at(0, [b"sho"])
+    writer.write_at(3, [b"rt"])
+    assert os.fstat(writer.fileno()).st_blocks * 512 >= 8 << 20
     writer.commit(name_of(b"short"), durable=True)
     found = blob_path(store, name_of(b"short")).stat()
     assert found.st_size == 5
@@ -251,6 +253,23 @@ def test_a_claim_that_comes_while_it_is_deleted(store: DiskStore, monkeypatch: p
     writer.settle()
     assert read(store, name) == b"wanted"
     assert list((store.root / "moving").iterdir()) == []
+
+
+def test_a_claim_on_what_has_gone_is_counted(store: DiskStore) -> None:
+    """Its bytes are nobody's any more; those of the spool come on top."""
+    name = stored(store, b"x" * 5000)
+    claimed = store.root / "moving" / f"{name}.1"
+    claimed.hardlink_to(blob_path(store, name))
+    blob_path(store, name).unlink()
+    (store.root / "spool" / "rest").write_bytes(b"y" * 5000)
+    used = sum(path.stat().st_blocks * 512 for path in (claimed, store.root / "spool" / "rest"))
+    assert store.recover() == used > 0
+
+
+def test_where_a_blob_lies(store: DiskStore) -> None:
+    """For those who copy it."""
+    name = stored(store, b"x")
+    assert store.path(name) == str(blob_path(store, name))
 
 
 def test_recover_drops_claims(store: DiskStore) -> None:

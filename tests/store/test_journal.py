@@ -47,7 +47,9 @@ def test_a_torn_end_claims_nothing_new(pairs: list[tuple[int, int]], cut: int) -
 def killed(folder: Path) -> str:
     """A store whose process has died in the middle of a blob; the name of its spool file."""
     writer = DiskStore(folder).create(1 << 20, b"about")
-    writer.write_at(0, [b"x" * 5000])
+    for offset in (0, 2500):
+        writer.write_at(offset, [b"x" * 2500])
+    assert os.fstat(writer.fileno()).st_blocks * 512 >= 1 << 20
     os.close(writer.fileno())  # its lock falls as it does with a process
     (name,) = [path.name for path in (folder / "spool").iterdir() if "." not in path.name]
     return name

@@ -30,7 +30,9 @@ def spooled(store: DiskStore) -> list[str]:
 def kept(store: DiskStore, data: bytes, *, durable: bool = True, length: int | None = None) -> str:
     """Write a piece and leave it; its name."""
     writer = store.create(length, b"about")
-    writer.write_at(0, [data])
+    writer.write_at(0, [data[:1]])
+    writer.write_at(1, [data[1:]])
+    assert os.fstat(writer.fileno()).st_blocks * 512 >= (length or 0)
     name = writer.name
     assert name is not None
     assert writer.keep(durable=durable)
@@ -107,17 +109,25 @@ def test_no_room_to_go_on(store: DiskStore, monkeypatch: pytest.MonkeyPatch, whe
 
 
 def test_what_is_reserved(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The length if there is one, less what is on the disk already."""
-    asked: list[tuple[int, ...]] = []
-    monkeypatch.setattr("regproxy.store.spool.reserve", lambda _, *sizes: asked.append(sizes))
-    name = kept(store, b"abc" * 3000)
-    store.create(7).abort()
+    """The length if there is one, once, with the second write; at once by who goes on, less what is on the disk already."""
+    asked: list[object] = []
+    for name in ("require", "reserve"):
+        monkeypatch.setattr(f"regproxy.store.spool.{name}", lambda _, *sizes, name=name: asked.append((name, *sizes)))
+    for length in (9000, None):
+        writer = store.create(length, b"about")
+        for number in range(3):
+            writer.write_at(3000 * number, [b"x" * 3000])
+            asked.append(number)
+    assert asked == [("require", 9000), 0, ("reserve", 9000), 1, 2, ("require", 0), 0, 1, 2]
+    spooled = str(writer.name)
+    assert writer.keep(durable=False)
+    asked.clear()
     for length in (10_000, None):
-        writer = store.resume(name, length)
-        assert writer is not None
-        writer.keep(durable=False)
-    used = (store.root / "spool" / name).stat().st_blocks * 512
-    assert asked == [(0,), (7,), (10_000, used), (0, used)]
+        again = store.resume(spooled, length)
+        assert again is not None
+        again.keep(durable=False)
+    used = (store.root / "spool" / spooled).stat().st_blocks * 512
+    assert asked == [("reserve", 10_000, used), ("reserve", 0, used)]
 
 
 def test_only_what_has_to_last_is_synced(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:

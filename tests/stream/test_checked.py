@@ -39,6 +39,20 @@ def test_a_wrong_one_never_ends() -> None:
     made.release()
 
 
+def test_who_has_left_is_not_told() -> None:
+    """Of either verdict; leaving twice is nothing."""
+    made, told = blob(), list[str]()
+    watchers = [lambda name=name: told.append(name) for name in "ab"]
+    for changed in watchers:
+        made.watch(changed)
+    made.unwatch(watchers[0])
+    made.unwatch(watchers[0])
+    made.succeed()
+    made.fail(ValueError("wrong"))
+    assert told == ["b", "b"]
+    made.release()
+
+
 def test_it_is_checked_when_somebody_reads() -> None:
     """Once, and not for a HEAD."""
     begun: list[int] = []

@@ -140,6 +140,23 @@ def test_who_waits_no_longer_is_forgotten() -> None:
     growing.release()
 
 
+def test_byte_0_counts() -> None:
+    """Without it nothing of the beginning is there: for who waits, for what is withheld, and at the end."""
+    growing, fired = blob(None, withheld=True), list[int]()
+    growing.wrote(Span(1, 2 * TAIL))
+    growing.wait(50).addCallback(lambda _: fired.append(50))
+    growing.wrote(Span(2 * TAIL, 3 * TAIL))
+    assert (fired, growing.reach(1)) == ([], 1)
+    growing.wrote(Span(0, 1))
+    assert (fired, growing.reach(0)) == ([50], 2 * TAIL)
+    growing.release()
+    empty = blob(None, withheld=False)
+    empty.wrote(Span(1, 5))
+    empty.succeed()
+    assert empty.size == 0
+    empty.release()
+
+
 def test_the_first_end_holds() -> None:
     """What is complete does not fail any more."""
     growing = blob(3, withheld=True)

@@ -140,6 +140,18 @@ def test_what_was_hashed_and_not_written_is_taken_back(gap: int) -> None:
     assert bench.result() == Digest.of(DATA)
 
 
+def test_what_was_there_before_is_read_back() -> None:
+    """All of it, before anything is claimed."""
+    bench = Bench()
+    os.pwrite(bench.fd, DATA, 0)
+    bench.blob.wrote(Span(0, len(DATA) - 1000))
+    bench.hashes.follow()
+    bench.later.all()
+    assert bench.hashes.position == len(DATA) - 1000
+    assert bench.write(Span(len(DATA) - 1000, len(DATA)))
+    assert bench.result() == Digest.of(DATA)
+
+
 def test_nothing_to_take_back() -> None:
     """Whoever has claimed nothing changes nothing."""
     bench = Bench()

@@ -185,6 +185,16 @@ def test_a_write_that_fails() -> None:
     assert scene.pool.jobs == []
 
 
+def test_the_first_failure_counts() -> None:
+    """What goes wrong behind it is not told, and nothing is cancelled twice."""
+    scene = running(Stretch(0, 3, 3), fails=True)
+    scene.body.push(b"abc")
+    scene.body.push(b"d")
+    scene.pool.step()
+    assert [kind for kind, _ in scene.outcome] == [RegproxyError]
+    assert scene.body.told == ["cancel"]
+
+
 def test_the_bodys_own_failure(scene: Scene) -> None:
     """Reaches the caller after everything that came was written."""
     scene.body.push(b"ab")

@@ -1,5 +1,6 @@
 """A body that is not kept: who reads it, who has been left behind, and when nobody is there any more."""
 
+import errno
 import os
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 
 from regproxy.model.ranges import Span
+from regproxy.store.memory import MemoryStore
 from regproxy.stream.enduring import EnduringWriter
 from regproxy.stream.growing import TAIL
 from regproxy.stream.passing import PassingBlob
@@ -68,6 +70,42 @@ def test_the_tail_waits_here_as_well(scene: Scene) -> None:
     assert scene.blob.reach(0) == SIZE - TAIL
     scene.blob.succeed()
     assert scene.blob.reach(0) == SIZE
+
+
+def test_what_the_spool_has_behind_a_hole() -> None:
+    """Is not there any more when the window takes over; no more than that took over from is."""
+    store = MemoryStore()
+    for holes, expected in (((Span(1, 5),), 0), ((Span(0, 2), Span(4, 6)), 2), ((Span(0, 9),), 3)):
+        writer = EnduringWriter(store.create(None))
+        writer.write_at(0, [b"abc"])
+        blob, said = PassingBlob(os.dup(writer.fileno()), 20, writer=writer), list[str]()
+        blob.turned = lambda said=said: said.append("turned")  # type: ignore[misc] # a default
+        blob.closed = lambda said=said: said.append("closed")  # type: ignore[misc] # as above
+        for span in holes:
+            blob.wrote(span)
+        assert (said, blob.is_passing) == ([], False)
+        writer.give_up_disk(TimeoutError(errno.ETIMEDOUT, "stuck"))
+        blob.begin()
+        assert (blob.extents.reach(0), blob.extents.reach(4), said, blob.is_passing) == (expected, 4, ["turned"], True)
+        writer.abort()
+        blob.release()
+
+
+def test_where_its_bytes_are() -> None:
+    """In the spool up to where the window begins, and nobody reads across that border; then in the window."""
+    window = Window.open(10, bounded=True)
+    blob, said = PassingBlob(os.memfd_create("spool"), 100), list[str]()
+    blob.wrote(Span(0, 10))
+    blob.closed = lambda: said.append("closed")
+    blob.writer = EnduringWriter.through(window)
+    window.write([bytes(5)])
+    blob.wrote(Span(10, 15))
+    assert [blob.fileno(at) == window.fileno() for at in (0, 9, 10, 14)] == [False, False, True, True]
+    assert [blob.reach(at) for at in (0, 9, 10, 12, 15, 16)] == [10, 10, 15, 15, 15, 16]
+    assert [blob.passed(at) for at in (0, 9, 10, 15, 16)] == [False, False, False, False, True]
+    assert said == ["closed"]  # the beginning is not there for whoever comes now
+    blob.release()
+    assert window.fileno() == -1
 
 
 def test_who_was_left_behind(scene: Scene) -> None:

@@ -59,6 +59,19 @@ def test_the_end_waits_for_the_jobs(pool: WriterPool, calls: Calls) -> None:
     assert sorted(done) == [0, 1, 2, 3, 4]  # type: ignore[type-var] # numbers
 
 
+def test_ended_twice_and_begun_again(pool: WriterPool, calls: Calls) -> None:
+    """The second end is nothing; what begins again does its jobs."""
+    before, done = writers(), list[object]()
+    pool.stop()
+    pool.stop()
+    pool.start()
+    assert writers() == before
+    pool.run(lambda: "fine").addCallback(done.append)
+    pool.stop()
+    calls.run()
+    assert done == ["fine"]
+
+
 def test_what_a_job_raises(pool: WriterPool, calls: Calls) -> None:
     """Reaches who waits for it, and no other job."""
     outcome: list[object] = []
