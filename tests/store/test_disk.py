@@ -116,7 +116,8 @@ def test_a_link_to_a_folder_is_litter(store: DiskStore, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").write_text("mine")
     (store.root / "spool" / "link").symlink_to(tmp_path / "other")
-    assert store.unfinished() == ["link"]
+    (store.root / "spool" / "nowhere").symlink_to(tmp_path / "nothing")
+    assert store.unfinished() == ["link", "nowhere"]
     store.recover()
     assert store.unfinished() == []
     assert (tmp_path / "other" / "file").read_text() == "mine"

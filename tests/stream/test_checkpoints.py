@@ -40,10 +40,12 @@ def test_the_last_one_before() -> None:
 
 
 def test_there_are_not_too_many() -> None:
-    """Every other one goes, but the first two, and from then on they are twice as far apart."""
+    """Every other one goes, but the first two, and from then on they are twice as far apart; as many as there may be stay."""
     points, offsets = Checkpoints(0, at(0)), [number * SPACING for number in range(1, MOST + 1)]
-    for offset in offsets:
+    for offset in offsets[:-1]:
         points.add(offset, at(offset))
+    assert [points.before(offset)[0] for offset in offsets[:-1]] == offsets[:-1]
+    points.add(offsets[-1], at(0))
     found = sorted({points.before(offset)[0] for offset in offsets})
     assert (found[0], len(found)) == (SPACING, len(found))
     assert len(found) <= MOST // 2 + 1

@@ -83,6 +83,17 @@ class Bench:
         return self.hashes.hashes.digests()["sha256"]
 
 
+def test_which_hashes_run() -> None:
+    """SHA-256 and what verifies the body, each once; a Git object's only where the length is known, which it begins with."""
+    wanted = [Digest("sha1", "0" * 40), Digest("git-sha1", "0" * 40), Digest("sha256", "0" * 64)]
+    for length, names in ((3, ["git-sha1", "sha1", "sha256"]), (None, ["sha1", "sha256"])):
+        hashes = Hashes.of(wanted, length)
+        hashes.update([b"a", b"bc"])
+        assert list(hashes.digests()) == names
+        assert hashes.digests()["sha256"] == Digest.of(b"abc")
+    assert list(Hashes.of((), 3).digests()) == ["sha256"]
+
+
 def test_in_order_it_is_one_hop() -> None:
     """Nothing is read back of bytes that come in order."""
     bench = Bench()

@@ -1,6 +1,7 @@
 """How a stretch of a body is taken: one job at a time, with back-pressure, and no error that gets lost."""
 
 import errno
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -106,11 +107,11 @@ class Scene:
     outcome: list[Any]
 
 
-def running(stretch: Stretch | None = None, *, fails: bool = False) -> Scene:
+def running(stretch: Stretch | None = None, *, fails: bool = False, body: Body | None = None) -> Scene:
     """Begin one."""
     writer: Any = MemoryStore().create(None)
     blob = GrowingBlob.over(writer.fileno(), None, withheld=False)
-    scene = Scene(Body(), Steps(), Hashes(), blob, writer, [])
+    scene = Scene(body or Body(), Steps(), Hashes(), blob, writer, [])
     if fails:
 
         class Failing:
@@ -195,6 +196,47 @@ def test_the_first_failure_counts() -> None:
     assert scene.body.told == ["cancel"]
 
 
+def test_a_write_that_fails_out_of_order() -> None:
+    """Its bytes were not hashed, so that nothing is taken back."""
+    scene = running(Stretch(10, 20, 20), fails=True)
+    scene.body.push(b"a")
+    scene.pool.step()
+    assert (scene.outcome, scene.hashes.notes) == ([(OSError, "[Errno 5] 10 1")], [])
+
+
+def test_who_reads_is_told_of_each_piece_once(scene: Scene) -> None:
+    """Of the first one before the next is taken, for somebody waits for it; then the disk comes first."""
+    told: list[tuple[int, int]] = []
+    scene.blob.watch(lambda: told.append((scene.blob.extents.reach(0), len(scene.pool.jobs))))
+    for piece in (b"a", b"b"):
+        scene.body.push(piece)
+    scene.pool.step()
+    scene.body.push(b"c")
+    scene.pool.step()
+    assert told == [(1, 0), (2, 1)]
+    scene.pool.step()
+    assert told == [(1, 0), (2, 1), (3, 0)]
+
+
+class AtOnce(Body):
+    """Sends some bytes while it is asked to."""
+
+    def deliver(self, consumer: Consumer) -> Deferred[None]:
+        """Send."""
+        done = super().deliver(consumer)
+        self.push(b"abcd")
+        return done
+
+
+@pytest.mark.parametrize(("stretch", "told"), [((0, 3, 9), ["cancel"]), ((0, 3, 3), ["cancel"]), ((0, 4, 4), [])])
+def test_too_much_at_once(stretch: tuple[int, int, int], told: list[str]) -> None:
+    """Is cut off like what comes later."""
+    scene = running(Stretch(*stretch), body=AtOnce())
+    assert scene.body.told == told
+    while scene.pool.jobs:
+        scene.pool.step()
+
+
 def test_the_bodys_own_failure(scene: Scene) -> None:
     """Reaches the caller after everything that came was written."""
     scene.body.push(b"ab")
@@ -225,6 +267,7 @@ def test_a_stretch_that_ends_before_its_answer() -> None:
     scene.body.push(b"f")
     scene.pool.step()
     assert (scene.outcome, list(scene.blob.extents), scene.pool.jobs) == ([None], [Span(10, 13)], [])
+    assert os.pread(scene.writer.fileno(), 100, 10) == b"abc"
     assert scene.hashes.notes == []  # out of order: somebody else hashes it
 
 

@@ -194,6 +194,18 @@ def test_scattered_bytes_whose_disk_does_not_answer() -> None:
     scene.writer.abort()
 
 
+def test_scattered_before_it_is_taken_over() -> None:
+    """The job that has not begun fails, and does not begin any more."""
+    scene = Scene(EnduringWriter(MemoryStore().create(None)))
+    scene.write(0)
+    scene.clock.advance(STALL)
+    assert scene.writer.scatter()
+    scene.rescue.all()
+    scene.later.all()
+    assert (scene.outcome, scene.writer.window, os.fstat(scene.writer.fileno()).st_size) == ([TimeoutError], None, 0)
+    scene.writer.abort()
+
+
 def test_what_fails_in_a_lane() -> None:
     """On the disk or past it: the ingest is told."""
     scene = Scene(EnduringWriter(MemoryStore().create(None)))

@@ -18,6 +18,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from regproxy.stream import wide_tls
 from regproxy.stream.wide_tls import WideTLS, WideTLSEndpoint, WideTLSFactory
 from tests.fakes.certificates import Authority, Pair
 
@@ -139,6 +140,19 @@ async def test_records_come_together(scene: Scene) -> None:
     assert max(map(len, ours.got)) > 16384
     ours.wire.loseConnection()
     await ours.ended
+    await theirs.ended
+
+
+@pytest_twisted.ensureDeferred
+async def test_more_than_is_handed_on_at_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read that has more records than that, or just as many, is gone on with; nothing ends there."""
+    monkeypatch.setattr(wide_tls, "RECORDS", 1)
+    ours, theirs = await scene.connect()
+    theirs.wire.write(BODY)
+    assert await whole(ours, len(BODY), scene.reactor) == BODY
+    ours.wire.loseConnection()
+    assert isinstance(await ours.ended, ConnectionDone)
+    ours.wire.write(b"late")  # to nobody
     await theirs.ended
 
 
