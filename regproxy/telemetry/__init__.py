@@ -1,1 +1,1 @@
-"""What is recorded: the access log and the metrics."""
+"""What is recorded: logs, events and metrics, and for whom something is done."""

@@ -1,23 +1,24 @@
-"""The access log: one JSON line for each request, who asked what, and where its bytes came from.
+"""What is written of requests, of what was asked upstream for them, and of what happened: the entries of the logs, as JSON lines.
 
-Queries and credentials are not written: signed URLs and tokens stand there. Lines are written as they come, each by one write
-at the end of a file, so that those of several processes do not mix. The file is opened again on ``reopen`` (logrotate);
-without one it is stdout.
+Queries and credentials are in none of them: signed URLs and tokens stand there. ``piped.py`` has the other form.
 """
 
-import os
-import sys
-from pathlib import Path
+from collections.abc import Sequence
 
 import msgspec
-from attrs import define, field
-from txaio.tx import make_logger
 
-log = make_logger()
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One request, as it is written. Times are seconds, sizes bytes; ``node`` is empty where no node was touched."""
+class Asked(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="log", tag="request"):
+    """One request. Times are seconds, sizes bytes; ``node`` is empty where no node was touched.
+
+    Attributes:
+        user, token: who has asked, and the id of the token that he has shown; empty for one who has shown nothing.
+        received: bytes of the request's body, as announced; -1 if they were not.
+        ttfb: from request to the first byte of the answer.
+        trace: the client's own id, ``traceparent``.
+    """
 
     ts: float
     request_id: str
@@ -28,45 +29,40 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     bytes: int
     duration: float
     ttfb: float | None = None
+    user: str = ""
+    token: str = ""
     repository: str = ""
     node: str = ""
     cache: str = ""
+    received: int = 0
+    trace: str = ""
     user_agent: str = ""
 
 
-@define(eq=False)
-class AccessLog:
-    """Writes entries; without a path to stdout."""
+class Exchange(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="log", tag="out"):
+    """One request to an upstream, and its answer: a redirect, a token's, or the body itself.
 
-    _path: Path | None
-    _encoder: msgspec.json.Encoder = field(factory=msgspec.json.Encoder, init=False)
-    _descriptor: int = field(default=-1, init=False)
+    Attributes:
+        request_id, user: of the request that it was for; empty for work of our own.
+        url: without user and query.
+        status: 0 if no answer came.
+        bytes: of the body, as far as it was taken.
+        error: why there was no answer, or no end of it.
+    """
 
-    def write(self, entry: Entry) -> None:
-        """Write one line."""
-        if self._descriptor < 0:
-            self._descriptor = self._open()
-        left = memoryview(self._encoder.encode(entry) + b"\n")
-        while left:  # more than once only where the other end is a full pipe
-            left = left[os.write(self._descriptor, left) :]
+    ts: float
+    request_id: str
+    user: str
+    repository: str
+    method: str
+    url: str
+    status: int
+    bytes: int
+    duration: float
+    ttfb: float | None = None
+    error: str = ""
 
-    def _open(self) -> int:
-        if self._path is None:
-            return (sys.__stdout__ or sys.stdout).fileno()
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
-    def reopen(self) -> None:
-        """Go on in a new file: the old one was moved away. If that cannot be opened, as without a free descriptor, in the old."""
-        try:
-            new = self._open()
-        except OSError as error:
-            log.error("the access log was not opened anew: {error!r}", error=error)  # noqa: TRY400 - one line
-            return
-        self.close()
-        self._descriptor = new
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._descriptor >= 0 and self._path is not None:
-            os.close(self._descriptor)
-        self._descriptor = -1
+def json_lines(entries: Sequence[msgspec.Struct]) -> bytes:
+    """One JSON object a line."""
+    return _encode_lines(entries)

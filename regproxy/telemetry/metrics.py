@@ -41,6 +41,8 @@ class Metrics:
         self._replies = counter("upstream_requests", "Answers of upstreams.", ("repository", "code"))
         self._failures = counter("upstream_failures", "Requests without an answer.", by_repository)
         self._shed = counter("shed", "Clients and requests that were turned away, by the limit that did it.", ("limit",))
+        self._told = counter("webhook_deliveries", "Attempts to tell a webhook, by what came of them.", ("webhook", "outcome"))
+        self._untold = counter("webhook_lost", "Events that webhooks are not told of, because too many wait.", ())
         self._duration = Histogram(
             "regproxy_http_request_duration_seconds", "From request to last byte.", buckets=_SECONDS, registry=registry
         )
@@ -65,6 +67,14 @@ class Metrics:
     def shed(self, limit: str) -> None:
         """A client or a request was turned away by one of ``[limits]``."""
         self._shed.labels(limit).inc()
+
+    def told(self, webhook: str, outcome: str) -> None:
+        """A webhook has heard something, or not; ``outcome`` is a fixed word."""
+        self._told.labels(webhook, outcome).inc()
+
+    def untold(self, count: int) -> None:
+        """Webhooks are not told of so many events."""
+        self._untold.inc(count)
 
     def requested(self, method: str, code: int, seconds: float) -> None:
         """A request has ended."""

@@ -21,6 +21,7 @@ from regproxy.model.settings import RepositorySettings
 from regproxy.stream.spawn import spawn
 from regproxy.upstream.challenge import Challenge, bearer_challenge, is_trusted
 from regproxy.upstream.exchange import send
+from regproxy.upstream.noted import Noting
 from regproxy.upstream.origin import Origin
 from regproxy.upstream.source import Body
 from regproxy.upstream.targets import Targets
@@ -97,12 +98,21 @@ class Credentials:
     _targets: Targets
     _clock: IReactorTime
     _agent: IAgent
+    _noting: Noting | None = None
     _challenge: Challenge | None = field(default=None, init=False)
     _tokens: dict[Challenge, Token] = field(factory=dict, init=False)
     _waiting: "dict[Challenge, list[Deferred[Token | None]]]" = field(factory=dict, init=False)
 
     @classmethod
-    def of(cls, settings: RepositorySettings, origin: Origin, targets: Targets, clock: IReactorTime, agent: IAgent) -> Self:
+    def of(
+        cls,
+        settings: RepositorySettings,
+        origin: Origin,
+        targets: Targets,
+        clock: IReactorTime,
+        agent: IAgent,
+        noting: Noting | None = None,
+    ) -> Self:
         """Read them from the settings."""
         fixed = to_realm = None
         if settings.username:
@@ -111,7 +121,7 @@ class Credentials:
             # A realm knows users and passwords only; a token goes there as the password of one.
             fixed, to_realm = f"Bearer {settings.token}", _basic(settings.username or "token", settings.token)
         follows = settings.enable_token_authentication is not False
-        return cls(fixed, to_realm, follows, origin, targets, clock, agent)
+        return cls(fixed, to_realm, follows, origin, targets, clock, agent, noting)
 
     async def known(self, scope: str) -> str | None:
         """What to send unasked: a token, if this upstream has asked for one before, else what is configured."""
@@ -195,8 +205,8 @@ class Credentials:
         if self._to_realm is not None:
             headers = headers.plus(("authorization", self._to_realm))
         began = self._clock.seconds()
-        answer = await send(self._agent, "GET", wanted.url(), headers)
-        body = Body(name, answer.length, answer.response, self._clock, PATIENCE, lambda: None)
+        answer = await send(self._agent, "GET", wanted.url(), headers, self._noting)
+        body = Body(name, answer.length, answer.response, self._clock, PATIENCE, lambda: None, answer.note)
         status = answer.hop.status
         if status != OK:
             body.abort()

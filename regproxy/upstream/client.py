@@ -18,11 +18,13 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.model.fetch import Hop
 from regproxy.model.headers import Headers
 from regproxy.model.settings import Configuration, RepositorySettings
+from regproxy.telemetry.cause import CAUSE
 from regproxy.upstream.auth import Credentials
 from regproxy.upstream.exchange import Answer, send
 from regproxy.upstream.health import Health, Hosts
 from regproxy.upstream.interface import Question, Reply
 from regproxy.upstream.limits import Slot, Slots
+from regproxy.upstream.noted import Keep, Noting
 from regproxy.upstream.origin import Origin, clean_url, with_query
 from regproxy.upstream.redirect import discard, leads_on, next_url
 from regproxy.upstream.source import Body
@@ -62,6 +64,8 @@ class HttpUpstream:
     _slots: Slots
     _hosts: Hosts
     _credentials: Credentials = field()
+    _noting: Noting | None = None
+    _passes_trace: bool = False
 
     @property
     def name(self) -> str:
@@ -155,6 +159,7 @@ class HttpUpstream:
             hops.append(answer.hop)
             if not leads_on(answer.hop) or (question.stops is not None and question.stops(answer.hop)):
                 return hops, answer
+            answer.end()
             discarded = discard(answer.response, self._clock)
             url = next_url(answer.hop, seen)
             if Origin.of(url) == Origin.of(answer.hop.url):
@@ -171,6 +176,7 @@ class HttpUpstream:
         better = await self._credentials.challenged(answer.hop.headers, scope, credential)
         if better is None:
             return answer
+        answer.end()
         await discard(answer.response, self._clock)
         return await self._send(asking, url, better)
 
@@ -180,7 +186,7 @@ class HttpUpstream:
         at_home = origin == self._origin
         headers = asking.question.headers
         if at_home or self._settings.allow_any_host_auth:
-            custom = tuple((each.name, each.value) for each in self._settings.custom_http_headers)
+            custom = (*self._correlation(), *((each.name, each.value) for each in self._settings.custom_http_headers))
             headers = headers.plus(*custom, *([("authorization", credential)] if credential else []))
         else:
             headers = headers.without(*PRIVATE_FIELDS)
@@ -190,11 +196,19 @@ class HttpUpstream:
         if not asking.entered:
             self._enter_home(asking)
         asking.sent = True
-        answer = await send(self._agent, asking.question.method, with_query(url, self._settings.query_params), headers)
+        answer = await send(
+            self._agent, asking.question.method, with_query(url, self._settings.query_params), headers, self._noting
+        )
         if not asking.answered:
             asking.answered = True
             self._health.answered()
         return answer
+
+    def _correlation(self) -> "list[tuple[str, str]]":
+        """By what our request is found in the upstream's logs."""
+        cause = CAUSE.get()
+        named = [("x-request-id", cause.request_id)] if cause.request_id else []
+        return [*named, ("traceparent", cause.trace)] if self._passes_trace and cause.trace else named
 
     def _enter_home(self, asking: Asking) -> None:
         self._hosts.enter(self._origin)
@@ -204,7 +218,7 @@ class HttpUpstream:
         """Send to a host that a redirect leads to; one that is down does not make every request wait for it."""
         health, since = self._hosts.enter(origin), self._clock.seconds()
         try:
-            answer = await send(self._agent, asking.question.method, url, headers)
+            answer = await send(self._agent, asking.question.method, url, headers, self._noting)
         except BaseException as error:
             health.ended(error, since, url, timed_out=asking.timed_out)
             raise
@@ -213,12 +227,14 @@ class HttpUpstream:
 
     def _reply(self, hops: list[Hop], answer: Answer, slot: Slot) -> Reply:
         idle, name = self._settings.idle_seconds, hops[-1].url and str(Origin.of(hops[-1].url))
-        body = Body(name, answer.length, answer.response, self._clock, idle, slot.release)
+        body = Body(name, answer.length, answer.response, self._clock, idle, slot.release, answer.note)
         return Reply(tuple(hops), body)
 
 
-def make_upstream(reactor: Any, settings: RepositorySettings, configuration: Configuration) -> HttpUpstream:
-    """Make the upstream of one remote. Secrets are in ``settings`` already.
+def make_upstream(
+    reactor: Any, settings: RepositorySettings, configuration: Configuration, keep: Keep | None = None
+) -> HttpUpstream:
+    """Make the upstream of one remote. Secrets are in ``settings`` already; ``keep`` has each exchange noted.
 
     Raises:
         RegproxyError: INVALID, for a url that is none and for certificate files that cannot be read.
@@ -240,6 +256,8 @@ def make_upstream(reactor: Any, settings: RepositorySettings, configuration: Con
         lambda via: ProxyAgent(connector.to_proxy(via), reactor, pool),
     )
     hosts = Hosts(reactor, settings.assumed_offline_period_secs)
-    credentials = Credentials.of(settings, origin, targets, reactor, agent)
+    noting = None if keep is None else Noting(settings.key, reactor, keep)
+    credentials = Credentials.of(settings, origin, targets, reactor, agent, noting)
+    traced = configuration.log.pass_trace
     slots = Slots.of(settings.max_connections, configuration.server.workers)
-    return HttpUpstream(reactor, settings, origin, targets, agent, pool, slots, hosts, credentials)
+    return HttpUpstream(reactor, settings, origin, targets, agent, pool, slots, hosts, credentials, noting, traced)

@@ -21,6 +21,7 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.stream.idle import IdleWatch
 from regproxy.stream.source import Consumer
 from regproxy.upstream.failures import translate, value_of
+from regproxy.upstream.noted import Note
 
 SLOW_SECONDS = 60.0
 SLOW_BYTES = 1024 * 60
@@ -88,6 +89,7 @@ class Receiver(TwistedProtocol):
         self._consumer = consumer
         self._progress = progress
         self._ended: Callable[[Failure], None] | None = ended
+        self.received = 0
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         """The body is about to begin."""
@@ -97,6 +99,7 @@ class Receiver(TwistedProtocol):
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """More of it; what comes after the end that we made is not looked at."""
         if self._ended is not None:
+            self.received += len(data)
             self._progress.note(len(data))
             self._consumer.write(data)
 
@@ -189,22 +192,29 @@ class Body:
     _clock: IReactorTime
     _idle: float
     _release: Callable[[], None]
+    _note: Note | None = None
+    _receiver: Receiver | None = field(default=None, init=False)
 
     def deliver(self, consumer: Consumer) -> Deferred[None]:
         """See ``Source``."""
         done: Deferred[None] = Deferred(lambda _: self._stop(receiver))
         progress = Progress(self._clock, self._idle, lambda: self._too_slow(receiver))
-        receiver = Receiver(consumer, progress, lambda reason: self._ended(done, reason))
+        receiver = self._receiver = Receiver(consumer, progress, lambda reason: self._ended(done, reason))
         self._response.deliverBody(receiver)
         return done
 
     def abort(self) -> None:
         """See ``Source``."""
-        self._release()
+        self._end()
         self._response.deliverBody(Drop())
 
-    def _ended(self, done: Deferred[None], reason: Failure) -> None:
+    def _end(self, error: str = "") -> None:
         self._release()
+        if self._note is not None:
+            self._note.end(0 if self._receiver is None else self._receiver.received, error)
+
+    def _ended(self, done: Deferred[None], reason: Failure) -> None:
+        self._end("" if reason.check(ResponseDone) else translate(self.name, value_of(reason)).text)
         if done.called:
             return
         if reason.check(ResponseDone):
@@ -213,7 +223,7 @@ class Body:
             done.errback(Failure(translate(self.name, value_of(reason))))
 
     def _stop(self, receiver: Receiver) -> None:
-        self._release()
+        self._end("left")
         receiver.silence()
         receiver.stopProducing()
 

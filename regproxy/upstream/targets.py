@@ -22,8 +22,10 @@ from twisted.internet.interfaces import (
 from zope.interface import implementer
 
 from regproxy.errors import Kind, RegproxyError
-from regproxy.upstream.origin import Origin
+from regproxy.upstream.origin import PORTS, Origin
 
+NONE = ""
+"""No host."""
 Network = IPv4Network | IPv6Network
 
 PRIVATE: tuple[Network, ...] = tuple(
@@ -81,6 +83,11 @@ class Targets:
                 names.append(entry)
         suffixes = tuple(name[1:] for name in names if name.startswith("*."))
         return cls(configured.host, frozenset(names), suffixes, tuple(networks))
+
+    @classmethod
+    def open(cls, allowed: Sequence[str]) -> Self:
+        """Everybody's public hosts and ``allowedHosts``, and no host that is allowed because it is configured."""
+        return cls.of(Origin("https", NONE, PORTS["https"]), allowed)
 
     def named(self, origin: Origin) -> bool:
         """Whether the configuration names this host, so that its addresses don't matter."""
@@ -171,7 +178,7 @@ class CheckingResolver:
             self.refused = not set(strange) <= set(known)
             verdict(not self.refused)
 
-        if strange:
+        if strange and self._targets.configured != NONE:
             self._reactor.nameResolver.resolveHostName(Collected(decide), self._targets.configured)
         else:
             decide(())
