@@ -98,7 +98,10 @@ class Index(Protocol):
         """Replace what is known about a node that upstream has confirmed; nothing if it has gone or has another blob by now."""
 
     def used(self, repository: str, path: str, sha256: str, when: float) -> None:
-        """Count one download. Kept in memory and written every few seconds."""
+        """Note that a blob was opened as a node. Kept in memory and written every few seconds."""
+
+    def downloaded(self, repository: str, path: str, when: float, by: str) -> None:
+        """Count one download, by a user; likewise. It may come a moment before the node is put."""
 
     def remove(self, repository: str, path: str) -> Deferred[bool]:
         """Remove a node; its blob's row stays until ``forget``. False if there was none."""

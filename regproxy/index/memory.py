@@ -95,11 +95,14 @@ class MemoryIndex:
         return succeed(None)
 
     def used(self, repository: str, path: str, sha256: str, when: float) -> None:
-        """Note when the blob was used; nobody asks for the number here."""
+        """Note when the blob was used."""
         self._touch((repository, path), when)
         blob = self._blobs.get(sha256)
         if blob is not None:
             self._blobs[sha256] = evolve(blob, last_used=max(blob.last_used, when))
+
+    def downloaded(self, repository: str, path: str, when: float, by: str) -> None:
+        """Nobody asks for the number here."""
 
     def remove(self, repository: str, path: str) -> Deferred[bool]:
         """Remove a node."""

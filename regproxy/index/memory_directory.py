@@ -69,7 +69,7 @@ class MemoryDirectory:
 
     def add(self, token: TokenRow, now: float) -> Deferred[None]:
         """Keep a token."""
-        self._tokens = {each: kept for each, kept in self._tokens.items() if kept.expires is None or kept.expires > now}
+        self._tokens = {each: kept for each, kept in self._tokens.items() if (kept.kept or kept.expires or now + 1) > now}
         self._tokens[token.id] = token
         self._stamp += 1
         return succeed(None)

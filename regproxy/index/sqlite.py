@@ -28,7 +28,7 @@ from regproxy.index.hot import HotNodes
 from regproxy.index.interface import BlobRow, Sum, Use
 from regproxy.index.migrate import complaints, connect
 from regproxy.index.rows import behind_prefix, read_blob, read_negative, read_node
-from regproxy.index.usage import Usage
+from regproxy.index.usage import Tally, Usage
 from regproxy.index.writer import Writer
 from regproxy.model.digest import Digest
 from regproxy.model.node import Negative, Node
@@ -270,8 +270,16 @@ class SqliteIndex:
         return self._change(partial(statements.refresh, node=node), (node.repository, node.path))
 
     def used(self, repository: str, path: str, sha256: str, when: float) -> None:
-        """Count one download."""
+        """Note that a blob was opened."""
         self._usage.add(repository, path, sha256, when)
+        self._flush_soon()
+
+    def downloaded(self, repository: str, path: str, when: float, by: str) -> None:
+        """Count one download."""
+        self._usage.download(repository, path, when, by)
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if self._flushing is None and self._writer is not None:
             self._flushing = self._reactor.callLater(FLUSH_SECONDS, self._flush)
 
@@ -333,11 +341,13 @@ class SqliteIndex:
         """Keep a word."""
         return self._change(partial(statements.remember, name=name, word=word))
 
-    def change(self, apply: Callable[[apsw.Connection], T], forget: Callable[[HotNodes], None] | None = None) -> Deferred[T]:
+    def change(
+        self, apply: Callable[[apsw.Connection], T], forget: Callable[[HotNodes], None] | None = None, *, durable: bool = True
+    ) -> Deferred[T]:
         """Write something that has to survive a power loss; ``forget`` drops the nodes that it changes."""
         if self._writer is None:
             return fail(RegproxyError(Kind.STORAGE, "the index is closed"))
-        return self._writer.write(apply, None if forget is None else partial(forget, self._hot), durable=True)
+        return self._writer.write(apply, None if forget is None else partial(forget, self._hot), durable=durable)
 
     def _change(self, apply: Callable[[apsw.Connection], T], key: tuple[str, str] | None = None) -> Deferred[T]:
         return self._write(apply, None if key is None else partial(self._hot.drop, key))
@@ -350,7 +360,11 @@ class SqliteIndex:
     def _flush(self) -> None:
         self._flushing = None
         tallies = self._usage.take()
-        self._change(partial(statements.count, tallies=tallies)).addErrback(_unheard)
+        self._change(partial(statements.count, tallies=tallies)).addCallbacks(self._missed, _unheard)
+
+    def _missed(self, tallies: list[Tally]) -> None:
+        if tallies and self._usage.give_back(tallies):
+            self._flush_soon()
 
 
 def _unheard(failure: Failure) -> None:

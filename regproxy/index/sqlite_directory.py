@@ -121,7 +121,9 @@ def _remove(connection: apsw.Connection, kind: type[Entry], name: str) -> bool:
 
 def _add(connection: apsw.Connection, token: TokenRow, now: float) -> None:
     connection.execute("DELETE FROM tokens WHERE expires <= ?", (now,))
-    connection.execute(_ADD, (token.id, token.subject, token.reference, token.expires, msgspec.json.encode(token).decode()))
+    connection.execute(
+        _ADD, (token.id, token.subject, token.reference, token.kept or token.expires, msgspec.json.encode(token).decode())
+    )
 
 
 def _revoke(connection: apsw.Connection, identifier: str) -> bool:

@@ -21,7 +21,7 @@ _PROPERTIES_BELOW = """
 SELECT path, name, value FROM properties WHERE repository = ? AND path > ? AND path < ? ORDER BY path, name, value
 """
 _DIGESTS = "SELECT algorithm, value FROM aliases WHERE sha256 = ? ORDER BY algorithm, value"
-_DOWNLOADS = "SELECT downloads, last_downloaded FROM nodes WHERE repository = ? AND path = ?"
+_DOWNLOADS = "SELECT downloads, last_downloaded, last_downloaded_by FROM nodes WHERE repository = ? AND path = ?"
 _OCCUPIED = "SELECT size, files FROM occupied WHERE repository = ?"
 _FOLDER = "SELECT path, created, modified, created_by FROM folders WHERE repository = ? AND path = ?"
 _FOLDERS = """

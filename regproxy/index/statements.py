@@ -41,9 +41,11 @@ WHERE repository = ?1 AND path = ?2 AND sha256 = ?3
 """
 _COUNT = """
 UPDATE nodes SET
-    downloads = downloads + ?1, last_downloaded = max(coalesce(last_downloaded, 0), ?2), last_used = max(last_used, ?2)
-WHERE repository = ?3 AND path = ?4
+    downloads = downloads + ?1, last_downloaded_by = iif(?2 >= coalesce(last_downloaded, 0), ?3, last_downloaded_by),
+    last_downloaded = max(coalesce(last_downloaded, 0), ?2), last_used = max(last_used, ?2)
+WHERE repository = ?4 AND path = ?5
 """
+_USE = "UPDATE nodes SET last_used = max(last_used, ?) WHERE repository = ? AND path = ?"
 _NAMED = f"SELECT repository, path, {MAY_GO} FROM nodes WHERE sha256 = ?"
 _RELEASE = f"DELETE FROM nodes WHERE repository = ? AND path = ? AND sha256 = ? AND last_used <= ? AND {MAY_GO}"
 _BELOW = "substr(path, 1, length(?3)) = ?3"
@@ -132,12 +134,20 @@ def remember(connection: apsw.Connection, name: str, word: str) -> None:
     connection.execute("INSERT OR REPLACE INTO words (name, word) VALUES (?, ?)", (name, word))
 
 
-def count(connection: apsw.Connection, tallies: Iterable[Tally]) -> None:
-    """Write downloads that were counted in memory."""
+def count(connection: apsw.Connection, tallies: Iterable[Tally]) -> list[Tally]:
+    """Write what was counted in memory; returns those downloads for which there is no node."""
+    missed = []
     for tally in tallies:
-        connection.execute(_COUNT, (tally.downloads, tally.last, tally.repository, tally.path))
+        key = (tally.repository, tally.path)
+        if tally.used:
+            connection.execute(_USE, (tally.used, *key))
+        if tally.downloads:
+            connection.execute(_COUNT, (tally.downloads, tally.last, tally.by, *key))
+            if not connection.changes():
+                missed.append(tally)
         for sha256, when in tally.blobs.items():
             connection.execute("UPDATE blobs SET last_used = max(last_used, ?) WHERE sha256 = ?", (when, sha256))
+    return missed
 
 
 def drop_expired(connection: apsw.Connection, before: float) -> None:

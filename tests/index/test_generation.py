@@ -70,8 +70,8 @@ def test_both_count_downloads(tmp_path: Path) -> None:
     clock.wait(here.put(node_at("p", 1), synced=True))
     there = OtherProcess.start(tmp_path / "index.sqlite", 1)
     for _ in range(3):
-        here.used("npm", "p", sha256(1), 50.0)
-        there.ask("used", "npm", "p", sha256(1), 60.0)
+        here.downloaded("npm", "p", 50.0, "")
+        there.ask("downloaded", "npm", "p", 60.0, "")
     there.ask("catch_up")
     clock.advance(FLUSH_SECONDS)
     clock.wait(here.remember("caught", "up"))

@@ -66,11 +66,11 @@ def test_close_writes_what_is_queued_and_counted(begin: Begin, path: Path) -> No
     index, clock = begin()
     for number in range(50):
         index.put(node_at(f"p{number}"), synced=True)
-    index.used("npm", "p1", sha256(1), 500.0)
-    index.used("npm", "p1", sha256(1), 400.0)
+    index.downloaded("npm", "p1", 500.0, "ann")
+    index.downloaded("npm", "p1", 400.0, "bob")
     clock.wait(index.close())
     assert rows(path, "SELECT count(*) FROM nodes") == [(50,)]
-    assert rows(path, "SELECT downloads, last_downloaded FROM nodes WHERE path = 'p1'") == [(2, 500.0)]
+    assert rows(path, "SELECT downloads, last_downloaded, last_downloaded_by FROM nodes WHERE path = 'p1'") == [(2, 500.0, "ann")]
     assert clock.getDelayedCalls() == []
     assert "regproxy-index" not in [thread.name for thread in threading.enumerate()]
     assert not path.with_name("index.sqlite-wal").exists()
@@ -87,12 +87,27 @@ def test_a_closed_index_refuses_changes(begin: Begin) -> None:
     assert clock.getDelayedCalls() == []
 
 
+def test_a_download_before_its_node(begin: Begin, path: Path) -> None:
+    """Is counted when there is one, a moment later; one of what never comes is tried twice, and forgotten."""
+    index, clock = begin()
+    for name in ("p", "never"):
+        index.downloaded("npm", name, 5.0, "ann")
+    clock.advance(FLUSH_SECONDS)
+    clock.wait(index.put(node_at("p"), synced=True))
+    clock.advance(FLUSH_SECONDS)
+    clock.wait(index.remember("behind", "it"))
+    clock.wait(index.remember("behind", "it"))
+    assert rows(path, "SELECT downloads, last_downloaded, last_downloaded_by FROM nodes") == [(1, 5.0, "ann")]
+    assert clock.getDelayedCalls() == []
+
+
 def test_downloads_are_written_in_batches(begin: Begin, path: Path) -> None:
     """Nothing is written at once; after the period, everything; then the clock is left alone."""
     index, clock = begin()
     clock.wait(index.put(node_at("p"), synced=True))
     for when in (1.0, 2.0, 3.0):
         index.used("npm", "p", sha256(1), when)
+        index.downloaded("npm", "p", when, "")
     assert len(clock.getDelayedCalls()) == 1
     clock.advance(FLUSH_SECONDS)
     clock.wait(index.remember("behind", "it"))
@@ -303,3 +318,9 @@ async def test_on_the_real_reactor(tmp_path: Path) -> None:
     assert [threading.current_thread().name] == threads
     assert node_at("p") == index.node("npm", "p")
     await index.close()
+
+
+def test_every_step_of_the_schema_has_a_number_of_its_own() -> None:
+    """Of two with one number one would never be applied."""
+    versions = [step.version for step in migrate.steps()]
+    assert len(set(versions)) == len(versions)

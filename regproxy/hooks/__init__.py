@@ -1,0 +1,1 @@
+"""Webhooks: tells others what has happened, signed, until they have heard it."""
