@@ -31,6 +31,8 @@ REMEMBERED_SECONDS = 30.0
 SESSION_SECONDS = 3600
 CHECKED_AT_ONCE = 64
 _BUSY_SECONDS = 5
+_BY_CERTIFICATE = "\0certificate"
+"""No password: none has such a character."""
 _BY_PASSWORD = "password:"  # noqa: S105 - a word
 
 
@@ -98,6 +100,18 @@ class Authority:
         if isinstance(credential, Basic) and not is_ours(credential.secret):
             return self._by_password(credential, address, digest)
         return self._by_token(credential.secret, address, user, digest)
+
+    def by_certificate(self, name: str) -> Principal:
+        """A user who has shown a client certificate; UNAUTHENTICATED if there is none of that name who may log in."""
+        self.anonymous()
+        digest = self._digest(Basic(name, _BY_CERTIFICATE))
+        known = self._known.get(digest)
+        if known is not None and known.until > self._clock.seconds():
+            return known.principal
+        user = self.directory.get(User, name)
+        if user is None or not user.enabled:
+            raise RegproxyError(Kind.UNAUTHENTICATED, "the user of this certificate may not log in")
+        return self._remember(digest, self._principal(user, None, ""), None)
 
     def session(self, principal: Principal) -> tuple[str, int]:
         """A token for a client that will not show its credentials again and again, and how many seconds it lasts."""

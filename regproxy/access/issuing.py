@@ -1,17 +1,21 @@
 """Gives out tokens, and takes them back."""
 
+import hmac
 from secrets import token_hex
 
 import msgspec
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from regproxy.access.scopes import ADMIN, USER, Scope
-from regproxy.access.tokens import Claims, hash_of, new_reference, sign
+from regproxy.access.tokens import Claims, hash_of, new_reference, new_refresh, refreshed_by, sign
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_directory import Directory
 from regproxy.model.principals import TokenRow, User
+from regproxy.telemetry.events import Events, What
 
+REFRESHED_WITHIN = 30 * 86_400.0
+"""Seconds behind its end for which a token can still be refreshed."""
 YEAR = 365 * 86_400
 LONGEST = 10 * YEAR
 LONGEST_DESCRIPTION = 1024
@@ -25,6 +29,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     expires_in: int = YEAR
     description: str = ""
     include_reference_token: bool = False
+    refreshable: bool = False
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +41,7 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
     token_type: str
     expires_in: int
     reference_token: str
+    refresh_token: str = ""
 
 
 @frozen
@@ -44,6 +50,7 @@ class Issuing:
 
     directory: Directory
     _clock: IReactorTime
+    _events: Events = field(factory=Events)
 
     async def issue(self, wish: Wish) -> Issued:
         """Make a token for a user who is there; ``RegproxyError`` (INVALID) for what makes no sense."""
@@ -55,16 +62,21 @@ class Issuing:
         now = self._clock.seconds()
         expires = float(int(now) + wish.expires_in) if wish.expires_in else None
         reference = new_reference() if wish.include_reference_token else ""
+        identifier = token_hex(16)
+        refresh = new_refresh(identifier) if wish.refreshable and wish.expires_in else ""
         row = TokenRow(
-            id=token_hex(16),
+            id=identifier,
             subject=wish.username,
             scope=scope.text,
             issued=now,
             expires=expires,
             reference=hash_of(reference) if reference else "",
             description=wish.description,
+            refresh=hash_of(refresh) if refresh else "",
+            kept=None if expires is None else expires + REFRESHED_WITHIN if refresh else expires,
         )
         await self.directory.add(row, now)
+        self._events.tell(What.TOKEN, subject=row.subject, change="created", detail=f"{row.id} {row.scope}")
         text = sign(Claims(row.subject, row.scope, row.id, expires=expires), self.directory.key(), now)
         return Issued(
             token_id=row.id,
@@ -73,7 +85,39 @@ class Issuing:
             token_type="Bearer",  # noqa: S106 - a word of the protocol
             expires_in=wish.expires_in,
             reference_token=reference,
+            refresh_token=refresh,
         )
+
+    async def refresh(self, secret: str) -> Issued:
+        """Make another token in place of one, by what was given with it, which is good once; UNAUTHENTICATED if it is not."""
+        row, now = self.directory.token(refreshed_by(secret)), self._clock.seconds()
+        good = row is not None and row.refresh and hmac.compare_digest(row.refresh, hash_of(secret))
+        if row is None or not good or (row.kept is not None and row.kept <= now):
+            raise RegproxyError(Kind.UNAUTHENTICATED, "this refresh token is none, or was used")
+        owner = self.directory.get(User, row.subject)
+        if owner is None or not owner.enabled:
+            raise RegproxyError(Kind.UNAUTHENTICATED, "the owner of this token may not log in")
+        if not await self.revoke(row.id):
+            raise RegproxyError(Kind.UNAUTHENTICATED, "this refresh token is none, or was used")
+        lasts = int(row.expires or row.issued) - int(row.issued)
+        return await self.issue(
+            Wish(
+                username=row.subject,
+                scope=row.scope,
+                expires_in=lasts,
+                description=row.description,
+                include_reference_token=bool(row.reference),
+                refreshable=True,
+            )
+        )
+
+    async def revoke(self, identifier: str) -> bool:
+        """Take one back: from now on it is worth nothing; False if there is none."""
+        row = self.directory.token(identifier)
+        revoked = await self.directory.revoke(identifier)
+        if revoked:
+            self._events.tell(What.TOKEN, subject="" if row is None else row.subject, change="revoked", detail=identifier)
+        return revoked
 
 
 def needs_administrator(scope: Scope) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import Deferred
 
 from regproxy.access.passwords import LONGEST, SHORTEST, hashed
@@ -11,6 +11,9 @@ from regproxy.index.interface_directory import Directory
 from regproxy.model.patterns import Patterns
 from regproxy.model.principals import ANONYMOUS, Entry, Group, Target, User, is_good_name
 from regproxy.stream.pool import Pool
+from regproxy.telemetry.events import Events, What
+
+_KINDS: dict[type[Entry], What] = {User: What.USER, Group: What.GROUP, Target: What.PERMISSION}
 
 
 @frozen
@@ -19,6 +22,7 @@ class Registering:
 
     directory: Directory
     _pool: Pool
+    _events: Events = field(factory=Events)
 
     async def keep(self, entry: Entry, *, replace: bool = True) -> bool:
         """Keep an entry; True if it is new. ``RegproxyError`` (INVALID, CONFLICT), and nothing is kept."""
@@ -38,13 +42,19 @@ class Registering:
         is_new = await self.directory.put(entry, replace=replace)
         if not is_new and not replace:
             raise RegproxyError(Kind.CONFLICT, f"{entry.name} is there already")
+        self._events.tell(
+            _KINDS[type(entry)], subject=entry.name, change="created" if is_new else "changed", detail=_shown(entry)
+        )
         return is_new
 
     async def remove(self, kind: type[Entry], name: str) -> bool:
         """Forget an entry; False if there is none."""
         if kind is User:
             self._leaves_an_administrator(User(name=name))
-        return await self.directory.remove(kind, name)
+        removed = await self.directory.remove(kind, name)
+        if removed:
+            self._events.tell(_KINDS[kind], subject=name, change="removed")
+        return removed
 
     def hash(self, password: str) -> "Deferred[str]":
         """Hash a password in a thread; INVALID for one that will not do."""
@@ -66,3 +76,17 @@ class Registering:
         was = self.directory.get(User, changed.name)
         if not left and was is not None and was.admin and not (changed.admin and changed.enabled):
             raise RegproxyError(Kind.CONFLICT, "there has to be an administrator who can log in")
+
+
+def _shown(entry: Entry) -> str:
+    """What an entry gives, for the audit log: no secret stands there."""
+    match entry:
+        case User():
+            told = [*(["admin"] if entry.admin else []), *([] if entry.enabled else ["disabled"])]
+            return " ".join((*told, f"groups={','.join(entry.groups)}"))
+        case Group():
+            return "admin" if entry.admin else ""
+        case Target():
+            given = {**entry.users, **{f"group:{name}": may for name, may in entry.groups.items()}}
+            rights = " ".join(f"{name}={','.join(action.value for action in may)}" for name, may in given.items())
+            return f"{','.join(entry.repositories)} {rights}"

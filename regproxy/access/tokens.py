@@ -17,6 +17,7 @@ from regproxy.errors import Kind, RegproxyError
 
 ISSUER = "regproxy"
 REFERENCE = "rpx_"
+REFRESH = "rpr_"
 _SUBJECT = "regproxy/users/"
 _ALGORITHM = "HS256"
 _LONGEST = 4096
@@ -78,6 +79,16 @@ def is_ours(text: str) -> bool:
 def new_reference() -> str:
     """A short form that nobody guesses."""
     return REFERENCE + token_urlsafe(32)
+
+
+def new_refresh(identifier: str) -> str:
+    """What a token is refreshed by; it names its token."""
+    return f"{REFRESH}{identifier}_{token_urlsafe(32)}"
+
+
+def refreshed_by(text: str) -> str:
+    """The token that a refresh token is for; empty if it is none."""
+    return text.removeprefix(REFRESH).partition("_")[0] if text.startswith(REFRESH) else ""
 
 
 def hash_of(reference: str) -> str:
