@@ -14,7 +14,8 @@ import msgspec
 from attrs import frozen
 from twisted.internet.defer import Deferred, gatherResults
 
-from regproxy.config_checks import AUTO, split_url
+from regproxy.config_checks import AUTO
+from regproxy.config_urls import split_url
 from regproxy.model.settings import Configuration, RepositorySettings, Server
 from regproxy.repo.interface import AutoUrl, Format
 

@@ -7,11 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
-from urllib.parse import SplitResult, urlsplit
 
 from twisted.internet.endpoints import serverFromString
 
+from regproxy.config_access import check_access, check_quotas
+from regproxy.config_hooks import check_webhooks
 from regproxy.config_reading import Mistakes
+from regproxy.config_urls import split_url
 from regproxy.model.headers import is_safe
 from regproxy.model.patterns import Patterns
 from regproxy.model.settings import Configuration, Limits, RepositorySettings, Server
@@ -63,6 +65,9 @@ def check(configuration: Configuration, formats: Mapping[str, Format], mistakes:
         mistakes.add("store.uploadHours", "expected more than 0")
     _unique((item.alias for item in configuration.certificate), "certificate", "alias", mistakes)
     _proxies(configuration, mistakes)
+    check_webhooks(configuration, mistakes)
+    check_access(configuration, mistakes)
+    check_quotas(configuration, mistakes)
     _unique((item.key for item in configuration.repository), "repository", "key", mistakes)
     for number, settings in enumerate(configuration.repository):
         _Repository(settings, f"repository[{number}]", mistakes).check(configuration, formats)
@@ -74,17 +79,6 @@ def check_repository(
 ) -> None:
     """Note what is wrong with one repository that stands in no file."""
     _Repository(settings, "", mistakes).check(configuration, formats)
-
-
-def split_url(text: str) -> SplitResult | None:
-    """An http or https URL with a host, and with neither user nor password nor fragment in it; None if it is not one."""
-    try:
-        parts = urlsplit(text)
-        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        return None
-    plain = "@" not in parts.netloc and not parts.fragment and text.isascii() and text.isprintable() and " " not in text
-    return parts if sound and plain else None
 
 
 def _unique(names: Iterable[str], table: str, key: str, mistakes: Mistakes) -> None:

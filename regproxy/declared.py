@@ -23,6 +23,7 @@ from regproxy.model.settings import Configuration, RepositorySettings
 from regproxy.repo.interface import Format
 from regproxy.repositories import Repositories
 from regproxy.stream.spawn import spawn
+from regproxy.telemetry.events import Events, What
 
 log = make_logger()
 
@@ -39,6 +40,7 @@ class Declared(Declaring):
     _repositories: Repositories
     _declarations: Declarations
     _formats: Mapping[str, Format]
+    _events: Events = field(factory=Events)
     _file: Configuration = field(init=False, factory=Configuration)
     _served: Configuration = field(init=False, factory=Configuration)
     _stamp: int | None = field(init=False, default=None)
@@ -105,6 +107,7 @@ class Declared(Declaring):
         self._checked(key, given)
         if not await self._declarations.put(key, given, replace=False):
             raise RegproxyError(Kind.CONFLICT, f"{key} is being removed or made by somebody else at this moment")
+        self._events.tell(What.REPOSITORY, repository=key, subject=key, change="created")
         self.look()
 
     async def change(self, key: str, said: Said) -> None:
@@ -120,12 +123,14 @@ class Declared(Declaring):
         self._checked(key, given)
         if not await self._declarations.put(key, given, replace=True):
             raise RegproxyError(Kind.CONFLICT, f"{key} has just been removed")
+        self._events.tell(What.REPOSITORY, repository=key, subject=key, change="changed", detail=",".join(sorted(said)))
         self.look()
 
     async def remove(self, key: str) -> int:
         """Remove one with everything in it; how many files."""
         self._made(key)
         await self._declarations.remove(key)
+        self._events.tell(What.REPOSITORY, repository=key, subject=key, change="removed")
         self.look()
         return await self._clear(key)
 

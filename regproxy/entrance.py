@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Self
 
 import msgspec
-from attrs import define
+from attrs import define, field
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.web.resource import IResource, Resource
 
 from regproxy.access import first
 from regproxy.access.authority import Authority
+from regproxy.access.exchange import Exchange
 from regproxy.access.issuing import Issued, Issuing, Wish
+from regproxy.access.quotas import Quotas
 from regproxy.access.registering import Registering
 from regproxy.admin.forms import read, show_token, show_user
 from regproxy.admin.people import People
@@ -26,10 +28,12 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_directory import Directory
 from regproxy.index.sqlite import SqliteIndex
 from regproxy.index.sqlite_directory import SqliteDirectory
+from regproxy.issuers import keys_of
 from regproxy.keeping import Command, Post
 from regproxy.model.principals import User
 from regproxy.model.settings import Configuration
 from regproxy.stream.pool import WriterPool
+from regproxy.telemetry.events import Events
 from regproxy.web.addresses import BaseUrl
 from regproxy.web.gate import Gate
 
@@ -53,14 +57,36 @@ class Entrance:
     _reactor: PosixReactorBase
     _data_dir: Path
     _environment: Mapping[str, str]
+    _exchange: Exchange = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._exchange = Exchange(self._issuing, self._reactor, self.gate.events)
 
     @classmethod
-    def of(cls, reactor: PosixReactorBase, configuration: Configuration, index: SqliteIndex, data_dir: Path) -> Self:
+    def of(
+        cls, reactor: PosixReactorBase, configuration: Configuration, index: SqliteIndex, data_dir: Path, events: Events
+    ) -> Self:
         """By the configuration."""
         hashing, directory, server = WriterPool(reactor, 1), SqliteDirectory(index), configuration.server
+        certified = configuration.access.client_certificate
         authority = Authority(directory, configuration.access.anonymous, reactor, hashing)
-        gate = Gate(authority, BaseUrl.of(server.base_url, server.trusted_proxies))
+        gate = Gate(authority, BaseUrl.of(server.base_url, server.trusted_proxies), events, certified, Quotas(reactor))
         return cls(gate, directory, hashing, reactor, data_dir, os.environ)
+
+    def serve(self, configuration: Configuration) -> None:
+        """Know the issuers and quotas of a configuration; what was learnt of one that is as before is kept."""
+        if self.gate.quotas is not None:
+            self.gate.quotas.configure(configuration.quota, configuration.server.workers)
+        known = self._exchange.issuers
+        self._exchange.configure(
+            [
+                (
+                    issuer,
+                    next((keys for each, keys in known if each == issuer), None) or keys_of(self._reactor, issuer, configuration),
+                )
+                for issuer in configuration.oidc
+            ]
+        )
 
     async def open(self) -> None:
         """Make the first administrator, if there is nobody; the index was started."""
@@ -77,7 +103,7 @@ class Entrance:
 
     def tokens(self) -> IResource:
         """The REST API of tokens."""
-        return Tokens(self.gate, self._issuing).resource()
+        return Tokens(self.gate, self._issuing, self._exchange).resource()
 
     def sessions(self) -> IResource:
         """The token server of registries' clients."""
@@ -96,11 +122,11 @@ class Entrance:
 
     @property
     def _registering(self) -> Registering:
-        return Registering(self._directory, self._hashing)
+        return Registering(self._directory, self._hashing, self.gate.events)
 
     @property
     def _issuing(self) -> Issuing:
-        return Issuing(self._directory, self._reactor)
+        return Issuing(self._directory, self._reactor, self.gate.events)
 
     async def _put_user(self, target: str) -> Mapping[str, object]:
         new = read(target.encode(), NewUser)
@@ -127,6 +153,6 @@ class Entrance:
         return [show_token(row) for row in self._directory.tokens()]
 
     async def _revoke(self, target: str) -> Mapping[str, object]:
-        if not await self._directory.revoke(target):
+        if not await self._issuing.revoke(target):
             raise RegproxyError(Kind.NOT_FOUND, f"there is no token {target!a}")
         return {"revoked": target}

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 
 from attrs import define, field
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
@@ -18,10 +17,11 @@ from regproxy.admin.routes import Api
 from regproxy.admission import Admission
 from regproxy.entrance import Entrance
 from regproxy.model.settings import Configuration, Server
+from regproxy.records import Records
 from regproxy.repo.interface import Format
 from regproxy.stream.places import Places
 from regproxy.telemetry.lag import Lag
-from regproxy.telemetry.log import AccessLog, Entry
+from regproxy.telemetry.log import Asked
 from regproxy.telemetry.metrics import Metrics
 from regproxy.web.accel import Accel
 from regproxy.web.catalog import Catalog
@@ -48,15 +48,13 @@ class Front:
     _endpoints: Callable[[Server], Sequence[IStreamServerEndpoint]]
     _admission: Admission
     _entrance: Entrance
+    _records: Records
     _ports: list[IListeningPort] = field(factory=list, init=False)
-    _log: AccessLog | None = field(default=None, init=False)
     _site: ProxySite | None = field(default=None, init=False)
 
     async def listen(self) -> None:
         """Open every port of the configuration, or none: the first that fails closes the others and is raised."""
-        server, logging = self._configuration.server, self._configuration.log
-        if logging.access != "off":
-            self._log = AccessLog(Path(logging.access_file) if logging.access_file else None)
+        server = self._configuration.server
         lag = Lag(self._reactor)
         lag.start()
         text = "The event loop's worst lag of the last half minute."
@@ -99,17 +97,10 @@ class Front:
         if self._site is not None:
             self._site.cut()
 
-    def reopen_log(self) -> None:
-        """Go on in a new file: the access log was moved away."""
-        if self._log is not None:
-            self._log.reopen()
-
     async def close(self) -> None:
         """Stop listening."""
         await self.close_ports()
         self.close_idle()
-        if self._log is not None:
-            self._log.close()
 
     def _new_site(self) -> ProxySite:
         admission = self._admission
@@ -142,10 +133,11 @@ class Front:
     def _record(self, request: ProxyRequest) -> None:
         ended = self._reactor.seconds()
         self._metrics.requested(request.method.decode("ascii", "replace"), request.code, ended - request.began)
-        if self._log is None:
+        if self._records.requests is None:
             return
-        self._log.write(
-            Entry(
+        who = request.principal
+        self._records.requests.write(
+            Asked(
                 ts=time.time(),  # the wall clock's: lines of several machines are put beside one another
                 request_id=request.request_id,
                 client=request.client_address,
@@ -155,9 +147,13 @@ class Front:
                 bytes=request.sentLength,
                 duration=round(ended - request.began, 6),
                 ttfb=round(request.answered - request.began, 6) if request.answered else None,
+                user=who.name if who is not None and who.is_user else "",
+                token=who.token if who is not None else "",
                 repository=request.repository,
                 node=request.node,
                 cache=request.origin,
+                received=request.announced,
+                trace=request.cause.trace,
                 user_agent=(request.getHeader("user-agent") or "")[:200],
             )
         )

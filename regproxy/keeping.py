@@ -15,11 +15,14 @@ from regproxy.model.settings import RepositorySettings, Store
 from regproxy.model.size import parse_size
 from regproxy.repo.parts import Parts
 from regproxy.stream.spawn import spawn
+from regproxy.telemetry.cause import CAUSE, Cause
 from regproxy.telemetry.metrics import Metrics
 from regproxy.upkeep.garbage import Collection, Garbage
 from regproxy.upkeep.holding import Held
 from regproxy.upkeep.space import Limits, Unused
 
+CONTROL = "control"
+"""Who asks by the control socket, as the audit log names him: somebody on this machine who may use it."""
 FIRST_UNUSED_SECONDS = 60.0
 FIRST_GARBAGE_SECONDS = 300.0
 
@@ -43,6 +46,7 @@ class Post(Resource):
         return int(NOT_DONE_YET)
 
     async def _answer(self, request: Request, gone: list[object]) -> None:
+        CAUSE.set(Cause(user=CONTROL))
         target = (request.args or {}).get(b"target", [b""])[0].decode("utf-8", "replace")
         try:
             body = msgspec.json.encode(await self._command(target))

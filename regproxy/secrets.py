@@ -11,13 +11,17 @@ import msgspec
 from attrs import define
 
 from regproxy.config_reading import Mistakes
-from regproxy.model.settings import ClientCertificate, Configuration, Listener, Proxy, RepositorySettings
+from regproxy.model.settings import ClientCertificate, Configuration, Issuer, Listener, Proxy, RepositorySettings, Webhook
 
 LIMIT = 64 << 10
 
-Owner = TypeVar("Owner", RepositorySettings, Proxy)
+Owner = TypeVar("Owner", RepositorySettings, Proxy, Webhook)
 
-_PAIRS = (("password", "password_file", "passwordFile"), ("token", "token_file", "tokenFile"))
+_PAIRS = (
+    ("password", "password_file", "passwordFile"),
+    ("token", "token_file", "tokenFile"),
+    ("secret", "secret_file", "secretFile"),
+)
 
 
 def read_text(path: Path) -> str | None:
@@ -44,16 +48,17 @@ def is_writable(path: Path) -> bool:
 def with_secrets(owner: Owner, where: str, folder: Path, mistakes: Mistakes) -> Owner:
     """Read the secret files of one repository or proxy."""
     found: dict[str, str] = {}
+    name = owner.name if isinstance(owner, Webhook) else owner.key
     for value, file, written in _PAIRS:
         path = getattr(owner, file, "")
         if not path:
             continue
         if getattr(owner, value):
-            mistakes.add(f"{where}.{written}", f"expected this or {value}, not both", owner.key)
+            mistakes.add(f"{where}.{written}", f"expected this or {value}, not both", name)
             continue
         text = read_text(folder / path)
         if text is None:
-            mistakes.add(f"{where}.{written}", "expected a readable file that holds one line of text", owner.key)
+            mistakes.add(f"{where}.{written}", "expected a readable file that holds one line of text", name)
         else:
             found[value] = text
     return msgspec.structs.replace(owner, **found)
@@ -78,6 +83,17 @@ class _Files:
             return filled
         return msgspec.structs.replace(filled, ca_file=self.path(filled.ca_file, f"{where}.caFile", item.key))
 
+    def webhook(self, item: Webhook, where: str) -> Webhook:
+        filled = with_secrets(item, where, self.folder, self.mistakes)
+        if not filled.ca_file:
+            return filled
+        return msgspec.structs.replace(filled, ca_file=self.path(filled.ca_file, f"{where}.caFile", item.name))
+
+    def issuer(self, item: Issuer, where: str) -> Issuer:
+        return (
+            msgspec.structs.replace(item, ca_file=self.path(item.ca_file, f"{where}.caFile", item.name)) if item.ca_file else item
+        )
+
     def certificate(self, item: ClientCertificate, where: str) -> ClientCertificate:
         certificate, key = self.path(item.certificate, f"{where}.certificate"), self.path(item.key, f"{where}.key")
         return msgspec.structs.replace(item, certificate=certificate, key=key)
@@ -100,5 +116,7 @@ def resolved(configuration: Configuration, folder: Path, mistakes: Mistakes) -> 
         repository=tuple(files.repository(item, f"repository[{n}]") for n, item in enumerate(configuration.repository)),
         certificate=tuple(files.certificate(item, f"certificate[{n}]") for n, item in enumerate(configuration.certificate)),
         proxy=tuple(with_secrets(item, f"proxy[{n}]", folder, mistakes) for n, item in enumerate(configuration.proxy)),
+        oidc=tuple(files.issuer(item, f"oidc[{n}]") for n, item in enumerate(configuration.oidc)),
+        webhook=tuple(files.webhook(item, f"webhook[{n}]") for n, item in enumerate(configuration.webhook)),
         server=msgspec.structs.replace(server, listener=listeners),
     )

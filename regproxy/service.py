@@ -11,6 +11,7 @@ from pathlib import Path
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorCore
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.web.resource import Resource
 from txaio.tx import make_logger
@@ -33,13 +34,15 @@ from regproxy.front import Front
 from regproxy.index.sqlite_declarations import SqliteDeclarations
 from regproxy.index.sqlite_findings import SqliteFindings
 from regproxy.index.sqlite_holdings import SqliteHoldings
+from regproxy.index.sqlite_outbox import SqliteOutbox
 from regproxy.jobs import Job, Jobs
 from regproxy.lock import DataDirLock
 from regproxy.long_work import backing_up, verifying
-from regproxy.model.settings import Configuration, Store
+from regproxy.model.settings import Configuration, RepositorySettings, Store
 from regproxy.model.size import parse_size
 from regproxy.notify import Notify
 from regproxy.offline import INDEX, STORE
+from regproxy.records import Records
 from regproxy.refusal import refusals
 from regproxy.reload import Reload
 from regproxy.repo.doubts import Doubts
@@ -57,10 +60,12 @@ from regproxy.stream.follower import Sending
 from regproxy.stream.pool import WriterPool
 from regproxy.stream.spawn import spawn
 from regproxy.telemetry.metrics import Metrics
+from regproxy.telling import Telling
 from regproxy.upkeep.adoption import adopt
 from regproxy.upkeep.scrub import Scrub
 from regproxy.upkeep.sessions import FIRST_SECONDS, Abandoned
 from regproxy.upstream.client import make_upstream
+from regproxy.upstream.interface import Upstream
 
 log = make_logger()
 
@@ -92,6 +97,7 @@ class Regproxy(Service):
         self._reactor, self._standing = reactor, standing
         self._notify = Notify.of(reactor, os.environ)
         self._metrics = Metrics()
+        self._records = Records.of(reactor, configuration.log, self._metrics)
         self._admission = Admission.of(configuration, self._metrics)
         self._writers = WriterPool(reactor, os.cpu_count() or 1)
         self._readers = WriterPool(reactor, READERS)
@@ -107,25 +113,24 @@ class Regproxy(Service):
         self._shelf = Shelf(parts, Doubts(parts, store.verify_reads, store.verify_share))
         sendfile = configuration.server.sendfile == "auto"
         sending = Sending(reactor, self._readers, sendfile=sendfile, stalls=self._admission.stalls)
-        self._entrance = Entrance.of(reactor, configuration, self._index, data_dir)
+        self._entrance = Entrance.of(reactor, configuration, self._index, data_dir, self._records.events)
         held = parts, SqliteHoldings(self._index), self._shelf
         self._repositories = Repositories(
-            Shared(reactor, *held, sending, self._metrics, self._formats, make_upstream, self._entrance.gate)
+            Shared(reactor, *held, sending, self._metrics, self._formats, self._upstream, self._entrance.gate)
         )
-        self._declared = Declared(self._repositories, SqliteDeclarations(self._index), self._formats)
+        self._declared = Declared(self._repositories, SqliteDeclarations(self._index), self._formats, self._records.events)
         self._fetches = Fetches(self._repositories.flying, reactor.seconds)
         self._reload = Reload(configuration, standing.path, self._readers.run, self._apply, self._notify)
         more = {**self._works(data_dir), **keeping.resources(parts), **self._commands()}
         self._control = Control(reactor, standing.control, self._fetches, more)
         self._jobs = Jobs(reactor)
-        self._jobs.add(_scrubs(parts, store))
-        self._jobs.add([Job("sessions", Abandoned(parts, store.upload_hours * 3600.0).step, FIRST_SECONDS)])
-        self._jobs.add(keeping.jobs(parts, lambda: [remote.settings for remote in self._repositories], self._metrics))
+        self._telling = Telling(reactor, SqliteOutbox(self._index), self._records.events, self._metrics, self._jobs.nudge)
+        self._add_jobs(parts, store)
         page = standing.page(self._metrics, lambda: self._readers.run(self._metrics.render))
         catalog, endpoints = self._repositories.catalog, standing.endpoints
         looking = Looking(catalog, SqliteFindings(self._index), self._readers)
         served = reactor, configuration, catalog, self._declared, looking, self._formats, self._metrics
-        self._front = Front(*served, page, self._checks, endpoints, self._admission, self._entrance)
+        self._front = Front(*served, page, self._checks, endpoints, self._admission, self._entrance, self._records)
         self._drain = Drain.of(reactor, self._front, self._fetches, self._notify, configuration.server)
         self._is_started = False
 
@@ -150,7 +155,18 @@ class Regproxy(Service):
             self._standing.sharing(self._store),
             self._admission.fills,
             processes,
+            self._records.events,
         )
+
+    def _upstream(self, reactor: IReactorCore, settings: RepositorySettings, configuration: Configuration) -> Upstream:
+        return make_upstream(reactor, settings, configuration, self._records.exchanges)
+
+    def _add_jobs(self, parts: Parts, store: Store) -> None:
+        jobs = self._jobs
+        jobs.add(_scrubs(parts, store))
+        jobs.add([Job("sessions", Abandoned(parts, store.upload_hours * 3600.0).step, FIRST_SECONDS)])
+        jobs.add(keeping.jobs(parts, lambda: [remote.settings for remote in self._repositories], self._metrics))
+        jobs.add([self._telling.job()])
 
     def _works(self, data_dir: Path) -> dict[bytes, Resource]:
         """What the control socket is asked for, and what of it takes a while."""
@@ -172,6 +188,7 @@ class Regproxy(Service):
         with refusals():
             was_clean = self._standing.open(self._store, self._index, self._parking.bounds)
         self._parking.load()
+        self._records.start()
         self._writers.start()
         self._readers.start()
         self._rescue.start()
@@ -188,6 +205,8 @@ class Regproxy(Service):
         try:
             await self._entrance.open()
             configuration, needs_url = await self._resolved(self._reload.configuration)
+            self._telling.serve(configuration)
+            self._entrance.serve(configuration)
             self._declared.serve(configuration)
             await self._front.listen()
         except Exception as error:
@@ -241,15 +260,17 @@ class Regproxy(Service):
         self.drain()
 
     def reload(self) -> None:
-        """Read the configuration again, and open the access log anew; the old configuration stays in force if the new one has
+        """Read the configuration again, and open the logs anew; the old configuration stays in force if the new one has
         mistakes.
         """
-        self._front.reopen_log()
+        self._records.reopen()
         if self._is_started:
             self._reload()
 
     async def _apply(self, new: Configuration, same: frozenset[str]) -> None:  # noqa: ARG002 - compared when URLs are known
         resolved, _ = await self._resolved(new)
+        self._telling.serve(resolved)
+        self._entrance.serve(resolved)
         self._declared.serve(resolved)
 
     async def _stop(self) -> None:
@@ -263,6 +284,8 @@ class Regproxy(Service):
             await _done(self._control.stopService())
         await self._front.close()
         await self._repositories.close()
+        await self._telling.close()
+        await self._records.close()
         self._parking.close()
         self._room.close()
         try:
@@ -283,6 +306,7 @@ class Regproxy(Service):
 
     async def _end_jobs(self) -> None:
         await self._jobs.stop()
+        self._telling.withdraw()
         self._standing.withdraw()
 
     def stopService(self) -> "Deferred[object]":  # noqa: N802 - Twisted's name

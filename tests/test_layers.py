@@ -8,7 +8,7 @@ LEVELS = [
     {"model", "errors"},
     {"stream", "telemetry"},
     {"store", "index", "upstream"},
-    {"sharing", "access"},
+    {"sharing", "access", "hooks"},
     {"repo"},
     {"upkeep"},
     {"web"},

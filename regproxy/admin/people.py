@@ -14,8 +14,10 @@ from regproxy.access.registering import Registering
 from regproxy.admin.forms import GroupForm, TargetForm, UserForm, read, show_group, show_target, show_user, target_of
 from regproxy.admin.storage import render
 from regproxy.errors import Kind, RegproxyError
+from regproxy.model.access import Action
 from regproxy.model.principals import E, Entry, Group, Target, User
 from regproxy.repo.interface import Text
+from regproxy.telemetry.events import What
 from regproxy.web.body import read_whole
 from regproxy.web.errors import envelope, register
 from regproxy.web.gate import Gate
@@ -42,6 +44,7 @@ def administrator(request: ProxyRequest, gate: Gate) -> Principal:
     """Likewise, for one who is no administrator, or not by what he shows."""
     principal = named(request, gate)
     if not principal.is_administrator:
+        gate.events.tell(What.DENIED, path="/".join(request.segments), action=Action.MANAGE.value)
         raise RegproxyError(Kind.DENIED, "this is for administrators")
     return principal
 

@@ -16,6 +16,7 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.model.access import Action
 from regproxy.model.deposit import Folder, Properties
 from regproxy.model.node import Node
+from regproxy.model.principals import ANONYMOUS
 from regproxy.model.properties import checked, parse_names, parse_properties
 from regproxy.repo.interface import Text
 from regproxy.web.body import read_whole
@@ -151,7 +152,7 @@ def _properties(item: Item, base_url: str, arguments: Arguments) -> Text:
 
 def _downloads(item: Item, base_url: str) -> Text:
     found = item.served.tree.downloads(item.path)
-    last = {} if found.last is None else {"lastDownloaded": int(found.last * 1000)}
+    last = {} if found.last is None else {"lastDownloaded": int(found.last * 1000), "lastDownloadedBy": found.by or ANONYMOUS}
     return render({"uri": storage_uri(base_url, item.key, item.path), "downloadCount": found.count, **last})
 
 

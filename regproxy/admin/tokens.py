@@ -1,6 +1,7 @@
 """``/access/api/v1/tokens``: everybody has tokens made for himself, administrators for everybody."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -8,7 +9,8 @@ from attrs import frozen
 from klein import Klein
 from twisted.web.resource import IResource
 
-from regproxy.access.issuing import Issuing, Wish, needs_administrator
+from regproxy.access.exchange import Exchange
+from regproxy.access.issuing import Issued, Issuing, Wish, needs_administrator
 from regproxy.access.principal import Principal
 from regproxy.access.scopes import USER, Scope
 from regproxy.admin.forms import read, show_token
@@ -26,13 +28,28 @@ from regproxy.web.respond import send_text
 from regproxy.web.root import new_app
 
 LIMIT = 64 << 10
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+SUBJECTS = ("urn:ietf:params:oauth:token-type:id_token", "urn:ietf:params:oauth:token-type:jwt")
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a word of the protocol
 
 
 class _Form(Wish, frozen=True, kw_only=True):
     """What scripts send; what is not served is refused where it would be missed."""
 
     grant_type: str = "client_credentials"
-    refreshable: bool = False
+    refresh_token: str = ""
+    access_token: str = ""
+
+
+class _Trade(msgspec.Struct, frozen=True, kw_only=True):
+    """What CI systems send."""
+
+    grant_type: str = EXCHANGE
+    subject_token_type: str = SUBJECTS[0]
+    subject_token: str
+    provider_name: str = ""
+    identity_mapping_name: str = ""
+    project_key: str = ""
 
 
 @frozen(eq=False)
@@ -41,6 +58,7 @@ class Tokens:
 
     _gate: Gate
     _issuing: Issuing
+    _exchange: Exchange
 
     app = new_app()
     register(app, envelope)
@@ -53,15 +71,29 @@ class Tokens:
     @app.route("/api/v1/tokens", methods=["POST"])
     async def create(self, request: ProxyRequest) -> None:
         """Make one, by JSON or a form."""
-        principal = named(request, self._gate)
         form = _read(await read_whole(request.body, LIMIT), request.getHeader("content-type") or "")
-        if form.refreshable or form.grant_type != "client_credentials":
-            raise RegproxyError(Kind.INVALID, "tokens are not refreshed here: have a new one made")
-        wish = msgspec.structs.replace(form, username=form.username.lower() or principal.name, scope=form.scope or USER)
+        if form.grant_type == "refresh_token":
+            self._send(request, await self._issuing.refresh(form.refresh_token))
+            return
+        if form.grant_type != "client_credentials":
+            raise RegproxyError(Kind.INVALID, "expected the grant_type client_credentials or refresh_token")
+        principal = named(request, self._gate)
+        wish = msgspec.structs.replace(_plain(form), username=form.username.lower() or principal.name, scope=form.scope or USER)
         _permit(principal, wish)
-        issued = msgspec.to_builtins(await self._issuing.issue(wish))
-        shown = {name: value for name, value in issued.items() if value not in ("", 0)}
-        text = render(shown)
+        self._send(request, await self._issuing.issue(wish))
+
+    @app.route("/api/v1/oidc/token", methods=["POST"])
+    async def exchange(self, request: ProxyRequest) -> None:
+        """Trade another issuer's token for one of ours."""
+        form = _read(await read_whole(request.body, LIMIT), request.getHeader("content-type") or "", _Trade)
+        if form.grant_type != EXCHANGE or form.subject_token_type not in SUBJECTS:
+            raise RegproxyError(Kind.INVALID, f"expected the grant_type {EXCHANGE} and the token type of an id_token")
+        name, issued = await self._exchange.trade(form.subject_token, form.provider_name, request.accountable)
+        self._send(request, issued, username=name, issued_token_type=ACCESS_TOKEN)
+
+    def _send(self, request: ProxyRequest, issued: Issued, **more: str) -> None:
+        every = {**msgspec.to_builtins(issued), **more}
+        text = render({name: value for name, value in every.items() if value not in ("", 0)})
         send_text(request, Text(text.body, text.media_type, headers=Headers.of(cache_control="no-store")))
 
     @app.route("/api/v1/tokens", methods=["GET"])
@@ -79,7 +111,7 @@ class Tokens:
     @app.route("/api/v1/tokens/<identifier>", methods=["DELETE"])
     async def revoke(self, request: ProxyRequest, identifier: str) -> None:
         """Take one back: from now on it is worth nothing."""
-        await self._issuing.directory.revoke(self._found(request, identifier).id)
+        await self._issuing.revoke(self._found(request, identifier).id)
         send_text(request, render({"revoked": identifier}))
 
     def _found(self, request: ProxyRequest, identifier: str) -> TokenRow:
@@ -105,11 +137,19 @@ def _permit(principal: Principal, wish: Wish) -> None:
         raise RegproxyError(Kind.DENIED, "tokens for others, for groups and for administration are made by administrators")
 
 
-def _read(body: bytes, media_type: str) -> _Form:
+def _plain(form: Wish) -> Wish:
+    """The wish alone."""
+    return Wish(**{name: getattr(form, name) for name in Wish.__struct_fields__})
+
+
+F = TypeVar("F", _Form, _Trade)
+
+
+def _read(body: bytes, media_type: str, form: type[F] = _Form) -> F:  # type: ignore[assignment] # the default of a variable
     if media_type.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
-        return read(body, _Form)
+        return read(body, form)
     fields: Mapping[str, str] = dict(parse_qsl(body.decode("latin-1")))
     try:
-        return msgspec.convert(fields, type=_Form, strict=False)
+        return msgspec.convert(fields, type=form, strict=False)
     except msgspec.ValidationError as error:
         raise RegproxyError(Kind.INVALID, str(error)) from error

@@ -99,10 +99,11 @@ class Child:
 
 @frozen
 class Downloads:
-    """How often a node was downloaded, and when last (seconds since the epoch)."""
+    """How often a node was downloaded, when last (seconds since the epoch), and by whom; empty for nobody by name."""
 
     count: int
     last: float | None
+    by: str = ""
 
 
 @frozen

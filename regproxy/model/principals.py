@@ -65,6 +65,8 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         reference: SHA-256 of the short form; empty if there is none.
         issued, expires: seconds since the epoch; None never.
+        refresh: SHA-256 of what it can be refreshed by; empty if it cannot.
+        kept: until when the row stays: longer than the token lasts, if it can be refreshed.
     """
 
     id: str
@@ -74,6 +76,8 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
     expires: float | None = None
     reference: str = ""
     description: str = ""
+    refresh: str = ""
+    kept: float | None = None
 
 
 def is_good_name(entry: Entry) -> bool:

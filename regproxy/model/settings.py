@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-SECRETS = frozenset({"password", "token", "query_params", "value"})
+SECRETS = frozenset({"password", "token", "query_params", "value", "secret"})
 """Fields whose values no log, error or answer shows."""
 
 
@@ -190,10 +190,18 @@ class IndexSection(_Section, frozen=True):
     type: Literal["sqlite"] = "sqlite"
 
 
+class CertificateUser(_Section, frozen=True):
+    """One ``[[access.clientCertificate]]``: who shows a client certificate of such a name."""
+
+    name: str
+    username: str
+
+
 class Access(_Section, frozen=True):
     """``[access]``."""
 
     anonymous: bool = True
+    client_certificate: tuple[CertificateUser, ...] = ()
     anonymous_write: Literal["loopback", "anywhere", "never"] = "loopback"
 
 
@@ -223,10 +231,72 @@ class Proxy(_Section, frozen=True):
 
 
 class Log(_Section, frozen=True):
-    """``[log]``."""
+    """``[log]``: what is written down, in which form, and where; without a file to stdout."""
 
-    access: Literal["json", "off"] = "json"
+    access: Literal["json", "jfrog", "off"] = "json"
     access_file: str = ""
+    request_out: Literal["json", "jfrog", "off"] = "json"
+    request_out_file: str = ""
+    audit: Literal["json", "jfrog", "off"] = "json"
+    audit_file: str = ""
+    security_file: str = ""
+    pass_trace: bool = False
+
+
+class IdentityMapping(_Section, frozen=True):
+    """One ``[[oidc.mapping]]``: who a token's bearer is here, if all ``claims`` fit."""
+
+    claims: dict[str, str]
+    username: str = ""
+    username_claim: str = ""
+    groups: tuple[str, ...] = ()
+    scope: str = ""
+    expires_in: int = 3600
+
+
+class Issuer(_Section, frozen=True):
+    """One ``[[oidc]]``: whose tokens are traded for ours."""
+
+    name: str
+    issuer: str
+    audience: tuple[str, ...]
+    mapping: tuple[IdentityMapping, ...] = ()
+    jwks_url: str = ""
+    clock_skew_seconds: float = 60
+    allowed_hosts: tuple[str, ...] = ()
+    ca_file: str = ""
+    proxy: str = ""
+    disable_proxy: bool = False
+
+
+class Quota(_Section, frozen=True):
+    """One ``[[quota]]``: how much each user, and each address without a name, may ask for."""
+
+    users: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
+    shared: bool = False
+    each_repository: bool = False
+    requests_per_second: float = 0
+    burst: int = 0
+    bytes: str = ""
+    period_seconds: float = 86_400
+
+
+class Webhook(_Section, frozen=True):
+    """One ``[[webhook]]``: who is told of what happens."""
+
+    name: str
+    url: str
+    events: tuple[str, ...] = ("deployed", "deleted", "cached", "denied", "mismatch")
+    repositories: tuple[str, ...] = ()
+    includes_pattern: str = "**"
+    excludes_pattern: str = ""
+    secret: str = ""
+    secret_file: str = ""
+    allowed_hosts: tuple[str, ...] = ()
+    ca_file: str = ""
+    proxy: str = ""
+    disable_proxy: bool = False
 
 
 class Configuration(_Section, frozen=True):
@@ -241,4 +311,7 @@ class Configuration(_Section, frozen=True):
     log: Log = Log()
     certificate: tuple[ClientCertificate, ...] = ()
     proxy: tuple[Proxy, ...] = ()
+    webhook: tuple[Webhook, ...] = ()
+    oidc: tuple[Issuer, ...] = ()
+    quota: tuple[Quota, ...] = ()
     repository: tuple[RepositorySettings, ...] = ()

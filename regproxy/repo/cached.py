@@ -43,4 +43,4 @@ class Cached:
         if node is None or readable is None:
             return Missing(f"{self._remote.key} does not hold it")
         age = max(0, int(self._parts.clock.seconds() - node.checked))
-        return Body(node.head, readable, Origin.HIT, age)
+        return Body(node.head, readable, Origin.HIT, age, path=node.path)

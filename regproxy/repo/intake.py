@@ -27,6 +27,7 @@ from regproxy.repo.interface import Receipt, WrongDigestError
 from regproxy.repo.parts import Parts
 from regproxy.stream.observer import OneShot
 from regproxy.stream.spawn import spawn
+from regproxy.telemetry.events import What
 
 ALGORITHMS = ("md5", "sha1", "sha256")
 
@@ -102,6 +103,7 @@ class Intake:
         node = Node(self.key, upload.path, sha256, size, _head(upload, size, digests, now), Headers(), now, now, now)
         known = tuple(digests[name] for name in sorted(digests))
         is_new = await self._holdings.deposit(Deposit(node, known, upload.properties, upload.by, upload.may_replace, self._most))
+        self._parts.events.tell(What.DEPLOYED, repository=self.key, path=upload.path, sha256=sha256, size=size)
         return Receipt(self._parts.index.node(self.key, upload.path) or node, known, is_new)
 
     async def take(self, node: Node, upload: Upload, *, moves: bool) -> None:

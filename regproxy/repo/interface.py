@@ -47,6 +47,7 @@ class Body:
     Attributes:
         age: seconds since upstream confirmed it, if it comes from the cache.
         resumable: False after an integrity failure at this path: a Range that does not begin at 0 is then answered in full.
+        path: of the node, whose downloads are counted; empty for what is none.
     """
 
     head: Head
@@ -54,10 +55,11 @@ class Body:
     origin: Origin
     age: int | None = None
     resumable: bool = True
+    path: str = ""
 
     def showing(self, head: Head) -> "Body":
         """The same bytes under another head."""
-        return Body(head, self.readable, self.origin, self.age, self.resumable)
+        return Body(head, self.readable, self.origin, self.age, self.resumable, self.path)
 
 
 @frozen

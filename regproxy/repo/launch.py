@@ -38,6 +38,7 @@ from regproxy.stream.lane import in_time
 from regproxy.stream.observer import OneShot
 from regproxy.stream.source import Source
 from regproxy.stream.spawn import spawn
+from regproxy.telemetry.events import What
 from regproxy.upstream.interface import Question, Reply, Upstream
 
 log = make_logger()
@@ -322,6 +323,7 @@ class Launch:
             if error.kind is Kind.INTEGRITY:
                 await self._distrust()
                 self._parts.recorder.verification_failed(self._settings.key)
+                self._parts.events.tell(What.MISMATCH, repository=self._settings.key, path=self._want.path, detail=error.text)
             raise
         if policy == "fail" and self._want.shape is not Shape.DOCUMENT and not fill.waybill.digests and self._sidecar is None:
             raise RegproxyError(Kind.INTEGRITY, "nobody says what these bytes must be, and the repository demands it")

@@ -33,6 +33,7 @@ from regproxy.stream.growing import GrowingBlob
 from regproxy.stream.hashing import Hashes
 from regproxy.stream.ingest import Ingest
 from regproxy.stream.source import BlobWriter, Source
+from regproxy.telemetry.events import What
 
 READ = 1 << 20
 
@@ -80,7 +81,7 @@ class Local:
             return Unavailable(500, "its bytes are damaged")
         if want.body:
             self._parts.index.used(node.repository, node.path, node.sha256, self._parts.clock.seconds())
-        return Body(node.head, readable, Origin.LOCAL)
+        return Body(node.head, readable, Origin.LOCAL, path=node.path)
 
     def close(self) -> None:
         """It was removed with everything in it: what is still arriving has no place to go."""
@@ -187,7 +188,10 @@ class Local:
         """Remove a node, or a folder (its path ends in a slash) with all that is in it; False if there is none."""
         if self._settings.blacked_out:
             raise RegproxyError(Kind.DENIED, f"repository {self.key} is blacked out")
-        return await self._holdings.delete(self.key, path)
+        deleted = await self._holdings.delete(self.key, path)
+        if deleted:
+            self._parts.events.tell(What.DELETED, repository=self.key, path=path)
+        return deleted
 
     def _hash_blob(self, sha256: str) -> dict[str, Digest]:
         reader = self._parts.store.open(sha256)

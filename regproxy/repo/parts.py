@@ -11,6 +11,7 @@ from regproxy.sharing.flights import Sharing, Unshared
 from regproxy.store.interface import BlobStore
 from regproxy.stream.places import Places
 from regproxy.stream.pool import WriterPool
+from regproxy.telemetry.events import Events
 
 
 @frozen
@@ -24,6 +25,7 @@ class Parts:
         parking: what was received of bodies whose fill was left or cut.
         sharing: one launch for all processes of the server.
         processes: how many there are.
+        events: who wants to know of deposits, deletions and first fetches.
     """
 
     store: BlobStore
@@ -37,3 +39,4 @@ class Parts:
     sharing: Sharing = Unshared()
     fills: Places = field(factory=Places)
     processes: int = 1
+    events: Events = field(factory=Events)

@@ -8,6 +8,7 @@ from regproxy.repo.damage import make_durable
 from regproxy.repo.fill import Fill
 from regproxy.repo.parts import Parts
 from regproxy.stream.spawn import spawn
+from regproxy.telemetry.events import What
 
 
 async def register(parts: Parts, key: tuple[str, str], fill: Fill, found: Mapping[str, Digest]) -> None:
@@ -31,4 +32,5 @@ async def register(parts: Parts, key: tuple[str, str], fill: Fill, found: Mappin
         )
         await parts.index.put(node, synced=False, digests=others)
     parts.recorder.filled(repository, fill.received)
+    parts.events.tell(What.CACHED, repository=repository, path=own, sha256=sha256, size=fill.received)
     spawn(make_durable(parts, sha256), f"syncing {sha256}")

@@ -135,7 +135,7 @@ class Remote:
         now = self._parts.clock.seconds()
         self._parts.index.used(node.repository, node.path, node.sha256, now)
         age = max(0, int(now - node.checked))
-        return Body(node.head, readable, origin, age, resumable=self._is_trusted(node.path))
+        return Body(node.head, readable, origin, age, resumable=self._is_trusted(node.path), path=node.path)
 
     async def _board(self, want: Want, fetch: Fetch, held: Node | None) -> Answer:
         if self.flights.get((self.key, want.path)) is None and self.flights.places.refuses():
@@ -190,7 +190,7 @@ class Remote:
     async def _boarded(self, want: Want, held: Node | None, outcome: Airborne | Outcome | None, origin: Origin) -> Answer:
         match outcome:
             case Airborne(head, blob) if want.body:
-                return Body(head, blob.hold(), origin, resumable=self._is_trusted(want.path))
+                return Body(head, blob.hold(), origin, resumable=self._is_trusted(want.path), path=want.path)
             case Airborne(head, _):
                 return Described(head, origin)
             case Unavailable() if held is not None:

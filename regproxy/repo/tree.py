@@ -89,6 +89,10 @@ class Tree:
         """Who put a file; None for what an upstream gave."""
         return self._holdings.depositors(self.key, node.path)
 
+    def downloaded(self, path: str, when: float, by: str) -> None:
+        """Count a download of a file."""
+        self._index.downloaded(self.key, path, when, by)
+
     def downloads(self, path: str) -> Downloads:
         """Of a file."""
         return self._holdings.downloads(self.key, path)

@@ -46,6 +46,8 @@ class Edge(HTTPChannel):
     MAX_LENGTH = HEADERS_LIMIT
     site: Any
     is_closing = False
+    certified: tuple[str, ...] | None = None
+    """The names in the client's certificate; None until somebody has looked."""
     _allowance = LINGER_BYTES
     _deadline: IDelayedCall | None = None
     _in_headers = False

@@ -72,6 +72,8 @@ def explain(request: ProxyRequest, failure: Failure, shape: Shape) -> None:
         case RegproxyError():
             if error.detail:
                 log.info("{id}: {error!r}: {detail}", id=request.request_id, error=error, detail=error.detail)
+            if error.retry_after is not None and not request.startedWriting:
+                request.setHeader("retry-after", str(error.retry_after))
             _answer(request, shape(STATUS[error.kind], error.text))
         case HTTPException():
             if isinstance(error, MethodNotAllowed):

@@ -4,16 +4,26 @@ Most requests show nothing, or something that is known: they are answered at onc
 request waits.
 """
 
-from attrs import define
+from collections import OrderedDict
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from attrs import define, field
 from twisted.internet.defer import Deferred
 
 from regproxy.access.authority import Authority
-from regproxy.access.credentials import parse
+from regproxy.access.credentials import Basic, Credential, parse
 from regproxy.access.principal import Principal
+from regproxy.access.quotas import Quotas
 from regproxy.errors import Kind, RegproxyError
+from regproxy.model.settings import CertificateUser
+from regproxy.telemetry.events import Events, What
 from regproxy.web.addresses import BaseUrl
+from regproxy.web.certificates import names_of
 from regproxy.web.request import ProxyRequest
 
+TOLD, TOLD_SECONDS = 10_000, 3600.0
+"""That somebody has logged in is told once an hour, of each token and address."""
 REALM = "regproxy"
 TOKEN_SERVER = ("v2", "token")
 
@@ -24,32 +34,78 @@ class Gate:
 
     authority: Authority
     base_url: BaseUrl
+    events: Events = field(factory=Events)
+    _certificates: Sequence[CertificateUser] = ()
+    quotas: Quotas | None = None
+    _seen: OrderedDict[tuple[str, str, str], float] = field(factory=OrderedDict, init=False)
 
     def identify(self, request: ProxyRequest) -> "Deferred[None] | None":
         """Note who it is, at once or later; ``RegproxyError`` for credentials that are no good, with a challenge."""
         headers = request.requestHeaders
         authorization, api_key = headers.getRawHeaders(b"authorization"), headers.getRawHeaders(b"x-jfrog-art-api")
         if authorization is None and api_key is None:
-            request.principal = self.authority.anonymous()
+            self._unspoken(request)
             return None
+        credential: Credential | None = None
         try:
             credential = parse(authorization[0] if authorization else None, api_key[0] if api_key else None)
             assert credential is not None
             found = self.authority.identify(credential, request.accountable)
         except RegproxyError as error:
-            self.challenge(request, error)
+            self._refused(request, credential, error)
             raise
         if isinstance(found, Principal):
-            request.principal = found
+            self._admitted(request, found)
             return None
-        return Deferred.fromCoroutine(self._later(request, found))
+        return Deferred.fromCoroutine(self._later(request, found, credential))
 
-    async def _later(self, request: ProxyRequest, found: "Deferred[Principal]") -> None:
+    def _unspoken(self, request: ProxyRequest) -> None:
+        """He says nothing; his connection may have shown a certificate."""
+        name = self._certified(request) if self._certificates else ""
+        if not name:
+            request.principal = self.authority.anonymous()
+            return
         try:
-            request.principal = await found
+            self._admitted(request, self.authority.by_certificate(name))
         except RegproxyError as error:
-            self.challenge(request, error)
+            self._refused(request, Basic(name, ""), error)
             raise
+
+    def _certified(self, request: ProxyRequest) -> str:
+        names = request.channel.certified
+        if names is None:
+            names = request.channel.certified = names_of(request.channel.transport)
+        fitting = (each.username for each in self._certificates if any(fnmatchcase(name, each.name) for name in names))
+        return next(fitting, "").lower()
+
+    async def _later(self, request: ProxyRequest, found: "Deferred[Principal]", credential: Credential) -> None:
+        try:
+            self._admitted(request, await found)
+        except RegproxyError as error:
+            self._refused(request, credential, error)
+            raise
+
+    def _admitted(self, request: ProxyRequest, principal: Principal) -> None:
+        request.principal = principal
+        if not principal.is_user:
+            return
+        request.cause.user = principal.name
+        key = (principal.name, principal.token, request.cause.client)
+        now = request.began
+        if self._seen.get(key, 0.0) <= now:
+            self._seen.pop(key, None)
+            self._seen[key] = now + TOLD_SECONDS
+            if len(self._seen) > TOLD:
+                self._seen.popitem(last=False)
+            self.events.tell(What.LOGIN, detail=f"by token {principal.token}" if principal.token else "")
+
+    def _refused(self, request: ProxyRequest, credential: Credential | None, error: RegproxyError) -> None:
+        self.challenge(request, error)
+        tried = credential.user if isinstance(credential, Basic) else ""
+        cause = request.cause
+        self.events.tell(
+            What.LOGIN_REFUSED, request_id=cause.request_id, client=cause.client, subject=tried[:64], detail=error.text
+        )
 
     def challenge(self, request: ProxyRequest, error: RegproxyError) -> None:
         """Say how to log in, if that would help: registries' clients by a token server, all others by a name and a password."""

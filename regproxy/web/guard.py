@@ -21,6 +21,7 @@ from regproxy.model.deposit import Child
 from regproxy.model.principals import ANONYMOUS
 from regproxy.model.settings import Access, RepositorySettings
 from regproxy.repo.interface import Serving
+from regproxy.telemetry.events import What
 from regproxy.web.gate import Gate
 from regproxy.web.request import ProxyRequest
 
@@ -69,7 +70,17 @@ class Guard:
         if self.permits(request, settings, action, path):
             request.permitted = settings.key
             return principal.name
-        raise self._refusal(request, principal, settings, action)
+        refusal = self._refusal(request, principal, settings, action)
+        self._tell(settings, action, path, refusal.text)
+        raise refusal
+
+    def denied(self, settings: RepositorySettings, action: Action, path: str, text: str) -> RegproxyError:
+        """A refusal for a reason of its own."""
+        self._tell(settings, action, path, text)
+        return RegproxyError(Kind.DENIED, text)
+
+    def _tell(self, settings: RepositorySettings, action: Action, path: str, text: str) -> None:
+        self._gate.events.tell(What.DENIED, repository=settings.key, path=path, action=action.value, detail=text)
 
     def permits(self, request: ProxyRequest, settings: RepositorySettings, action: Action, path: str) -> bool:
         """Whether he may."""
@@ -89,6 +100,25 @@ class Guard:
             request.permitted = settings.key
             return principal.name
         raise self._refusal(request, principal, settings, action)
+
+    def admit(self, request: ProxyRequest, settings: RepositorySettings) -> None:
+        """Count a request, once; ``RegproxyError`` (UPSTREAM_BUSY) for one too many."""
+        quotas = self._gate.quotas
+        if not quotas or request.is_counted:
+            return
+        request.is_counted = True
+        wait = quotas.wait(self._named(request), request.accountable, settings.key)
+        if wait:
+            raise RegproxyError(Kind.UPSTREAM_BUSY, f"too much at once for a quota: wait {wait} s", retry_after=wait)
+
+    def spent(self, request: ProxyRequest, settings: RepositorySettings, size: int) -> None:
+        """Count bytes that were sent."""
+        if self._gate.quotas and size:
+            self._gate.quotas.spend(self._named(request), request.accountable, settings.key, size)
+
+    def _named(self, request: ProxyRequest) -> str:
+        principal = self._principal(request)
+        return principal.name if principal.is_user else ""
 
     def knows(self, request: ProxyRequest, settings: RepositorySettings) -> bool:
         """Whether there is this repository for him."""

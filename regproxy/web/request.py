@@ -28,6 +28,7 @@ from zope.interface import provider
 
 from regproxy.access.principal import Principal
 from regproxy.errors import Kind, RegproxyError
+from regproxy.telemetry.cause import CAUSE, NOBODY, TRACE, Cause
 from regproxy.web.body import RequestBody
 from regproxy.web.prepared import put, spelled
 
@@ -58,6 +59,8 @@ class ProxyRequest(Request):
         repository, node, origin: for the access log and the metrics.
         principal: who asks; None only before the gate has said so.
         permitted: the key of the repository in which something was permitted to him: nothing of another one is sent.
+        cause: what is begun for it carries on; ``announced`` is how many bytes its body was said to have, -1 if nothing was said.
+        is_counted: whether a quota has counted it.
         began, answered: the reactor's seconds: when the request was complete, and when its response began; 0 until then.
     """
 
@@ -80,6 +83,9 @@ class ProxyRequest(Request):
     began = 0.0
     answered = 0.0
     request_id = ""
+    cause: Cause = NOBODY
+    announced = 0
+    is_counted = False
     _received = 0
     _recorded = False
     _body: RequestBody | None = None
@@ -96,6 +102,9 @@ class ProxyRequest(Request):
     @property
     def client_address(self) -> str:
         """The client's address, behind the proxies that we trust."""
+        return self.cause.client if self.cause is not NOBODY else self._client()
+
+    def _client(self) -> str:
         peer = str(getattr(self.getClientAddress(), "host", ""))
         found: str = self.channel.site.doors.trusted.client(peer, self.requestHeaders.getRawHeaders(b"x-forwarded-for", []))
         return found
@@ -107,6 +116,11 @@ class ProxyRequest(Request):
         return "" if self.channel.site.doors.trusted.covers(client) else client
 
     @property
+    def is_gone(self) -> bool:
+        """Whether its client has left."""
+        return bool(self._disconnected)
+
+    @property
     def is_waited_for(self) -> bool:
         """Whether the client has more of a body to send, and we don't want it now."""
         return self._body is not None and self._body.held
@@ -114,6 +128,7 @@ class ProxyRequest(Request):
     def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
         """All headers are there."""
         self.content = BytesIO()
+        self.announced = -1 if length is None else length
         line = self.channel.request_line()
         if line[0] not in STREAMED or length == 0:
             return
@@ -148,13 +163,22 @@ class ProxyRequest(Request):
         given: bytes = self.requestHeaders.getRawHeaders(b"x-request-id", [b""])[0]
         self.request_id = given.decode("ascii") if _ID.fullmatch(given) else f"{_RUN}{next(_NUMBERS):08x}"
         self.site = self.channel.site
+        self.cause = Cause(self.request_id, self._client(), self._trace())
         put(self.responseHeaders, _SERVER, b"regproxy")
         put(self.responseHeaders, _DATE, _date(int(time.time())))
+        carried = CAUSE.set(self.cause)
         try:
             self._render(self.site.resource)
         except Exception:  # noqa: BLE001 - a mistake in a resource must not take the connection's parser down
             self.processingFailed(Failure())
+        finally:
+            CAUSE.reset(carried)
         self.site.requests.taken += 1  # after the root has asked whether there is a place for it; what has ended counts -1 by now
+
+    def _trace(self) -> str:
+        given = self.requestHeaders.getRawHeaders(b"traceparent")
+        trace = given[0].decode("latin-1") if given else ""
+        return trace if TRACE.fullmatch(trace) else ""
 
     def prepare_for_klein(self) -> None:
         """Set what Klein routes by: it splits again, so encoded slashes stay encoded."""

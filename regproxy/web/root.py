@@ -20,6 +20,7 @@ from zope.interface import implementer
 from regproxy.errors import Kind, RegproxyError
 from regproxy.repo.interface import Text, Unavailable
 from regproxy.stream.places import RETRY_AFTER, Places
+from regproxy.telemetry.cause import CAUSE
 from regproxy.web.catalog import Catalog
 from regproxy.web.direct import Direct
 from regproxy.web.errors import STATUS, envelope
@@ -110,7 +111,11 @@ class Root:
             outcome.trap(RegproxyError)
             self._refused(request, cast(RegproxyError, outcome.value))
             return
-        body = self._render(request)
+        carried = CAUSE.set(request.cause)
+        try:
+            body = self._render(request)
+        finally:
+            CAUSE.reset(carried)
         if isinstance(body, bytes):
             request.write(body)
             request.finish()

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
 from txaio.tx import make_logger
 
-from regproxy.errors import Kind, RegproxyError
+from regproxy.errors import RegproxyError
 from regproxy.model.access import Action
 from regproxy.model.node import Node
 from regproxy.model.settings import RepositorySettings
@@ -64,19 +64,33 @@ class Served:
             await self._responder.send(ours, answer)
         finally:
             self._metrics.answered(self.repository.key, ours.origin, ours.sentLength)
+            self.guard.spent(ours, self.owner, ours.sentLength)
+        if isinstance(answer, Body) and answer.path and _is_download(ours):
+            who = ours.principal
+            self.tree.downloaded(answer.path, ours.answered, who.name if who is not None and who.is_user else "")
 
     def permit(self, request: IRequest, action: Action, path: str) -> str:
         """Who asks, if he may."""
         cast(ProxyRequest, request).repository = self.repository.key  # for the log of what is refused, too
         who = self.guard.permit(cast(ProxyRequest, request), self.owner, action, path)
+        self._count(cast(ProxyRequest, request))
         if action is Action.READ and not self._may_be_asked_for(cast(ProxyRequest, request), path):
-            raise RegproxyError(Kind.DENIED, f"{self.repository.key} does not hold this, and {who} may not have it fetched")
+            raise self.guard.denied(
+                self.owner, Action.WRITE, path, f"{self.repository.key} does not hold this, and {who} may not have it fetched"
+            )
         return who
 
     def permit_somewhere(self, request: IRequest, action: Action) -> str:
         """Who asks, if there may be a path at which he may do that."""
         cast(ProxyRequest, request).repository = self.repository.key
         return self.guard.permit_somewhere(cast(ProxyRequest, request), self.owner, action)
+
+    def _count(self, request: ProxyRequest) -> None:
+        try:
+            self.guard.admit(request, self.owner)
+        except RegproxyError:
+            self._metrics.shed("quota")
+            raise
 
     def permits(self, request: IRequest, action: Action, path: str) -> bool:
         """Whether he may."""
@@ -126,3 +140,13 @@ class Served:
     def apart(self, work: Callable[[], T]) -> "Deferred[T]":
         """Call something in a thread."""
         return self._apart.run(work)
+
+
+def _is_download(request: ProxyRequest) -> bool:
+    """Whether all of a file was sent, or its beginning: a client that fetches it in ranges has it once."""
+    if request.method != b"GET" or request.is_gone:
+        return False
+    if request.code == 206:  # noqa: PLR2004 - Partial Content
+        ranges = request.responseHeaders.getRawHeaders(b"content-range", [b""])
+        return bool(ranges[0].startswith(b"bytes 0-"))
+    return bool(request.code == 200)  # noqa: PLR2004 - OK

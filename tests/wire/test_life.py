@@ -123,7 +123,8 @@ def test_it_shows_what_it_does(twist_regproxy: Callable[..., Regproxy]) -> None:
         with urllib.request.urlopen(f"{regproxy.base_url}/metrics", timeout=10) as answer:
             page = answer.read().decode()
         assert 'regproxy_cache_requests_total{cache="hit",repository="files"} 1.0' in page
-        entries = [json.loads(line) for line in regproxy.log.splitlines() if line.startswith('{"ts"')]
+        wait_until(lambda: regproxy.log.count('"path":"/files/a"') == 2)
+        entries = [json.loads(line) for line in regproxy.log.splitlines() if line.startswith('{"log":"request"')]
         assert [entry["cache"] for entry in entries if entry["path"] == "/files/a"] == ["fill", "hit"]
 
 

@@ -150,7 +150,7 @@ def test_clients_behind_a_trusted_proxy(twist_regproxy: Callable[..., Regproxy],
         logging = f'[log]\naccessFile = "{access}"\n'
         regproxy = twist_regproxy(logging + remote(upstream.url), server='trustedProxies = ["127.0.0.1"]')
         get(regproxy.port, "/files/a", **{"X-Forwarded-For": "1.2.3.4, 192.0.2.5"})
-        wait_until(lambda: '"client":"192.0.2.5"' in access.read_text())
+        wait_until(lambda: access.exists() and '"client":"192.0.2.5"' in access.read_text())
 
 
 SLOW, RATE_SECONDS = (4000, 20) if FULL else (300, 3)

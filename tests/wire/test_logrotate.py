@@ -23,7 +23,8 @@ def test_rotation(twist_regproxy: Callable[..., Regproxy], tmp_path: Path) -> No
     logs.mkdir(mode=0o755)
     access = logs / "access.log"
     with serving({"/a": b"x"}) as upstream:
-        regproxy = twist_regproxy(f'[log]\naccessFile = "{access}"\n{remote(upstream.url)}')
+        others = f'requestOutFile = "{logs}/out.log"\nauditFile = "{logs}/audit.log"'
+        regproxy = twist_regproxy(f'[log]\naccessFile = "{access}"\n{others}\n{remote(upstream.url)}')
         assert regproxy.process is not None
         shipped = (CHECKOUT / "etc" / "regproxy.logrotate").read_text()
         ours = shipped.replace("/var/log/regproxy", str(logs)).replace("    su regproxy regproxy\n", "")
@@ -31,6 +32,7 @@ def test_rotation(twist_regproxy: Callable[..., Regproxy], tmp_path: Path) -> No
         (tmp_path / "rotate.conf").write_text("\n".join(lines) + "\n")
         (tmp_path / "rotate.conf").chmod(0o644)
         assert get(regproxy, "/files/a")[0] == 200
+        wait_until(lambda: access.exists() and "/files/a" in access.read_text())
         inode = access.stat().st_ino
         done = subprocess.run(
             [program, "--force", "--state", tmp_path / "state", tmp_path / "rotate.conf"],

@@ -196,7 +196,7 @@ def test_reference_tokens_and_forms(admin: Asker) -> None:
         ({"scope": "everything"}, 400),
         ({"expires_in": -1}, 400),
         ({"expires_in": "x"}, 400),
-        ({"refreshable": True}, 400),
+        ({"grant_type": "password"}, 400),
     ],
 )
 def test_tokens_that_are_not_made(admin: Asker, wish: dict[str, Any], status: int) -> None:

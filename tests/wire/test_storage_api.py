@@ -97,7 +97,9 @@ def test_downloads(files: Regproxy) -> None:
     for method in ("GET", "GET", "HEAD"):
         ask(files, method, "/files/c")
     wait_until(lambda: get(files, "storage/files/c?stats")["downloadCount"] == 2)
-    assert abs(get(files, "storage/files/c?stats")["lastDownloaded"] / 1000 - time.time()) < 60
+    stats = get(files, "storage/files/c?stats")
+    assert abs(stats["lastDownloaded"] / 1000 - time.time()) < 60
+    assert stats["lastDownloadedBy"] == "anonymous"
 
 
 def test_properties(files: Regproxy) -> None:
