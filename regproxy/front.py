@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from attrs import define, field
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.web.resource import IResource
 
@@ -67,6 +67,11 @@ class Front:
         except BaseException:
             await self.close()
             raise
+
+    def add_port(self, listen: Callable[[IProtocolFactory], IListeningPort]) -> None:
+        """Serve the same at one more port, from ``listen`` on until the others close."""
+        assert self._site is not None
+        self._ports.append(listen(self._site))
 
     def announce_end(self) -> None:
         """Tell clients with their next response that the connection ends."""

@@ -53,6 +53,7 @@ from regproxy.repo.room import Room
 from regproxy.repo.shelf import Shelf
 from regproxy.repositories import Repositories, Shared
 from regproxy.repository_commands import RepositoryCommands
+from regproxy.side_door import SideDoor
 from regproxy.standing import Alone, Logging, Standing
 from regproxy.steady import steady
 from regproxy.store.disk import DiskStore
@@ -178,8 +179,16 @@ class Regproxy(Service):
         numbers = {b"metrics": Families(self._metrics.families), b"drain": DrainSwitch(self.drain)}
         return {**numbers, b"verify": checks.resource(), b"backup": backing_up(backup, self._reactor).resource()}
 
+    @property
+    def _side_door(self) -> SideDoor:
+        return SideDoor(self._reactor, self._standing.control, self._entrance)
+
     def _commands(self) -> dict[bytes, Resource]:
-        return {**self._entrance.commands(), **RepositoryCommands(self._declared).resources()}
+        return {
+            **self._entrance.commands(),
+            **RepositoryCommands(self._declared).resources(),
+            b"enter": self._side_door.command(),
+        }
 
     def startService(self) -> None:  # noqa: N802 - Twisted's name
         """Recover what a crash left, open everything, and listen once the repositories are known."""
@@ -209,6 +218,7 @@ class Regproxy(Service):
             self._entrance.serve(configuration)
             self._declared.serve(configuration)
             await self._front.listen()
+            self._front.add_port(self._side_door.listen)
         except Exception as error:
             log.critical("cannot start: {error}", error=error)
             self._reactor.stop()

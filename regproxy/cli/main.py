@@ -12,6 +12,7 @@ from regproxy.cli.cache import cache, gc
 from regproxy.cli.drain import drain
 from regproxy.cli.ending import CONFIGURATION, DEFAULT_CONFIG, FAILED, config_option, data_dir_option, end, find_data_dir
 from regproxy.cli.people import token, user
+from regproxy.cli.prefetching.command import prefetch
 from regproxy.cli.repositories import repo
 from regproxy.cli.verify import verify
 
@@ -75,6 +76,7 @@ main.add_command(gc)
 main.add_command(verify)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(prefetch)
 main.add_command(repo)
 main.add_command(user)
 main.add_command(token)

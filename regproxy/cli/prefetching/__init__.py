@@ -1,0 +1,1 @@
+"""``regproxy prefetch``: has a server fetch what will be asked for."""
