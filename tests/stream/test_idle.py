@@ -22,6 +22,18 @@ def test_nothing_goes_on() -> None:
     assert (expired, clock.getDelayedCalls()) == ([10.0], [])
 
 
+def test_a_byte_is_progress() -> None:
+    """Unless more is asked for."""
+    clock, expired = Clock(), list[float]()
+    watch = IdleWatch(clock, 10.0, lambda: expired.append(clock.seconds()))
+    watch.start()
+    watch.note(1)
+    clock.advance(10)
+    assert expired == []
+    clock.advance(10)
+    assert expired == [20.0]
+
+
 def test_each_period_has_to_bring_enough() -> None:
     """What a floor asks for, to the unit; what came in the period before does not count."""
     clock, watch, expired = watched(floor=100)

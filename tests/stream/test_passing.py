@@ -108,6 +108,15 @@ def test_where_its_bytes_are() -> None:
     assert window.fileno() == -1
 
 
+def test_the_first_byte_is_in_the_spool() -> None:
+    """If the window begins behind it: that is where a body begins to be read back."""
+    window = Window.open(1, bounded=True)
+    blob = PassingBlob(os.memfd_create("spool"), 100, writer=EnduringWriter.through(window))
+    blob.begin()
+    assert window.fileno() == blob.fileno(1) != blob.fileno() == blob.fileno(0)
+    blob.release()
+
+
 def test_who_was_left_behind(scene: Scene) -> None:
     """Has passed it, is no reader of it on his detour, and counts as gone for the one who decides whether to go on."""
     scene.blob.hold()
@@ -126,6 +135,17 @@ def test_who_was_left_behind(scene: Scene) -> None:
     assert (scene.blob.readers, scene.said) == (0, ["turned", "deserted"])
     scene.blob.returned()
     assert scene.blob.readers == 1
+
+
+def test_the_last_one_leaves(scene: Scene) -> None:
+    """That is told once."""
+    scene.blob.hold()
+    scene.blob.hold()
+    scene.write(10)
+    scene.blob.release()
+    assert scene.said == ["turned"]
+    scene.blob.release()
+    assert scene.said == ["turned", "deserted"]
 
 
 def test_the_last_one_leaves_for_a_detour(scene: Scene) -> None:

@@ -22,6 +22,12 @@ def test_a_few_get_what_they_want() -> None:
         assert shares(turns, clock, 8) == [BURST] * 8
 
 
+def test_the_first_has_all_of_a_turn() -> None:
+    """And the second, which comes in the same one, half."""
+    turns = Turns(Clock())
+    assert [turns.share(2 * TURN) for _ in range(2)] == [TURN, TURN // 2]
+
+
 def test_many_share_alike() -> None:
     """From the second turn on, and together no more than a turn's worth."""
     clock = Clock()
