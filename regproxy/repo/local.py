@@ -111,6 +111,9 @@ class Local:
             except OSError as error:
                 raise told(error) from error
         await self._intake.take(node, upload, moves=moves)
+        what, whence = What.MOVED if moves else What.COPIED, f"from {node.repository}:{node.path}"
+        about = {"sha256": node.sha256, "size": node.size, "detail": whence}
+        self._parts.events.tell(what, repository=self.key, path=upload.path, **about)
 
     async def _receive(self, upload: Upload, source: Source, approve: Approve | None) -> Receipt:
         parts = self._parts

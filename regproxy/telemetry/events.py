@@ -15,13 +15,15 @@ from regproxy.telemetry.cause import CAUSE
 
 
 class What(Enum):
-    """Kinds of events; the first seven are about nodes and those who ask for them, the others about who may do what."""
+    """Kinds of events; those up to ``mismatch`` are about nodes and those who ask for them, the others about who may do what."""
 
     LOGIN = "login"
     LOGIN_REFUSED = "login-refused"
     DENIED = "denied"
     DEPLOYED = "deployed"
     DELETED = "deleted"
+    COPIED = "copied"
+    MOVED = "moved"
     CACHED = "cached"
     MISMATCH = "mismatch"
     USER = "user"

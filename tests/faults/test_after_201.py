@@ -37,12 +37,14 @@ class Writers:
             name = f"{self.seed}/{number}/{count}"
             digest = hashlib.sha256(data).hexdigest()
             path = f"/files/{name}" if count % 3 else f"/v2/images/{name}/blobs/uploads/?digest=sha256:{digest}"
+            connection = http.client.HTTPConnection("127.0.0.1", self.regproxy.port, timeout=30)
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.regproxy.port, timeout=30)
                 connection.request("PUT" if count % 3 else "POST", path, data, {"Content-Type": "application/octet-stream"})
                 status = connection.getresponse().status
             except (OSError, http.client.HTTPException):
                 return
+            finally:
+                connection.close()
             assert status == 201, status
             self.kept[path if count % 3 else f"/v2/images/{name}/blobs/sha256:{digest}"] = data
             if len(self.kept) >= self.wanted:

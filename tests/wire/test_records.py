@@ -103,6 +103,10 @@ def test_what_is_audited(logs: Logs) -> None:
     assert ("admin", "created") == (user["user"], user["change"])
     assert ask(logs.regproxy, "PUT", "/mine/d/f", b"data", authorization=admin).status == 201
     assert ask(logs.regproxy, "DELETE", "/mine/d/f", None, authorization=admin).status == 204
+    assert ask(logs.regproxy, "PUT", "/mine/d/g", b"data", authorization=admin).status == 201
+    assert ask(logs.regproxy, "POST", "/api/copy/mine/d/g?to=/mine/d/h", b"", authorization=admin).status == 200
+    copied = logs.entries("audit", 1, event="copied")[0]
+    assert ("d/h", "from mine:d/g", "admin") == (copied["path"], copied["detail"], copied["user"])
     deployed, deleted = (logs.entries("audit", 1, event=each, path="d/f")[0] for each in ("deployed", "deleted"))
     assert ("admin", 4, "admin") == (deployed["user"], deployed["size"], deleted["user"])
     assert ask(logs.regproxy, "PUT", "/mine/e", b"data", authorization=basic("ann")).status == 403
