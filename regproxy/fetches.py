@@ -8,7 +8,9 @@ from regproxy.control import LiveFill
 from regproxy.repo.launch import Outcome
 from regproxy.repo.remote import Remote
 from regproxy.stream.flight import Flight
+from regproxy.telemetry.merging import How
 
+Watch = Callable[[str, str, Callable[[], float], How], None]
 Sample = tuple[float, int]
 
 
@@ -43,9 +45,30 @@ class Fetches:
         self._seen = seen
         return fills
 
+    def watch(self, watch: Watch) -> None:
+        """Have the numbers shown."""
+        watch("regproxy_inflight_fetches", "Live fills.", self.count, "sum")
+        watch("regproxy_fill_age_seconds", "The age of the oldest live fill.", self.oldest, "largest")
+        watch("regproxy_followers", "Clients that read what is still arriving.", self.followers, "sum")
+        watch("regproxy_upstreams_offline", "Upstreams that are assumed to be offline.", self.offline, "largest")
+
     def count(self) -> int:
         """How many there are."""
         return sum(not flight.is_elsewhere for remote in self._remotes() for flight in remote.flights)
+
+    def oldest(self) -> float:
+        """The age of the oldest."""
+        now = self._now()
+        return max((now - flight.began for remote in self._remotes() for flight in remote.flights), default=0.0)
+
+    def followers(self) -> int:
+        """How many clients read what is still arriving."""
+        flights = (flight for remote in self._remotes() for flight in remote.flights)
+        return sum(flight.body.blob.readers for flight in flights if flight.body)
+
+    def offline(self) -> int:
+        """How many upstreams are assumed to be offline."""
+        return sum(remote.upstream.assumed_offline for remote in self._remotes())
 
     def parkable(self) -> int:
         """How many of them may be parked once nobody reads them any more."""

@@ -205,7 +205,7 @@ class Regproxy(Service):
             self._shelf.suspect()
         if self._standing.adopts(self._index):
             spawn(adopt(self._held), "giving the store's blobs their rows")
-        self._metrics.watch("regproxy_inflight_fetches", "Live fills.", self._fetches.count)
+        self._fetches.watch(self._metrics.watch)
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         self._reactor.callWhenRunning(self._take_signals)
         spawn(self._begin(), "starting")

@@ -180,6 +180,9 @@ def test_one_answer_for_all(two_workers: Callable[..., Regproxy]) -> None:
             wait_until(lambda: number(page(regproxy), "regproxy_inflight_fetches") == 6, 30)
             wait_until(lambda: sum(int(str(fill["followers"])) for fill in fetches(regproxy)) == 12, 30)
             assert sorted(str(fill["path"]) for fill in fetches(regproxy)) == list("abcdef")
+            assert number(page(regproxy), "regproxy_followers") == 12
+            assert number(page(regproxy), "regproxy_fill_age_seconds") > 0
+            assert number(page(regproxy), "regproxy_upstreams_offline") == 0
         finally:
             upstream.hold.set()
             for client in clients:
