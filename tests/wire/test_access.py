@@ -25,7 +25,8 @@ DATA = b"for few eyes " * 20_000
 DIGEST = "sha256:" + hashlib.sha256(DATA).hexdigest()
 ALL = (Action.READ, Action.WRITE, Action.DELETE, Action.ANNOTATE)
 PUBLIC = "public"
-PRIVATE = {"secret": "generic", "vault": "generic", "image": "docker", "model": "huggingfaceml", "wheel": "pypi"}
+LOCAL = {"secret": "generic", "parcel": "pypi"}
+PRIVATE = {**LOCAL, "vault": "generic", "image": "docker", "model": "huggingfaceml", "wheel": "pypi"}
 _REGISTRY = (
     "/",
     "/a/b/manifests/1",
@@ -46,6 +47,7 @@ ROUTES = {
         "/{r}/a/b/1/manifest.json",
     ),
     "model": (*(f"/api/huggingfaceml/{{r}}{path}" for path in _HUB), "/{r}/models/a/b/f"),
+    "parcel": (*(f"/api/pypi/{{r}}{path}" for path in _INDEX), "/{r}/x/1/x-1.tar.gz", "/{r}/"),
     "wheel": (*(f"/api/pypi/{{r}}{path}" for path in _INDEX), "/{r}/x/1/x-1.tar.gz"),
 }
 EVERYWHERE = (
@@ -71,11 +73,11 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """Five private repositories of which ann knows, and a public one."""
+    """Six private repositories of which ann knows, and a public one."""
     with origin({"/f": DATA, "/slow": DATA}) as upstream:
-        tables = [local("secret"), local(PUBLIC)]
+        tables = [local(PUBLIC), *(local(key).replace('"generic"', f'"{package_type}"') for key, package_type in LOCAL.items())]
         for key, package_type in PRIVATE.items():
-            if key != "secret":
+            if key not in LOCAL:
                 table = remote(upstream.url).replace('"files"', f'"{key}"').replace('"generic"', f'"{package_type}"')
                 tables.append(table)
         regproxy = Regproxy(tmp_path_factory.mktemp("access"), "\n".join(tables))
@@ -137,7 +139,7 @@ def test_what_is_private_is_as_what_is_not_there(scene: Scene, key: str, path: s
             there = ask(scene.regproxy, method, path.format(r=key), None, **headers)
             absent = ask(scene.regproxy, method, path.format(r="absent"), None, **headers)
             assert seen(absent, "absent") == seen(there, key), (who, method, headers)
-            assert there.status in (400, 401, 404, 405), (who, method)
+            assert there.status in (400, 401, 403, 404, 405), (who, method)
             assert ("www-authenticate" in there.headers) is (there.status == 401) is (there.status == 401 and who == "nobody")
     assert len(scene.upstream.asked) == asked
 
