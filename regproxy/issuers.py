@@ -2,38 +2,18 @@
 
 from typing import Any
 
-from attrs import define, field
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
 
 from regproxy.access.keys import Fetch, Keys
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.headers import Headers
 from regproxy.model.settings import Configuration, Issuer, RepositorySettings
+from regproxy.upstream.auth import Collected
 from regproxy.upstream.client import make_upstream
 from regproxy.upstream.interface import Question, Upstream
 
 PATIENCE = 10.0
-LARGEST = 256 << 10
 OK = 200
-
-
-@define(eq=False)
-class _Document:
-    """Takes a small body, and drops a larger one."""
-
-    data: bytearray = field(factory=bytearray)
-    _producer: IPushProducer | None = None
-
-    def start(self, producer: IPushProducer) -> None:
-        """Note whom to stop."""
-        self._producer = producer
-
-    def write(self, data: bytes) -> None:
-        """Keep."""
-        self.data += data
-        if len(self.data) > LARGEST and self._producer is not None:
-            self._producer.stopProducing()
 
 
 def keys_of(reactor: Any, issuer: Issuer, configuration: Configuration) -> Keys:
@@ -57,7 +37,7 @@ def _fetch(upstream: Upstream) -> Fetch:
         if reply.status != OK:
             reply.source.abort()
             raise RegproxyError(Kind.UPSTREAM_BAD, f"{upstream.name} answered {reply.status}")
-        document = _Document()
+        document = Collected()
         await reply.source.deliver(document)
         return bytes(document.data)
 

@@ -1,11 +1,8 @@
 """An OIDC issuer on loopback, as a CI system has one: it describes itself, publishes its keys, and gives tokens to its jobs."""
 
 import json
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -67,17 +64,3 @@ class _Answer(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Stay quiet."""
-
-
-@contextmanager
-def issuing() -> Iterator[Issuer]:
-    """Listen while the block lasts."""
-    server = Issuer()
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

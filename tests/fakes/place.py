@@ -12,9 +12,10 @@ from attrs import frozen
 
 from tests.fakes.certificates import Authority
 from tests.fakes.deploying import ask, local
-from tests.fakes.issuer import Issuer, issuing
+from tests.fakes.issuer import Issuer
 from tests.fakes.people import PASSWORD, basic
 from tests.fakes.process import Regproxy, free_port
+from tests.fakes.threaded import running
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
@@ -67,7 +68,7 @@ def placed(folder: Path) -> Iterator[Place]:
     """``deploy`` may write below ``builds/`` by a job's token, ``ann`` and he everywhere by others."""
     authority, port = Authority.make(folder), free_port()
     pair = authority.server("server", "localhost")
-    with issuing() as issuer:
+    with running(Issuer()) as issuer:
         server = (
             f'[[server.listener]]\naddress = "127.0.0.1:{port}"\ncertificate = "{pair.certificate}"\nkey = "{pair.key}"\n'
             f'clientCa = "{authority.path}"\n'

@@ -4,9 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,6 +12,7 @@ from tests.fakes.deploying import ask, local
 from tests.fakes.files import remote, serving
 from tests.fakes.people import basic
 from tests.fakes.process import Regproxy
+from tests.fakes.threaded import running
 from tests.wire.test_life import wait_until
 
 SECRET = "a secret of the hook"
@@ -63,20 +62,6 @@ class _Take(BaseHTTPRequestHandler):
         """Stay quiet."""
 
 
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    """Listen while the block lasts."""
-    server = Receiver()
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
 def hook(receiver: Receiver, *lines: str, allowed: bool = True) -> str:
     """The table of a webhook."""
     hosts = ['allowedHosts = ["127.0.0.1"]'] if allowed else []
@@ -86,7 +71,7 @@ def hook(receiver: Receiver, *lines: str, allowed: bool = True) -> str:
 
 def test_everybody_is_told(twist_regproxy: Callable[..., Regproxy]) -> None:
     """Uploads, deletions, first fetches and refusals, in their order, of every worker."""
-    with serving({"/a": b"x" * 10}) as upstream, receiving() as receiver:
+    with serving({"/a": b"x" * 10}) as upstream, running(Receiver()) as receiver:
         repositories = hook(receiver) + local("mine") + remote(upstream.url)
         regproxy = twist_regproxy(repositories, server="workers = 2")
         admin = basic("admin", (regproxy.data_dir / "admin.password").read_text().strip())
@@ -105,7 +90,7 @@ def test_everybody_is_told(twist_regproxy: Callable[..., Regproxy]) -> None:
 
 def test_told_again_until_heard(twist_regproxy: Callable[..., Regproxy]) -> None:
     """An answer that is no success, a redirect among them, and a kill -9: nothing is lost, and nothing is told twice in vain."""
-    with receiving() as receiver:
+    with running(Receiver()) as receiver:
         receiver.status = 302
         regproxy = twist_regproxy(hook(receiver) + local("mine"))
         for name in ("f", "g"):
@@ -121,7 +106,7 @@ def test_told_again_until_heard(twist_regproxy: Callable[..., Regproxy]) -> None
 
 def test_private_addresses(twist_regproxy: Callable[..., Regproxy]) -> None:
     """Are not told anything, unless ``allowedHosts`` names them, by whatever name."""
-    with receiving() as receiver:
+    with running(Receiver()) as receiver:
         names = ("127.0.0.1", "localhost", "2130706433")
         hooks = [
             hook(receiver, allowed=False).replace("127.0.0.1", name).replace('"h"', f'"h{number}"')
