@@ -138,6 +138,8 @@ class Front:
     def _record(self, request: ProxyRequest) -> None:
         ended = self._reactor.seconds()
         self._metrics.requested(request.method.decode("ascii", "replace"), request.code, ended - request.began)
+        if request.received:
+            self._metrics.received(request.repository, request.received)
         if self._records.requests is None:
             return
         who = request.principal
@@ -157,7 +159,7 @@ class Front:
                 repository=request.repository,
                 node=request.node,
                 cache=request.origin,
-                received=request.announced,
+                received=request.received,
                 trace=request.cause.trace,
                 user_agent=(request.getHeader("user-agent") or "")[:200],
             )

@@ -15,7 +15,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="log", ta
 
     Attributes:
         user, token: who has asked, and the id of the token that he has shown; empty for one who has shown nothing.
-        received: bytes of the request's body, as announced; -1 if they were not.
+        received: bytes of the request's body that came.
         ttfb: from request to the first byte of the answer.
         trace: the client's own id, ``traceparent``.
     """

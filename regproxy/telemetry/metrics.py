@@ -28,6 +28,7 @@ class Metrics:
 
         self._answers = counter("cache_requests", "Answers, by where their bytes came from.", answers)
         self._out = counter("http_response_bytes", "Bytes of bodies sent to clients.", answers)
+        self._received = counter("http_request_bytes", "Bytes of bodies that clients sent.", by_repository)
         self._saved = counter("saved_bytes", "Bytes sent that no upstream sent for it.", by_repository)
         self._requests = counter("http_requests", "Requests answered.", ("method", "code"))
         self._fills = counter("fills", "Artifacts brought in.", by_repository)
@@ -67,6 +68,10 @@ class Metrics:
     def shed(self, limit: str) -> None:
         """A client or a request was turned away by one of ``[limits]``."""
         self._shed.labels(limit).inc()
+
+    def received(self, repository: str, size: int) -> None:
+        """A client has sent so many bytes to a repository, or to none."""
+        self._received.labels(repository or "none").inc(size)
 
     def told(self, webhook: str, outcome: str) -> None:
         """A webhook has heard something, or not; ``outcome`` is a fixed word."""

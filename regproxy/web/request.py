@@ -59,7 +59,7 @@ class ProxyRequest(Request):
         repository, node, origin: for the access log and the metrics.
         principal: who asks; None only before the gate has said so.
         permitted: the key of the repository in which something was permitted to him: nothing of another one is sent.
-        cause: what is begun for it carries on; ``announced`` is how many bytes its body was said to have, -1 if nothing was said.
+        cause: what is begun for it carries on.
         is_counted: whether a quota has counted it.
         began, answered: the reactor's seconds: when the request was complete, and when its response began; 0 until then.
     """
@@ -84,7 +84,6 @@ class ProxyRequest(Request):
     answered = 0.0
     request_id = ""
     cause: Cause = NOBODY
-    announced = 0
     is_counted = False
     _received = 0
     _recorded = False
@@ -116,6 +115,11 @@ class ProxyRequest(Request):
         return "" if self.channel.site.doors.trusted.covers(client) else client
 
     @property
+    def received(self) -> int:
+        """Bytes of its body that came."""
+        return 0 if self._body is None else self._body.received
+
+    @property
     def is_gone(self) -> bool:
         """Whether its client has left."""
         return bool(self._disconnected)
@@ -128,7 +132,6 @@ class ProxyRequest(Request):
     def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted's name
         """All headers are there."""
         self.content = BytesIO()
-        self.announced = -1 if length is None else length
         line = self.channel.request_line()
         if line[0] not in STREAMED or length == 0:
             return

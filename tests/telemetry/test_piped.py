@@ -10,8 +10,8 @@ STAMP = "2023-11-14T22:13:20.250Z"
 
 def test_a_request() -> None:
     """Eleven fields; who has shown nothing is anonymous."""
-    entry = Asked(TS, "id", "192.0.2.1", "PUT", "/r/a", 201, 10, 0.0254, received=-1, user_agent="curl/8")
-    assert piped.asked(entry) == f"{STAMP}|id|192.0.2.1|anonymous|PUT|/r/a|201|-1|10|25|curl/8"
+    entry = Asked(TS, "id", "192.0.2.1", "PUT", "/r/a", 201, 10, 0.0254, received=7, user_agent="curl/8")
+    assert piped.asked(entry) == f"{STAMP}|id|192.0.2.1|anonymous|PUT|/r/a|201|7|10|25|curl/8"
 
 
 def test_an_exchange() -> None:

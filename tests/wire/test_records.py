@@ -107,6 +107,8 @@ def test_what_is_audited(logs: Logs) -> None:
     assert ask(logs.regproxy, "POST", "/api/copy/mine/d/g?to=/mine/d/h", b"", authorization=admin).status == 200
     copied = logs.entries("audit", 1, event="copied")[0]
     assert ("d/h", "from mine:d/g", "admin") == (copied["path"], copied["detail"], copied["user"])
+    assert logs.entries("access", 1, path="/mine/d/f", method="PUT")[0]["received"] == 4
+    assert 'regproxy_http_request_bytes_total{repository="mine"}' in ask(logs.regproxy, "GET", "/metrics").body.decode()
     deployed, deleted = (logs.entries("audit", 1, event=each, path="d/f")[0] for each in ("deployed", "deleted"))
     assert ("admin", 4, "admin") == (deployed["user"], deployed["size"], deleted["user"])
     assert ask(logs.regproxy, "PUT", "/mine/e", b"data", authorization=basic("ann")).status == 403
