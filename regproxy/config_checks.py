@@ -201,6 +201,7 @@ class _Repository:
         elif self.settings.url:
             self.wrong("url", "expected nothing: a local repository has no upstream")
         self._references(configuration)
+        self._keyring()
         self._numbers()
         self._texts()
 
@@ -232,6 +233,14 @@ class _Repository:
         alias = settings.client_tls_certificate
         if alias and alias not in {item.alias for item in configuration.certificate}:
             self.wrong("clientTlsCertificate", "expected the alias of a [[certificate]]")
+
+    def _keyring(self) -> None:
+        settings = self.settings
+        others = settings.username, settings.password, settings.token, settings.password_file, settings.token_file
+        if settings.credential_helper and any(others):
+            self.wrong("credentialHelper", "expected this, or username, password and token, not both")
+        if settings.credential_helper and settings.rclass != "remote":
+            self.wrong("credentialHelper", "expected nothing: a local repository has no upstream")
 
     def _numbers(self) -> None:
         for field, (written, least) in _AT_LEAST.items():

@@ -28,7 +28,7 @@ from regproxy.telemetry.events import Events, What
 log = make_logger()
 
 KNOWN = frozenset(each.encode_name for each in msgspec.structs.fields(RepositorySettings))
-FILES = ("passwordFile", "tokenFile", "caFile")
+FILES = ("passwordFile", "tokenFile", "caFile", "credentialHelper")
 FIXED = ("rclass", "packageType")
 NOT_YET = frozenset({"virtual", "federated"})
 
@@ -49,21 +49,22 @@ class Declared(Declaring):
     def serve(self, configuration: Configuration) -> None:
         """Serve what the file says, every URL known, with what was made."""
         self._file = configuration
-        self._refresh()
+        self._refresh(anew=frozenset(each.key for each in configuration.repository if each.credential_helper))
 
     def look(self) -> None:
         """Serve what has changed since the last look."""
         if self._declarations.stamp() != self._stamp:
             self._refresh()
 
-    def _refresh(self) -> None:
+    def _refresh(self, anew: frozenset[str] = frozenset()) -> None:
+        """``anew``: what begins again though nothing was changed about it; helpers may know other credentials."""
         self._stamp = self._declarations.stamp()
         before, self._said = self._said, self._declarations.every()
         kept = (self._kept(key, said) for key, said in self._said.items() if key not in self._in_file)
         made = tuple(settings for settings in kept if settings is not None)
         merged = msgspec.structs.replace(self._file, repository=(*self._file.repository, *made))
         changes = changed(self._served, merged)
-        same = {settings.key for settings in merged.repository} - set(changes.added) - set(changes.replaced)
+        same = {settings.key for settings in merged.repository} - set(changes.added) - set(changes.replaced) - anew
         self._served = merged
         removed = before.keys() - self._said.keys() - self._in_file.keys()
         for key, ended in self._repositories.configure(merged, frozenset(same), frozenset(removed)).items():
@@ -164,7 +165,9 @@ class Declared(Declaring):
             )
         for name in FILES:
             if said.get(name):
-                mistakes.add(name, "expected nothing: files of this machine are named in the configuration file only")
+                mistakes.add(
+                    name, "expected nothing: files and programs of this machine are named in the configuration file only"
+                )
         if said.get("url") == AUTO:
             mistakes.add(
                 "url", "expected an http or https URL: the clients of this machine are asked for the configuration file only"

@@ -1,9 +1,11 @@
-"""Puts what the files of ``passwordFile`` and ``tokenFile`` hold where the rest of the program looks for passwords and tokens.
+"""Puts what the files of ``passwordFile`` and ``tokenFile`` hold where the rest of the program looks for passwords and tokens,
+and finds the programs of ``credentialHelper``.
 
 A mistake names the key and the kind of trouble, never what the file holds. Paths are relative to the configuration file.
 """
 
 import os
+import shutil
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +16,7 @@ from regproxy.config_reading import Mistakes
 from regproxy.model.settings import ClientCertificate, Configuration, Issuer, Listener, Proxy, RepositorySettings, Webhook
 
 LIMIT = 64 << 10
+HELPER_PREFIX = "docker-credential-"
 
 Owner = TypeVar("Owner", RepositorySettings, Proxy, Webhook)
 
@@ -79,6 +82,8 @@ class _Files:
 
     def repository(self, item: RepositorySettings, where: str) -> RepositorySettings:
         filled = with_secrets(item, where, self.folder, self.mistakes)
+        if filled.credential_helper:
+            filled = self.program(filled, f"{where}.credentialHelper")
         if not filled.ca_file:
             return filled
         return msgspec.structs.replace(filled, ca_file=self.path(filled.ca_file, f"{where}.caFile", item.key))
@@ -93,6 +98,16 @@ class _Files:
         return (
             msgspec.structs.replace(item, ca_file=self.path(item.ca_file, f"{where}.caFile", item.name)) if item.ca_file else item
         )
+
+    def program(self, item: RepositorySettings, key: str) -> RepositorySettings:
+        """Find the program: a path, or a name on the PATH, where ``docker-credential-`` may be left out as docker has it."""
+        name, *words = item.credential_helper
+        names = [str((self.folder / name).absolute())] if "/" in name else [name, f"{HELPER_PREFIX}{name}"]
+        found = next(filter(None, map(shutil.which, names)), None)
+        if found is None:
+            self.mistakes.add(key, "expected a program that can be run", item.key)
+            return item
+        return msgspec.structs.replace(item, credential_helper=(found, *words))
 
     def certificate(self, item: ClientCertificate, where: str) -> ClientCertificate:
         certificate, key = self.path(item.certificate, f"{where}.certificate"), self.path(item.key, f"{where}.key")

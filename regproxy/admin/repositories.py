@@ -8,7 +8,9 @@ import msgspec
 from regproxy.model.settings import RepositorySettings
 
 SECRET = frozenset({"password", "token", "passwordFile", "tokenFile", "queryParams"})
-INTERNAL = frozenset({"notes", "username", "proxy", "clientTlsCertificate", "caFile", "customHttpHeaders", "localAddress"})
+INTERNAL = frozenset(
+    {"notes", "username", "proxy", "clientTlsCertificate", "caFile", "customHttpHeaders", "localAddress", "credentialHelper"}
+)
 """What administrators see and nobody else."""
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})

@@ -54,6 +54,7 @@ class RepositorySettings(_Section, frozen=True):
     password_file: str = ""
     token: str = ""
     token_file: str = ""
+    credential_helper: tuple[str, ...] = ()
     proxy: str = ""
     disable_proxy: bool = False
     client_tls_certificate: str = ""

@@ -6,7 +6,8 @@ over. One that the upstream refuses is thrown away and asked for once more. Real
 
 import json
 from base64 import b64encode
-from typing import Self
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 from attrs import define, evolve, field, frozen
 from twisted.internet.defer import CancelledError, Deferred
@@ -21,6 +22,7 @@ from regproxy.model.settings import RepositorySettings
 from regproxy.stream.spawn import spawn
 from regproxy.upstream.challenge import Challenge, bearer_challenge, is_trusted
 from regproxy.upstream.exchange import send
+from regproxy.upstream.keyring import Keyring, Login
 from regproxy.upstream.noted import Noting
 from regproxy.upstream.origin import Origin
 from regproxy.upstream.source import Body
@@ -32,6 +34,10 @@ LIFETIME = 60.0
 USED = 0.85
 KEPT = 1000
 OK = 200
+REFUSED = frozenset({401, 403})
+DOCKER_HUB = frozenset({"registry-1.docker.io", "index.docker.io", "docker.io"})
+DOCKER_HUB_LOGIN = "https://index.docker.io/v1/"
+"""What docker stores its login there under."""
 SERVER_ERROR = 500
 
 
@@ -83,22 +89,35 @@ def read_token(document: bytes, now: float, name: str) -> Token:
     return Token(value, now + max(0.0, lifetime) * USED)
 
 
+@frozen
+class Shown:
+    """Who we are, as Authorization has it: to the upstream itself, and to a realm."""
+
+    upstream: str | None = None
+    realm: str | None = None
+
+    @classmethod
+    def of(cls, username: str, password: str, token: str) -> Self:
+        """A realm knows users and passwords only; a token goes there as the password of one."""
+        if token:
+            return cls(f"Bearer {token}", _basic(username or "token", token))
+        return cls(_basic(username, password), _basic(username, password)) if username else cls()
+
+
 @define(eq=False)
 class Credentials:
-    """The credentials of one remote, for its configured origin.
+    """The credentials of one remote, for its configured origin: as they are configured, or as a helper says them."""
 
-    Attributes:
-        fixed: what is configured, as Authorization has it.
-    """
-
-    fixed: str | None
-    _to_realm: str | None
+    _shown: Shown
+    _keyring: Keyring | None
     _follows: bool
     _origin: Origin
     _targets: Targets
     _clock: IReactorTime
     _agent: IAgent
     _noting: Noting | None = None
+    _login: Login | None = field(default=None, init=False)
+    _before: str | None = field(default=None, init=False)
     _challenge: Challenge | None = field(default=None, init=False)
     _tokens: dict[Challenge, Token] = field(factory=dict, init=False)
     _waiting: "dict[Challenge, list[Deferred[Token | None]]]" = field(factory=dict, init=False)
@@ -114,17 +133,19 @@ class Credentials:
         noting: Noting | None = None,
     ) -> Self:
         """Read them from the settings."""
-        fixed = to_realm = None
-        if settings.username:
-            fixed = to_realm = _basic(settings.username, settings.password)
-        if settings.token:
-            # A realm knows users and passwords only; a token goes there as the password of one.
-            fixed, to_realm = f"Bearer {settings.token}", _basic(settings.username or "token", settings.token)
+        shown = Shown.of(settings.username, settings.password, settings.token)
         follows = settings.enable_token_authentication is not False
-        return cls(fixed, to_realm, follows, origin, targets, clock, agent, noting)
+        return cls(shown, keyring_of(settings, clock), follows, origin, targets, clock, agent, noting)
+
+    @property
+    def fixed(self) -> str | None:
+        """What is configured, or what a helper said last."""
+        return self._shown.upstream
 
     async def known(self, scope: str) -> str | None:
         """What to send unasked: a token, if this upstream has asked for one before, else what is configured."""
+        if self._keyring is not None:
+            self._take(await self._keyring.login())
         if self._challenge is None or not scope:
             return self.fixed
         try:
@@ -132,6 +153,23 @@ class Credentials:
         except RegproxyError:
             return self.fixed  # the upstream's own answer says more
         return token.header if token else self.fixed
+
+    async def renewed(self, rejected: str | None) -> str | None:
+        """What a helper has to show in place of what was rejected; None if there is none, or nothing else."""
+        if self._keyring is None or self._login is None or rejected not in (self.fixed, self._before):
+            return None
+        if rejected == self.fixed:
+            login = await self._keyring.in_place_of(self._login)
+            if login is None:
+                return None
+            self._take(login)
+        return self.fixed
+
+    def _take(self, login: Login) -> None:
+        if login is not self._login:
+            self._login, self._before = login, self.fixed
+            user, secret = login.username, login.secret
+            self._shown = Shown.of("", "", secret) if login.is_token else Shown.of(user, secret, "")
 
     async def challenged(self, headers: Headers, scope: str, rejected: str | None) -> str | None:
         """What to send instead of what was refused with 401; None if there is nothing better.
@@ -141,7 +179,7 @@ class Credentials:
         """
         found = bearer_challenge(headers.all("www-authenticate")) if self._follows else None
         if found is None:
-            return None
+            return await self.renewed(rejected)
         if not is_trusted(found.realm, self._origin, self._targets):
             raise RegproxyError(
                 Kind.UPSTREAM_BAD,
@@ -201,13 +239,12 @@ class Credentials:
     async def _ask(self, wanted: Challenge, name: str) -> Token | None:
         there = Origin.of(wanted.realm)
         self._targets.check(there)
-        headers = Headers.of(accept="application/json")
-        if self._to_realm is not None:
-            headers = headers.plus(("authorization", self._to_realm))
         began = self._clock.seconds()
-        answer = await send(self._agent, "GET", wanted.url(), headers, self._noting)
-        body = Body(name, answer.length, answer.response, self._clock, PATIENCE, lambda: None, answer.note)
-        status = answer.hop.status
+        shown = self._shown
+        status, body = await self._asked(wanted, name, shown.realm)
+        if status in REFUSED and await self.renewed(shown.upstream) is not None:
+            body.abort()
+            status, body = await self._asked(wanted, name, self._shown.realm)
         if status != OK:
             body.abort()
             if status >= SERVER_ERROR:
@@ -216,6 +253,25 @@ class Credentials:
         collected = Collected()
         await body.deliver(collected)
         return read_token(bytes(collected.data), began, name)
+
+    async def _asked(self, wanted: Challenge, name: str, shown: str | None) -> tuple[int, Body]:
+        headers = Headers.of(accept="application/json")
+        if shown is not None:
+            headers = headers.plus(("authorization", shown))
+        answer = await send(self._agent, "GET", wanted.url(), headers, self._noting)
+        body = Body(name, answer.length, answer.response, self._clock, PATIENCE, lambda: None, answer.note)
+        return answer.hop.status, body
+
+
+def keyring_of(settings: RepositorySettings, reactor: Any) -> Keyring | None:
+    """The helper of a remote, if it has one; it is told what docker tells those of registries, and the URL elsewhere."""
+    if not settings.credential_helper:
+        return None
+    parts = urlsplit(settings.url)
+    server = settings.url
+    if settings.package_type in ("docker", "oci"):
+        server = DOCKER_HUB_LOGIN if parts.hostname in DOCKER_HUB else parts.netloc
+    return Keyring(reactor, settings.credential_helper, server, settings.key)
 
 
 def _basic(username: str, password: str) -> str:

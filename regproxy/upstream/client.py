@@ -19,7 +19,7 @@ from regproxy.model.fetch import Hop
 from regproxy.model.headers import Headers
 from regproxy.model.settings import Configuration, RepositorySettings
 from regproxy.telemetry.cause import CAUSE
-from regproxy.upstream.auth import Credentials
+from regproxy.upstream.auth import REFUSED, Credentials
 from regproxy.upstream.exchange import Answer, send
 from regproxy.upstream.health import Health, Hosts
 from regproxy.upstream.interface import Question, Reply
@@ -171,9 +171,12 @@ class HttpUpstream:
         at_home = Origin.of(url) == self._origin
         credential = await self._credentials.known(scope) if at_home else self._credentials.fixed
         answer = await self._send(asking, url, credential)
-        if answer.hop.status != UNAUTHORIZED or not at_home:
+        if answer.hop.status not in REFUSED or not at_home:
             return answer
-        better = await self._credentials.challenged(answer.hop.headers, scope, credential)
+        if answer.hop.status == UNAUTHORIZED:
+            better = await self._credentials.challenged(answer.hop.headers, scope, credential)
+        else:  # some registries call a credential that has expired forbidden
+            better = await self._credentials.renewed(credential)
         if better is None:
             return answer
         answer.end()
