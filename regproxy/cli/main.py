@@ -9,6 +9,7 @@ import click
 
 from regproxy.cli.backup import backup, restore
 from regproxy.cli.cache import cache, gc
+from regproxy.cli.doctoring.command import doctor
 from regproxy.cli.drain import drain
 from regproxy.cli.ending import CONFIGURATION, DEFAULT_CONFIG, FAILED, config_option, data_dir_option, end, find_data_dir
 from regproxy.cli.people import token, user
@@ -76,6 +77,7 @@ main.add_command(gc)
 main.add_command(verify)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(doctor)
 main.add_command(prefetch)
 main.add_command(repo)
 main.add_command(user)
