@@ -249,7 +249,12 @@ class _Repository:
                 self.wrong(written, f"expected at least {least}")
         if self.settings.segments > SEGMENTS:
             self.wrong("segments", f"expected at most {SEGMENTS}: connections of one download")
-        for text, written in ((self.settings.max_bytes, "maxBytes"), (self.settings.segment_threshold, "segmentThreshold")):
+        sizes = {
+            "maxBytes": self.settings.max_bytes,
+            "uploadPartBytes": self.settings.upload_part_bytes,
+            "segmentThreshold": self.settings.segment_threshold,
+        }
+        for written, text in sizes.items():
             _size(text, self._inside(written), self.mistakes, self.settings.key)
 
     def _texts(self) -> None:

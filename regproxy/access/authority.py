@@ -113,14 +113,16 @@ class Authority:
             raise RegproxyError(Kind.UNAUTHENTICATED, "the user of this certificate may not log in")
         return self._remember(digest, self._principal(user, None, ""), None)
 
-    def session(self, principal: Principal) -> tuple[str, int]:
-        """A token for a client that will not show its credentials again and again, and how many seconds it lasts."""
+    def session(self, principal: Principal, grant: str = "", seconds: int = SESSION_SECONDS) -> tuple[str, int]:
+        """A token for a client that will not show its credentials again and again, and how many seconds it lasts.
+
+        With a ``grant``, which he must have, it is good for that and nothing else.
+        """
         now = self._clock.seconds()
-        scope = "" if principal.scope is None else principal.scope.text
-        claims = Claims(
-            principal.name, scope, source=principal.token or self._mark(principal.name), expires=now + SESSION_SECONDS
-        )
-        return sign(claims, self.directory.key(), now), SESSION_SECONDS
+        own = principal.scope
+        scope = grant if own is None else own.narrowed(grant) if grant else own.text
+        claims = Claims(principal.name, scope, source=principal.token or self._mark(principal.name), expires=now + seconds)
+        return sign(claims, self.directory.key(), now), seconds
 
     def _hold_back(self, address: str, user: str) -> None:
         wait = self._attempts.wait(address, user)

@@ -19,7 +19,8 @@ ADMIN = "applied-permissions/admin"
 LONGEST = 500
 _GROUPS = "applied-permissions/groups:"
 _ARTIFACT = re.compile(r"artifact:([A-Za-z0-9._-]+|\*)(?:/(.*))?:([rwdam*](?:,[rwdam*])*)")
-_LETTERS = {"r": Action.READ, "w": Action.WRITE, "d": Action.DELETE, "a": Action.ANNOTATE, "m": Action.MANAGE}
+_ACTIONS = {"r": Action.READ, "w": Action.WRITE, "d": Action.DELETE, "a": Action.ANNOTATE, "m": Action.MANAGE}
+LETTERS = {action: letter for letter, action in _ACTIONS.items()}
 
 
 @frozen
@@ -64,6 +65,10 @@ class Scope:
             raise RegproxyError(Kind.INVALID, "a token is its owner's, or its groups'")
         return cls(text, ADMIN in words, groups, () if USER in words or ADMIN in words else tuple(grants))
 
+    def narrowed(self, grant: str) -> str:
+        """The text of a scope for one thing that this one allows; a token that has the rights of groups has no others then."""
+        return " ".join([*(word for word in self.text.split() if word.startswith(_GROUPS)), grant])
+
     def allows(self, repository: str, action: Action, path: str) -> bool:
         """Whether it can be used for that, if its owner may do it."""
         return not self.grants or any(grant.allows(repository, action, path) for grant in self.grants)
@@ -75,7 +80,7 @@ class Scope:
 
 def _grant(match: re.Match[str]) -> Grant:
     repository, path, letters = match.groups()
-    actions = frozenset(Action) if "*" in letters else frozenset(_LETTERS[letter] for letter in letters.split(","))
+    actions = frozenset(Action) if "*" in letters else frozenset(_ACTIONS[letter] for letter in letters.split(","))
     try:
         return Grant(repository, Patterns.of(path or "**"), actions)
     except ValueError as error:

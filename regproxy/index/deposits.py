@@ -11,7 +11,7 @@ from attrs import evolve
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.rows import behind_prefix
 from regproxy.index.statements import put
-from regproxy.model.deposit import Deposit, Properties, Taking, folders_above
+from regproxy.model.deposit import Deposit, Properties, Step, Taking, folders_above
 from regproxy.model.headers import Headers
 
 EVERYTHING = b""
@@ -95,6 +95,19 @@ def prune(connection: apsw.Connection, repository: str, path: str) -> int:
         bounds,
     )
     return connection.changes()
+
+
+def make(connection: apsw.Connection, repository: str, step: Step) -> bool:
+    """See ``Holdings.make``."""
+    for path, sha256 in step.expected.items():
+        rows: list[Any] = connection.execute(f"SELECT sha256 FROM nodes {_AT}", (repository, path)).fetchall()  # noqa: S608 - our own text
+        if (rows[0][0] if rows else None) != sha256:
+            return False
+    for path in step.removed:
+        delete(connection, repository, path)
+    for each in step.deposits:
+        deposit(connection, each)
+    return True
 
 
 def over_quota(repository: str, most: int) -> RegproxyError:

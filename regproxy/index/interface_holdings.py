@@ -9,7 +9,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
-from regproxy.model.deposit import Child, Deposit, Depositors, Downloads, Folder, Occupied, Properties, Taking
+from regproxy.model.deposit import Child, Deposit, Depositors, Downloads, Folder, Occupied, Properties, Step, Taking
 from regproxy.model.digest import Digest
 
 
@@ -32,6 +32,12 @@ class Holdings(Protocol):
 
     def prune(self, repository: str, path: str) -> Deferred[int]:
         """Remove a folder and those below it, but those in which something lies; how many."""
+
+    def make(self, repository: str, step: Step) -> Deferred[bool]:
+        """Make several changes as one step; False, and nothing is changed, if something is not there as it was expected.
+
+        ``RegproxyError`` as for each deposit, and nothing is changed either.
+        """
 
     def make_folder(self, repository: str, path: str, when: float, by: str) -> Deferred[bool]:
         """Make a folder and those above it; False if it was there. CONFLICT as above."""

@@ -11,7 +11,7 @@ from regproxy.index import deposits
 from regproxy.index.hot import HotNodes
 from regproxy.index.rows import NODE_COLUMNS, behind_prefix, read_node
 from regproxy.index.sqlite import SqliteIndex
-from regproxy.model.deposit import Child, Deposit, Depositors, Downloads, Folder, Occupied, Properties, Taking
+from regproxy.model.deposit import Child, Deposit, Depositors, Downloads, Folder, Occupied, Properties, Step, Taking
 from regproxy.model.digest import Digest
 from regproxy.model.node import Node
 
@@ -57,6 +57,20 @@ class SqliteHoldings:
     def prune(self, repository: str, path: str) -> Deferred[int]:
         """Remove empty folders."""
         return self._index.change(partial(deposits.prune, repository=repository, path=path))
+
+    def make(self, repository: str, step: Step) -> Deferred[bool]:
+        """Make several changes."""
+
+        def forget(hot: HotNodes) -> None:
+            for each in step.deposits:
+                hot.drop((repository, each.node.path))
+            for path in step.removed:
+                if path.endswith("/"):
+                    hot.drop_below(repository, path)
+                else:
+                    hot.drop((repository, path))
+
+        return self._index.change(partial(deposits.make, repository=repository, step=step), forget)
 
     def make_folder(self, repository: str, path: str, when: float, by: str) -> Deferred[bool]:
         """Make a folder."""

@@ -80,6 +80,21 @@ class Taking:
 
 
 @frozen
+class Step:
+    """Changes of one repository that are made together, or not at all.
+
+    Attributes:
+        deposits: nodes to put.
+        removed: paths to remove before: nodes, and folders with all that is in them.
+        expected: what they were made from: the SHA-256 of the node at a path, None where there is to be none.
+    """
+
+    deposits: Sequence[Deposit]
+    removed: Sequence[str] = ()
+    expected: Mapping[str, str | None] = field(factory=dict)
+
+
+@frozen
 class Folder:
     """One folder: by whom and when it was made, and when something was last put into it."""
 

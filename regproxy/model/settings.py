@@ -80,6 +80,7 @@ class RepositorySettings(_Section, frozen=True):
     # What is stored, and how it is checked.
     store_artifacts_locally: bool = True
     max_bytes: str = ""
+    upload_part_bytes: str = ""
     landing: Literal["continue", "park", "abandon"] = "continue"
     fill: Literal["whole", "asked"] = "whole"
     segments: int = 1

@@ -4,12 +4,12 @@ However its bytes come, in one body, in pieces, or from a blob that is here alre
 """
 
 import errno
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from email.utils import formatdate
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 from twisted.python.failure import Failure
 
 from regproxy.errors import Kind, RegproxyError
@@ -34,6 +34,14 @@ ALGORITHMS = ("md5", "sha1", "sha256")
 T = TypeVar("T")
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@frozen
+class Allowance:
+    """What is left of a quota, and what whoever goes beyond it is told."""
+
+    size: int
+    error: RegproxyError
 
 
 @define(eq=False)
@@ -68,7 +76,7 @@ class Intake:
             return f"repository {self.key} excludes this path by its patterns"
         return None
 
-    async def admit(self, upload: Upload, length: int | None) -> int | None:
+    async def admit(self, upload: Upload, length: int | None) -> Allowance | None:
         """Refuse what can be refused now; bytes that there is room for, None without a quota."""
         refusal = self.refusal(upload.path)
         if refusal is not None:
@@ -81,30 +89,37 @@ class Intake:
                 raise RegproxyError(Kind.CONFLICT, f"{folder[:-1]!a} is a file: nothing lies below it")
         if await self._parts.readers.run(lambda: self._holdings.folder(self.key, f"{upload.path}/")) is not None:
             raise RegproxyError(Kind.CONFLICT, f"{upload.path!a} is a folder")
-        if self._most is None:
-            return None
-        room = self._most - self._holdings.occupied(self.key).size + (held.size if held is not None else 0)
-        if (length or 0) > room:
-            raise self.over()
+        room = self.room(held.size if held is not None else 0)
+        if room is not None and (length or 0) > room.size:
+            raise room.error
         return room
 
-    def over(self) -> RegproxyError:
-        """What whoever goes beyond the quota is told."""
-        return RegproxyError(
-            Kind.TOO_LARGE, f"repository {self.key} may hold {self._most} bytes, and would hold more with this file"
-        )
+    def room(self, freed: int) -> Allowance | None:
+        """Bytes that there is room for, if so many are freed; None without a quota."""
+        if self._most is None:
+            return None
+        text = f"repository {self.key} may hold {self._most} bytes, and would hold more with this file"
+        return Allowance(self._most - self._holdings.occupied(self.key).size + freed, RegproxyError(Kind.TOO_LARGE, text))
 
-    async def publish(self, upload: Upload, size: int, digests: dict[str, Digest]) -> Receipt:
+    async def publish(self, upload: Upload, size: int, digests: Mapping[str, Digest]) -> Receipt:
         """Make a blob that is claimed a node."""
+        deposit = self.deposit(upload, size, digests, self._parts.clock.seconds())
+        is_new = await self._holdings.deposit(deposit)
+        self.tell(deposit.node)
+        return Receipt(self._parts.index.node(self.key, upload.path) or deposit.node, tuple(deposit.digests), is_new)
+
+    def tell(self, node: Node) -> None:
+        """A node was deposited."""
+        self._parts.events.tell(What.DEPLOYED, repository=self.key, path=node.path, sha256=node.sha256, size=node.size)
+
+    def deposit(self, upload: Upload, size: int, digests: Mapping[str, Digest], now: float) -> Deposit:
+        """The node that an upload becomes."""
         if self._is_closed:
             raise RegproxyError(Kind.NOT_FOUND, f"repository {self.key} has been removed")
-        now = self._parts.clock.seconds()
         sha256 = digests["sha256"].hex
         node = Node(self.key, upload.path, sha256, size, _head(upload, size, digests, now), Headers(), now, now, now)
         known = tuple(digests[name] for name in sorted(digests))
-        is_new = await self._holdings.deposit(Deposit(node, known, upload.properties, upload.by, upload.may_replace, self._most))
-        self._parts.events.tell(What.DEPLOYED, repository=self.key, path=upload.path, sha256=sha256, size=size)
-        return Receipt(self._parts.index.node(self.key, upload.path) or node, known, is_new)
+        return Deposit(node, known, upload.properties, upload.by, upload.may_replace, self._most)
 
     async def take(self, node: Node, upload: Upload, *, moves: bool) -> None:
         """Put a node that is held already, and whose blob is durable, at another place."""
@@ -114,12 +129,13 @@ class Intake:
             raise RegproxyError(Kind.NOT_FOUND, f"repository {self.key} has been removed")
         await self._holdings.take(taking)
 
-    def check(self, upload: Upload, digests: dict[str, Digest]) -> None:
-        """Refuse bytes that are not what the client said; nothing of them is visible yet."""
-        for digest in upload.promised:
-            found = digests[digest.algorithm]
-            if found != digest:
-                raise WrongDigestError(digest, found)
+
+def check(promised: Sequence[Digest], digests: Mapping[str, Digest]) -> None:
+    """Refuse bytes that are not what the client said; nothing of them is visible yet."""
+    for digest in promised:
+        found = digests[digest.algorithm]
+        if found != digest:
+            raise WrongDigestError(digest, found)
 
 
 async def apart(work: Coroutine[Any, Any, T], why: str) -> T:
@@ -138,7 +154,7 @@ async def apart(work: Coroutine[Any, Any, T], why: str) -> T:
     return await outcome.when()
 
 
-def _head(upload: Upload, size: int, digests: dict[str, Digest], now: float) -> Head:
+def _head(upload: Upload, size: int, digests: Mapping[str, Digest], now: float) -> Head:
     """What downloads will say. Of plain files the ETag is the SHA-1, as clients of this API expect, and none is shown inline."""
     checksums = Headers.of(x_checksum_sha1=digests["sha1"].hex, x_checksum_md5=digests["md5"].hex)
     modified = formatdate(now, usegmt=True)

@@ -23,6 +23,7 @@ from regproxy.model.headers import Headers
 from regproxy.model.node import Node
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
+from regproxy.repo.interface_bundle import Bundled
 from regproxy.repo.tree import Tree
 from regproxy.stream.source import Readable, Source
 
@@ -234,6 +235,9 @@ class Hosting(Repository, Protocol):
         that could be done.
         """
 
+    def bundle(self) -> Bundled:
+        """Begin a bundle."""
+
     async def make_folder(self, path: str, by: str) -> bool:
         """Make a folder; False if it was there."""
 
@@ -265,6 +269,12 @@ class Serving(Protocol):
 
     def permits(self, request: IRequest, action: Action, path: str) -> bool:
         """Whether he may."""
+
+    def sign(self, request: IRequest, action: Action, path: str) -> str:
+        """What to add to the query of an address, so that whoever has it may do that there for a day, as who asks; else as above.
+
+        For clients that send no credentials to the address of an upload.
+        """
 
     def seen_by(self, request: IRequest) -> "Serving | None":
         """What there is of it for who asks: None if nothing, of a remote only what is held if he may not have it fetch."""

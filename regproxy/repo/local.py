@@ -10,8 +10,6 @@ Rules:
 4. Its bytes are there once: they are claimed in the store until the row names them.
 """
 
-import hashlib
-import os
 from collections.abc import Callable
 
 from attrs import define, field
@@ -19,23 +17,19 @@ from attrs import define, field
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_holdings import Holdings
 from regproxy.model.deposit import Upload
-from regproxy.model.digest import Digest, new_hash
+from regproxy.model.digest import Digest
 from regproxy.model.node import Node
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
-from regproxy.repo.intake import ALGORITHMS, Intake, apart, told
+from regproxy.repo.bundle import Bundle
+from regproxy.repo.intake import Intake, apart, told
 from regproxy.repo.interface import Answer, Approve, Arrived, Body, Missing, Origin, Receipt, Refused, Unavailable
 from regproxy.repo.parts import Parts
 from regproxy.repo.sessions import Sessions
 from regproxy.repo.shelf import Shelf
-from regproxy.stream.capped import Capped
-from regproxy.stream.growing import GrowingBlob
-from regproxy.stream.hashing import Hashes
-from regproxy.stream.ingest import Ingest
-from regproxy.stream.source import BlobWriter, Source
+from regproxy.repo.storing import Storing, Taken
+from regproxy.stream.source import Source
 from regproxy.telemetry.events import What
-
-READ = 1 << 20
 
 
 @define(eq=False)
@@ -47,10 +41,12 @@ class Local:
     _holdings: Holdings
     _shelf: Shelf
     _intake: Intake = field(init=False)
+    _storing: Storing = field(init=False)
     sessions: Sessions = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._intake = Intake(self._settings, self._parts, self._holdings)
+        self._storing = Storing(self._parts, self._holdings)
         self.sessions = Sessions(self._parts, self._intake)
 
     @property
@@ -116,69 +112,35 @@ class Local:
         self._parts.events.tell(what, repository=self.key, path=upload.path, **about)
 
     async def _receive(self, upload: Upload, source: Source, approve: Approve | None) -> Receipt:
-        parts = self._parts
         try:
             room = await self._intake.admit(upload, source.length)
-            writer = await parts.writers.run(lambda: parts.store.create(source.length))
         except BaseException as error:
             source.abort()
             raise told(error) from error
-        blob = GrowingBlob.over(writer.fileno(), source.length, withheld=False)
-        try:
-            capped = source if room is None else Capped(source, room, self._intake.over())
-            digests = await self._take(upload, capped, blob, writer)
-            size = blob.extents.reach(0)
-            if approve is not None:
-                upload = await approve(upload, Arrived(blob.fileno(), size, digests))
-            await parts.writers.run(lambda: writer.commit(digests["sha256"].hex, durable=True, claim=True))
-        except BaseException as error:
-            await parts.writers.run(writer.abort)
-            raise told(error) from error
-        finally:
-            blob.release()
-        try:
-            return await self._intake.publish(upload, size, digests)
-        finally:
-            await parts.writers.run(writer.settle)
+        approved = upload
 
-    async def _take(self, upload: Upload, source: Source, blob: GrowingBlob, writer: BlobWriter) -> dict[str, Digest]:
-        names = {*ALGORITHMS, *(digest.algorithm for digest in upload.promised)}
-        hashes = Hashes({name: new_hash(name, source.length) for name in sorted(names)})
-        await Ingest(blob, writer, self._parts.writers, hashes).run(source)
-        digests = hashes.digests()
-        self._intake.check(upload, digests)
-        return digests
+        async def look(arrived: Arrived) -> None:
+            nonlocal approved
+            if approve is not None:
+                approved = await approve(upload, arrived)
+
+        taken = await self._storing.body(source, upload.promised, room, look)
+        return await self._publish(approved, taken)
 
     async def _link(self, upload: Upload, may_use: Callable[[Node], bool]) -> Receipt | None:
-        names = {self._parts.index.blob_of(digest) for digest in upload.promised}
-        sha256 = names.pop() if len(names) == 1 else None
-        if sha256 is None:
-            return None
-        readers, store = self._parts.readers, self._parts.store
-        if not any(map(may_use, await readers.run(lambda: self._parts.index.nodes_of(sha256)))):
-            return None
         await self._intake.admit(upload, None)
-        claim = await readers.run(lambda: store.claim(sha256))
-        if claim is None:
-            return None
-        try:
-            row = self._parts.index.blob(sha256)
-            digests = await self._digests(sha256)
-            if row is None or any(digests.get(digest.algorithm) != digest for digest in upload.promised):
-                return None
-            if not row.synced:
-                await readers.run(lambda: store.sync(sha256))
-            return await self._intake.publish(upload, row.size, digests)
-        finally:
-            await readers.run(claim.release)
+        taken = await self._storing.here(upload.promised, may_use)
+        return None if taken is None else await self._publish(upload, taken)
 
-    async def _digests(self, sha256: str) -> dict[str, Digest]:
-        """All that is known of a blob that is claimed; it is read if that is not enough."""
-        known = {digest.algorithm: digest for digest in self._holdings.digests(sha256)}
-        known["sha256"] = Digest("sha256", sha256)
-        if known.keys() >= set(ALGORITHMS):
-            return known
-        return known | await self._parts.readers.run(lambda: self._hash_blob(sha256))
+    async def _publish(self, upload: Upload, taken: Taken) -> Receipt:
+        try:
+            return await self._intake.publish(upload, taken.size, taken.digests)
+        finally:
+            await self._parts.writers.run(taken.release)
+
+    def bundle(self) -> Bundle:
+        """Begin several uploads that become nodes as one step."""
+        return Bundle(self._parts, self._holdings, self._intake, self._storing)
 
     async def make_folder(self, path: str, by: str) -> bool:
         """Make a folder (its path ends in a slash); False if it was there."""
@@ -195,15 +157,3 @@ class Local:
         if deleted:
             self._parts.events.tell(What.DELETED, repository=self.key, path=path)
         return deleted
-
-    def _hash_blob(self, sha256: str) -> dict[str, Digest]:
-        reader = self._parts.store.open(sha256)
-        if reader is None:
-            raise RegproxyError(Kind.STORAGE, "its bytes have just gone")
-        hashes = Hashes({name: hashlib.new(name, usedforsecurity=False) for name in ALGORITHMS})
-        try:
-            for offset in range(0, reader.size, READ):
-                hashes.update([os.pread(reader.fileno(), READ, offset)])
-        finally:
-            reader.close()
-        return hashes.digests()

@@ -19,7 +19,7 @@ from regproxy.model.deposit import Upload
 from regproxy.model.digest import Digest, new_hash
 from regproxy.model.ranges import Extents, Span
 from regproxy.model.session import NAME, Session, place
-from regproxy.repo.intake import ALGORITHMS, Intake, apart, told
+from regproxy.repo.intake import ALGORITHMS, Intake, apart, check, told
 from regproxy.repo.interface import Receipt
 from regproxy.repo.parts import Parts
 from regproxy.stream.capped import Capped
@@ -133,7 +133,7 @@ class Sessions:
     async def _verdict(self, upload: Upload, session: _Open) -> dict[str, Digest]:
         await session.hashes.finish()
         digests = session.hashes.hashes.digests()
-        self._intake.check(upload, digests)
+        check(upload.promised, digests)
         return digests
 
     async def _take(self, name: str, session: _Open, upload: Upload, source: Source) -> None:
@@ -148,13 +148,13 @@ class Sessions:
     async def _capped(self, session: _Open, upload: Upload, source: Source) -> Source:
         try:
             room = await self._intake.admit(upload, None)
-            left = None if room is None else room - session.size
-            if left is not None and left < (source.length or 0):
-                raise self._intake.over()
+            left = 0 if room is None else room.size - session.size
+            if room is not None and left < (source.length or 0):
+                raise room.error
         except BaseException:
             source.abort()
             raise
-        return source if left is None else Capped(source, left, self._intake.over())
+        return source if room is None else Capped(source, left, room.error)
 
     async def _opened(self, name: str, subject: str, source: Source, at: int | None, algorithms: tuple[str, ...]) -> _Open:
         """Get the lock, and see what is there."""

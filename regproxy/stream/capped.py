@@ -28,7 +28,7 @@ class Capped:
     def deliver(self, consumer: Consumer) -> Deferred[None]:
         """Hand on, counting."""
         self._consumer = consumer
-        return self._source.deliver(self).addErrback(self._ended)
+        return self._source.deliver(self).addBoth(self._ended)
 
     def abort(self) -> None:
         """Drop it unread."""
@@ -50,7 +50,9 @@ class Capped:
             producer, self._producer = self._producer, None
             producer.stopProducing()
 
-    def _ended(self, failure: Failure) -> None:
+    def _ended(self, outcome: Failure | None) -> None:
+        """A source that has all at hand brings it all, and is not stopped."""
         if self._size > self._most:
             raise self._error
-        failure.raiseException()
+        if isinstance(outcome, Failure):
+            outcome.raiseException()

@@ -12,10 +12,12 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 
 from regproxy.access.authority import Authority
-from regproxy.access.credentials import Basic, Credential, parse
+from regproxy.access.credentials import Basic, Bearer, Credential, parse
 from regproxy.access.principal import Principal
 from regproxy.access.quotas import Quotas
+from regproxy.access.scopes import LETTERS
 from regproxy.errors import Kind, RegproxyError
+from regproxy.model.access import Action
 from regproxy.model.settings import CertificateUser
 from regproxy.telemetry.events import Events, What
 from regproxy.web.addresses import BaseUrl
@@ -26,6 +28,9 @@ TOLD, TOLD_SECONDS = 10_000, 3600.0
 """That somebody has logged in is told once an hour, of each token and address."""
 REALM = "regproxy"
 TOKEN_SERVER = ("v2", "token")
+SIGNATURE = b"regproxy-signature"
+SIGNED_SECONDS = 86_400
+"""Of the uploads that are signed together, the last one may begin much later."""
 
 
 @define(eq=False)
@@ -43,12 +48,14 @@ class Gate:
         """Note who it is, at once or later; ``RegproxyError`` for credentials that are no good, with a challenge."""
         headers = request.requestHeaders
         authorization, api_key = headers.getRawHeaders(b"authorization"), headers.getRawHeaders(b"x-jfrog-art-api")
-        if authorization is None and api_key is None:
+        signed = request.args.get(SIGNATURE) if request.args else None
+        if signed is None and authorization is None and api_key is None:
             self._unspoken(request)
             return None
         credential: Credential | None = None
         try:
-            credential = parse(authorization[0] if authorization else None, api_key[0] if api_key else None)
+            shown = authorization[0] if authorization else None, api_key[0] if api_key else None
+            credential = parse(*shown) if signed is None else Bearer(signed[0].decode("latin-1"))
             assert credential is not None
             found = self.authority.identify(credential, request.accountable)
         except RegproxyError as error:
@@ -58,6 +65,12 @@ class Gate:
             self._admitted(request, found)
             return None
         return Deferred.fromCoroutine(self._later(request, found, credential))
+
+    def sign(self, principal: Principal, repository: str, path: str, action: Action) -> str:
+        """What to add to the query of an address, so that whoever has it may do that, at that path, as he who asks."""
+        letter = LETTERS[action]
+        token, _ = self.authority.session(principal, f"artifact:{repository}/{path}:{letter}", SIGNED_SECONDS)
+        return f"{SIGNATURE.decode()}={token}"
 
     def _unspoken(self, request: ProxyRequest) -> None:
         """He says nothing; his connection may have shown a certificate."""

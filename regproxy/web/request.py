@@ -203,6 +203,8 @@ class ProxyRequest(Request):
         self._received += len(data)
         if self._received > SMALL:
             self.channel.refuse(413, "the body is too large")
+        elif self.content is not None:
+            self.content.write(data)
 
     def write_whole(self, data: bytes) -> None:
         """Send the head and the whole of a small body as one piece."""

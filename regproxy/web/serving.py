@@ -96,6 +96,10 @@ class Served:
         """Whether he may."""
         return self.guard.permits(cast(ProxyRequest, request), self.owner, action, path)
 
+    def sign(self, request: IRequest, action: Action, path: str) -> str:
+        """A part of a query by which an address needs no credentials."""
+        return self.guard.sign(cast(ProxyRequest, request), self.owner, action, path)
+
     def seen_by(self, request: IRequest) -> "Served | None":
         """This, or what is held of it for one who may not have anything fetched; None for one to whom it does not exist."""
         ours = cast(ProxyRequest, request)

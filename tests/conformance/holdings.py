@@ -7,7 +7,7 @@ from attrs import evolve, frozen
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_holdings import Holdings
-from regproxy.model.deposit import Child, Deposit, Depositors, Downloads, Folder, Occupied, Properties, Taking
+from regproxy.model.deposit import Child, Deposit, Depositors, Downloads, Folder, Occupied, Properties, Step, Taking
 from regproxy.model.digest import Digest
 from regproxy.model.head import Head
 from regproxy.model.node import Node
@@ -136,6 +136,24 @@ class HoldingsContract:
         assert 2 == kept.subject.wait(kept.holdings.prune("r", "a/"))
         assert ["a/", "a/b/", "ab/", "e/"] == [folder.path for folder in kept.holdings.folders("r", "")]
         assert 2 == kept.subject.wait(kept.holdings.prune("r", ""))
+
+    def test_steps(self, kept: Kept) -> None:
+        """Several changes together; what was expected is not there, or one of them is refused: nothing has changed."""
+        kept.put("old/1")
+        kept.put("gone")
+        put = [deposit_of("a", 1, 5.0), deposit_of("b/c", 2, 5.0)]
+        step = Step(put, ("old/", "gone", "none"), {"gone": sha256(1), "a": None})
+        make = kept.holdings.make
+        for wrong in ({"gone": sha256(2)}, {"gone": None}, {"a": sha256(1)}):
+            assert not kept.subject.wait(make("r", evolve(step, expected=wrong)))
+        refused = evolve(step, deposits=[*step.deposits, deposit_of("a/x", 3, 5.0)])
+        with pytest.raises(RegproxyError):
+            kept.subject.wait(make("r", refused))
+        assert ["gone", "old/"] == kept.names("")
+        assert kept.subject.wait(make("r", step))
+        assert ["a", "b/"] == kept.names("")
+        assert Occupied(30, 2) == kept.holdings.occupied("r")
+        assert [None, None] == [kept.subject.index.node("r", path) for path in ("gone", "old/1")]
 
     def test_folders(self, kept: Kept) -> None:
         """Made with those above them, once; not where a file is; the top is always there."""

@@ -7,11 +7,11 @@ import json
 import os
 import random
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import define
+from attrs import define, field
 
 from tests.fakes.clients import find_python
 from tests.fakes.hub import Hub
@@ -43,27 +43,29 @@ def dataset_files() -> dict[str, bytes]:
 
 
 @define(eq=False)
-class HubScene:
-    """Hub, proxy, and what the hub has.
+class ClientScene:
+    """A proxy, and a client that is pointed to a repository of it.
 
     Attributes:
-        commits: of ``main`` by repository.
         environment: which virtual environment the client is run in.
+        key: of the repository.
         front: another address of the proxy, if clients are to use it.
+        env: more of the client's environment.
     """
 
-    hub: Hub
     proxy: Regproxy
     folder: Path
     environment: str
-    commits: dict[str, str]
-    homes: int = 0
+    key: str = KEY
     front: str = ""
+    token: str = "hf_of_the_client"
+    env: Mapping[str, str] = field(factory=dict)
+    homes: int = 0
 
     @property
     def endpoint(self) -> str:
         """What clients have as ``HF_ENDPOINT``: with Artifactory's prefix, as most are configured."""
-        return f"{self.front or self.proxy.base_url}/artifactory/api/huggingfaceml/{KEY}"
+        return f"{self.front or self.proxy.base_url}/artifactory/api/huggingfaceml/{self.key}"
 
     def command(self, *words: str | Path, again: bool = False) -> subprocess.CompletedProcess[str]:
         """Run a program of the client's environment, with nothing cached, or ``again`` with what the last one left there."""
@@ -74,14 +76,14 @@ class HubScene:
         own = {
             "HF_ENDPOINT": self.endpoint,
             "HF_HOME": str(self.folder / f"home-{self.homes}"),
-            "HF_TOKEN": "hf_of_the_client",
+            "HF_TOKEN": self.token,
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
             "HF_HUB_DISABLE_UPDATE_CHECK": "1",
             "NO_PROXY": "127.0.0.1",
         }
         return subprocess.run(
             [str(python.parent / words[0]), *map(str, words[1:])],
-            env={**kept, **own},
+            env={**kept, **own, **self.env},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -95,6 +97,18 @@ class HubScene:
         done = self.command("python", "-c", program)
         assert done.returncode == 0, f"{code}: {done.stderr[-3000:]}\n{self.proxy.tail}"
         return json.loads(done.stdout.splitlines()[-1])
+
+
+@define(eq=False, kw_only=True)
+class HubScene(ClientScene):
+    """The same with a hub behind the proxy.
+
+    Attributes:
+        commits: of ``main`` by repository.
+    """
+
+    hub: Hub
+    commits: dict[str, str]
 
     def snapshot(self, repo: str, kind: str = "model", revision: str = "main") -> dict[str, bytes]:
         """Download a whole repository: path → bytes."""
@@ -110,4 +124,4 @@ def make_hub_scene(start: Callable[..., Regproxy], hub: Hub, folder: Path, envir
         MODEL: hub.repo("models", MODEL).commit(model_files()),
         DATASET: hub.repo("datasets", DATASET).commit(dataset_files()),
     }
-    return HubScene(hub, start(hub.remote(KEY, *further)), folder, environment, commits)
+    return HubScene(start(hub.remote(KEY, *further)), folder, environment, hub=hub, commits=commits)

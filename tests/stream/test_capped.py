@@ -8,6 +8,7 @@ from twisted.python.failure import Failure
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.stream.capped import Capped
+from regproxy.stream.held import Held
 from regproxy.stream.source import Consumer
 from tests.fakes.remote import Producer
 
@@ -115,3 +116,10 @@ def test_unread(body: Body) -> None:
     assert (capped.length, body.aborted) == (7, 0)
     capped.abort()
     assert body.aborted == 1
+
+
+def test_all_at_hand() -> None:
+    """A body that comes at once and ends well is too large all the same."""
+    caught: list[Failure] = []
+    Capped(Held(b"12345"), 4, TOO_MUCH).deliver(Taker()).addErrback(caught.append)
+    assert [each.value for each in caught] == [TOO_MUCH]

@@ -1,4 +1,4 @@
-"""The Hugging Face hub, as a remote: ``docs/formats/huggingface.md``."""
+"""The Hugging Face hub, remote and local: ``docs/formats/huggingface.md``."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,11 @@ from attrs import frozen
 from twisted.web.resource import IResource
 
 from regproxy.formats.huggingface import failures, plan, routes
+from regproxy.formats.huggingface.local import routes as local_routes
 from regproxy.model.fetch import Fetch
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
-from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable
+from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable, is_hosting
 
 
 @frozen
@@ -17,12 +18,14 @@ class HuggingFace:
     """The format (``repo.interface.Format``)."""
 
     package_types: frozenset[str] = frozenset({"huggingfaceml"})
-    rclasses: frozenset[str] = frozenset({"remote"})
+    rclasses: frozenset[str] = frozenset({"remote", "local"})
     api: str | None = "huggingfaceml"
     auto: AutoUrl | None = None
 
     def resource(self, serving: Serving) -> IResource:
         """Serve one repository below ``/api/huggingfaceml/{repo}``."""
+        if is_hosting(serving.repository):
+            return local_routes.resource_for(serving, serving.repository)
         return routes.resource_for(serving)
 
     def mounts(self, find: Find) -> Mapping[bytes, IResource]:  # noqa: ARG002 - has none

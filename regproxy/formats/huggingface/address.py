@@ -153,26 +153,26 @@ def parse_address(segments: Sequence[str]) -> Address:
 
 def unknown() -> AddressError:
     """The error of an address that this API does not have."""
-    return AddressError(Kind.NOT_FOUND, "NotFound", "a remote of the hub has no such address")
+    return AddressError(Kind.NOT_FOUND, "NotFound", "the hub's API has no such address here")
 
 
 def _parse_file(kind: Type, segments: Sequence[str]) -> File:
     for at in (1, 2):
         if len(segments) > at + 2 and segments[at] == "resolve":
-            return File(_parse_id(kind, segments[:at]), _parse_revision(segments[at + 1]), _parse_path(segments[at + 2 :]))
+            return File(parse_id(kind, segments[:at]), parse_revision(segments[at + 1]), _parse_path(segments[at + 2 :]))
     raise unknown()
 
 
 def _parse_call(kind: Type, segments: Sequence[str]) -> Address:
     at = next((at for at in (1, 2) if len(segments) > at and segments[at] in _VERBS), None)
     if at is None:
-        return Info(_parse_id(kind, segments))
-    repo = _parse_id(kind, segments[:at])
+        return Info(parse_id(kind, segments))
+    repo = parse_id(kind, segments[:at])
     match segments[at:]:
         case ["revision" | "commits" | "paths-info" as verb, revision]:
-            return _OF_REVISIONS[verb](repo, _parse_revision(revision))
+            return _OF_REVISIONS[verb](repo, parse_revision(revision))
         case ["tree", revision, *folder]:
-            return Tree(repo, _parse_revision(revision), _parse_path(folder))
+            return Tree(repo, parse_revision(revision), _parse_path(folder))
         case ["refs"]:
             return Refs(repo)
         case ["auth-check"]:
@@ -184,7 +184,8 @@ def _parse_call(kind: Type, segments: Sequence[str]) -> Address:
     raise unknown()
 
 
-def _parse_id(kind: Type, segments: Sequence[str]) -> Id:
+def parse_id(kind: Type, segments: Sequence[str]) -> Id:
+    """Read an id of one or two segments."""
     match list(segments):
         case [name]:
             namespace = ""
@@ -197,7 +198,7 @@ def _parse_id(kind: Type, segments: Sequence[str]) -> Id:
 
 
 def _node_id(kind: Type, namespace: str, name: str) -> Id:
-    return _parse_id(kind, [name] if namespace == NO_NAMESPACE else [namespace, name])
+    return parse_id(kind, [name] if namespace == NO_NAMESPACE else [namespace, name])
 
 
 def _check_name(name: str) -> None:
@@ -207,7 +208,8 @@ def _check_name(name: str) -> None:
         raise AddressError(Kind.NOT_FOUND, "RepoNotFound", f"no repository can have this name: {name[:80]!a}")
 
 
-def _parse_revision(text: str) -> str:
+def parse_revision(text: str) -> str:
+    """Read a revision, whatever it is."""
     if not text or len(text) > REVISION_LIMIT:
         raise AddressError(Kind.NOT_FOUND, "RevisionNotFound", f"Invalid rev id: {text[:80]!a}")
     return text

@@ -1,0 +1,49 @@
+"""Where a repository of the hub is kept. Pure.
+
+{type}/{ns}/{name}/_refs.json               branches and tags: with this document the repository begins and ends
+{type}/{ns}/{name}/_commits/{commit}.json   one commit
+{type}/{ns}/{name}/_trees/{commit}.json     its files
+{type}/{ns}/{name}/{commit}/{file}          a file, below the commit that brought it
+{type}/{ns}/{name}/_lfs/{sha256}            an object that was sent, and that no commit has named yet
+"""
+
+from urllib.parse import quote
+
+from regproxy.formats.huggingface.address import Id
+from regproxy.formats.huggingface.local.snapshot import Entry
+from regproxy.formats.huggingface.names import folder_of
+
+
+def references_place(repo: Id) -> str:
+    """Of branches and tags."""
+    return f"{folder_of(repo)}/_refs.json"
+
+
+def commit_place(repo: Id, commit: str) -> str:
+    """Of a commit."""
+    return f"{folder_of(repo)}/_commits/{commit}.json"
+
+
+def tree_place(repo: Id, commit: str) -> str:
+    """Of a commit's files."""
+    return f"{folder_of(repo)}/_trees/{commit}.json"
+
+
+def file_place(repo: Id, entry: Entry) -> str:
+    """Of a file."""
+    return f"{folder_of(repo)}/{entry.at}/{entry.path}"
+
+
+def object_place(repo: Id, oid: str) -> str:
+    """Of an object before its commit."""
+    return f"{folder_of(repo)}/_lfs/{oid}"
+
+
+def reference_place(repo: Id, name: str) -> str:
+    """Where a branch or tag counts as lying, for rights; no node has such a path."""
+    return f"{folder_of(repo)}/_refs/{quote(name, safe='')}"
+
+
+def shown_place(repo: Id, revision: str, path: str) -> str:
+    """Where a file of a revision counts as lying, for rights, before it is known which commit has brought it."""
+    return f"{folder_of(repo)}/{quote(revision, safe='')}/{path}"

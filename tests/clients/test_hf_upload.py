@@ -1,0 +1,153 @@
+"""The real huggingface_hub, in three generations, puts models into a local repository, and gets them back."""
+
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from regproxy.access.first import OPEN
+from regproxy.model.access import Action
+from regproxy.model.principals import Target, TokenRow, User
+from tests.fakes.hub_clients import ClientScene
+from tests.fakes.hub_pushing import KEY, hub
+from tests.fakes.people import HASH, populate
+from tests.fakes.process import Regproxy
+
+ENVIRONMENTS = [pytest.param(name, marks=pytest.mark.client(name)) for name in ("hf-current", "hf-1", "hf-0.36")]
+MODEL, DATASET = "acme/tiny", "acme/rows"
+Start = Callable[..., Regproxy]
+PLAIN = {"HF_HUB_DISABLE_XET": "1"}
+
+
+def files(size: int) -> dict[str, bytes]:
+    """A model: a README, small files, a folder with a space in its name, an empty one, and one large."""
+    return {
+        "README.md": b"---\nlicense: mit\n---\n# tiny\n",
+        "config.json": b'{"model_type": "bert"}\n',
+        "empty.txt": b"",
+        "onnx/a b.txt": "in a folder, ä\n".encode(),
+        "model.safetensors": random.Random(7).randbytes(1 << 20) * (size >> 20),
+    }
+
+
+def write(folder: Path, content: Mapping[str, bytes]) -> Path:
+    """Lay files into a folder."""
+    for path, data in content.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return folder
+
+
+def read(folder: Path) -> dict[str, bytes]:
+    """All that is in one."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def upload(scene: ClientScene, folder: Path, repo: str = MODEL, **more: str) -> str:
+    """The commit that ``upload_folder`` has made."""
+    further = "".join(f", {name}={value!r}" for name, value in more.items())
+    return str(scene.call(f"found = HfApi().upload_folder(repo_id={repo!r}, folder_path={str(folder)!r}{further}).oid"))
+
+
+def snapshot(scene: ClientScene, repo: str = MODEL, **more: str) -> dict[str, bytes]:
+    """All of a repository, got by a client that has nothing of it."""
+    further = "".join(f", {name}={value!r}" for name, value in more.items())
+    return read(Path(scene.call(f"found = snapshot_download({repo!r}{further})")))
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_there_and_back(environment: str, twist_regproxy: Start, tmp_path: Path) -> None:
+    """A folder goes up, once, and comes back: by branch, by commit, after a restart, as a dataset, under 40 digits."""
+    proxy = twist_regproxy(hub())
+    scene = ClientScene(proxy, tmp_path, environment, KEY, env=PLAIN)
+    content = files(20 << 20)
+    folder = write(tmp_path / "model", content)
+    commit = upload(scene, folder)
+    assert snapshot(scene) == content
+    assert upload(scene, folder) == commit
+    proxy.restart()
+    assert snapshot(scene, revision=commit) == content
+    assert upload(scene, folder, DATASET, repo_type="dataset", revision="ab" * 20)
+    assert snapshot(scene, DATASET, repo_type="dataset", revision="ab" * 20) == content
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_large_file(environment: str, twist_regproxy: Start, tmp_path: Path) -> None:
+    """Of 200 MB; the server's memory stays where it is."""
+    proxy = twist_regproxy(hub())
+    scene = ClientScene(proxy, tmp_path, environment, KEY, env=PLAIN)
+    content = files(200 << 20)
+    before = proxy.peak_rss()
+    upload(scene, write(tmp_path / "model", content))
+    assert snapshot(scene) == content
+    assert proxy.peak_rss() - before < 120 << 20
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_life_of_a_model(environment: str, twist_regproxy: Start, tmp_path: Path) -> None:
+    """Created, changed on a branch, tagged, listed, squashed, deleted; objects in parts where an operator wants parts."""
+    scene = ClientScene(twist_regproxy(hub("hub", 'uploadPartBytes = "2MiB"')), tmp_path, environment, KEY, env=PLAIN)
+    code = f"""
+api, repo = HfApi(), {MODEL!r}
+large = bytes(range(256)) * 20_000
+first = str(api.create_repo(repo)) == str(api.create_repo(repo, exist_ok=True))
+import io
+api.upload_file(path_or_fileobj=io.BytesIO(large), path_in_repo="large.bin", repo_id=repo)
+api.create_branch(repo, branch="dev/x")
+api.create_tag(repo, tag="v1")
+api.create_commit(repo, [CommitOperationAdd("a.txt", b"a"), CommitOperationCopy("large.bin", "copy.bin"),
+    CommitOperationDelete("large.bin")], commit_message="three", revision="dev/x", parent_commit=api.model_info(repo).sha)
+listed = [sorted(api.list_repo_files(repo, revision=each)) for each in ("main", "dev/x", "v1")]
+same = open(hf_hub_download(repo, "copy.bin", revision="dev/x"), "rb").read() == large
+info = api.get_paths_info(repo, ["copy.bin"], revision="dev/x", expand=True)[0]
+titles = [each.title for each in api.list_repo_commits(repo, revision="dev/x")]
+api.super_squash_history(repo, branch="dev/x")
+squashed = len(api.list_repo_commits(repo, revision="dev/x"))
+api.delete_branch(repo, branch="dev/x")
+api.delete_tag(repo, tag="v1")
+refs = api.list_repo_refs(repo)
+left = [[each.name for each in kind] for kind in (refs.branches, refs.tags)]
+models = [each.id for each in api.list_models(author="acme")]
+api.delete_repo(repo)
+found = [first, listed, same, [info.size, info.lfs is not None, info.last_commit.title], titles, squashed, left, models,
+    api.repo_exists(repo), api.whoami()["name"]]
+"""
+    found = scene.call(code)
+    assert found == [
+        True,
+        [["large.bin"], ["a.txt", "copy.bin"], ["large.bin"]],
+        True,
+        [5_120_000, True, "three"],
+        ["three", "Upload large.bin with huggingface_hub", "initial commit"],
+        1,
+        [["main"], []],
+        [MODEL],
+        False,
+        "anonymous",
+    ]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_without_the_right(environment: str, twist_regproxy: Start, tmp_path: Path) -> None:
+    """A token that may only read hears 403, and why, in the client's own exception."""
+    proxy = twist_regproxy(hub())
+    token = populate(
+        proxy,
+        *(Target(name=each.name) for each in OPEN),
+        Target(name="t", repositories=(KEY,), users={"eve": (Action.READ,)}),
+        User(name="eve", password=HASH),
+        TokenRow(id="eve", subject="eve", scope="applied-permissions/user", issued=1.0),
+    )[0]
+    scene = ClientScene(proxy, tmp_path, environment, KEY, token=token, env=PLAIN)
+    code = f"""
+from huggingface_hub.errors import HfHubHTTPError
+try:
+    found = str(HfApi().upload_file(path_or_fileobj=b"a", path_in_repo="a", repo_id={MODEL!r}))
+except HfHubHTTPError as error:
+    found = str(error)
+"""
+    text = scene.call(code)
+    assert "403" in text
+    assert "eve may not write this in hub" in text
