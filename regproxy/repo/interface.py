@@ -270,10 +270,10 @@ class Serving(Protocol):
     def permits(self, request: IRequest, action: Action, path: str) -> bool:
         """Whether he may."""
 
-    def sign(self, request: IRequest, action: Action, path: str) -> str:
-        """What to add to the query of an address, so that whoever has it may do that there for a day, as who asks; else as above.
+    def sign(self, request: IRequest, path: str, *actions: Action) -> str:
+        """What to add to the query of an address, so that whoever has it may do that there for a day; ``RegproxyError`` as above.
 
-        For clients that send no credentials to the address of an upload.
+        For clients that send no credentials there. Behind the ``=`` it is a token, for those that send that.
         """
 
     def seen_by(self, request: IRequest) -> "Serving | None":

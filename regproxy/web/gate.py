@@ -66,10 +66,10 @@ class Gate:
             return None
         return Deferred.fromCoroutine(self._later(request, found, credential))
 
-    def sign(self, principal: Principal, repository: str, path: str, action: Action) -> str:
-        """What to add to the query of an address, so that whoever has it may do that, at that path, as he who asks."""
-        letter = LETTERS[action]
-        token, _ = self.authority.session(principal, f"artifact:{repository}/{path}:{letter}", SIGNED_SECONDS)
+    def sign(self, principal: Principal, repository: str, path: str, actions: Sequence[Action]) -> str:
+        """What to add to the query of an address, so that whoever has it may do that, there, as he who asks."""
+        letters = ",".join(LETTERS[action] for action in actions)
+        token, _ = self.authority.session(principal, f"artifact:{repository}/{path}:{letters}", SIGNED_SECONDS)
         return f"{SIGNATURE.decode()}={token}"
 
     def _unspoken(self, request: ProxyRequest) -> None:

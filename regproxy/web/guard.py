@@ -120,10 +120,11 @@ class Guard:
         principal = self._principal(request)
         return principal.name if principal.is_user else ""
 
-    def sign(self, request: ProxyRequest, settings: RepositorySettings, action: Action, path: str) -> str:
+    def sign(self, request: ProxyRequest, settings: RepositorySettings, path: str, actions: Sequence[Action]) -> str:
         """What makes an address good for that without credentials; who asks may do it."""
-        self.permit(request, settings, action, path)
-        return self._gate.sign(self._principal(request), settings.key, path, action)
+        for action in actions:
+            self.permit(request, settings, action, path)
+        return self._gate.sign(self._principal(request), settings.key, path, actions)
 
     def knows(self, request: ProxyRequest, settings: RepositorySettings) -> bool:
         """Whether there is this repository for him."""

@@ -96,9 +96,9 @@ class Served:
         """Whether he may."""
         return self.guard.permits(cast(ProxyRequest, request), self.owner, action, path)
 
-    def sign(self, request: IRequest, action: Action, path: str) -> str:
+    def sign(self, request: IRequest, path: str, *actions: Action) -> str:
         """A part of a query by which an address needs no credentials."""
-        return self.guard.sign(cast(ProxyRequest, request), self.owner, action, path)
+        return self.guard.sign(cast(ProxyRequest, request), self.owner, path, actions)
 
     def seen_by(self, request: IRequest) -> "Served | None":
         """This, or what is held of it for one who may not have anything fetched; None for one to whom it does not exist."""

@@ -17,7 +17,6 @@ from tests.fakes.process import Regproxy
 ENVIRONMENTS = [pytest.param(name, marks=pytest.mark.client(name)) for name in ("hf-current", "hf-1", "hf-0.36")]
 MODEL, DATASET = "acme/tiny", "acme/rows"
 Start = Callable[..., Regproxy]
-PLAIN = {"HF_HUB_DISABLE_XET": "1"}
 
 
 def files(size: int) -> dict[str, bytes]:
@@ -60,7 +59,7 @@ def snapshot(scene: ClientScene, repo: str = MODEL, **more: str) -> dict[str, by
 def test_there_and_back(environment: str, twist_regproxy: Start, tmp_path: Path) -> None:
     """A folder goes up, once, and comes back: by branch, by commit, after a restart, as a dataset, under 40 digits."""
     proxy = twist_regproxy(hub())
-    scene = ClientScene(proxy, tmp_path, environment, KEY, env=PLAIN)
+    scene = ClientScene(proxy, tmp_path, environment, KEY)
     content = files(20 << 20)
     folder = write(tmp_path / "model", content)
     commit = upload(scene, folder)
@@ -77,7 +76,7 @@ def test_there_and_back(environment: str, twist_regproxy: Start, tmp_path: Path)
 def test_a_large_file(environment: str, twist_regproxy: Start, tmp_path: Path) -> None:
     """Of 200 MB; the server's memory stays where it is."""
     proxy = twist_regproxy(hub())
-    scene = ClientScene(proxy, tmp_path, environment, KEY, env=PLAIN)
+    scene = ClientScene(proxy, tmp_path, environment, KEY)
     content = files(200 << 20)
     before = proxy.peak_rss()
     upload(scene, write(tmp_path / "model", content))
@@ -88,7 +87,7 @@ def test_a_large_file(environment: str, twist_regproxy: Start, tmp_path: Path) -
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_life_of_a_model(environment: str, twist_regproxy: Start, tmp_path: Path) -> None:
     """Created, changed on a branch, tagged, listed, squashed, deleted; objects in parts where an operator wants parts."""
-    scene = ClientScene(twist_regproxy(hub("hub", 'uploadPartBytes = "2MiB"')), tmp_path, environment, KEY, env=PLAIN)
+    scene = ClientScene(twist_regproxy(hub("hub", 'uploadPartBytes = "2MiB"')), tmp_path, environment, KEY)
     code = f"""
 api, repo = HfApi(), {MODEL!r}
 large = bytes(range(256)) * 20_000
@@ -140,7 +139,7 @@ def test_without_the_right(environment: str, twist_regproxy: Start, tmp_path: Pa
         User(name="eve", password=HASH),
         TokenRow(id="eve", subject="eve", scope="applied-permissions/user", issued=1.0),
     )[0]
-    scene = ClientScene(proxy, tmp_path, environment, KEY, token=token, env=PLAIN)
+    scene = ClientScene(proxy, tmp_path, environment, KEY, token=token)
     code = f"""
 from huggingface_hub.errors import HfHubHTTPError
 try:

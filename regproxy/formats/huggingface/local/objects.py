@@ -60,7 +60,7 @@ class Objects:
         if not _SHA256.fullmatch(each.oid) or each.size < 0:
             return said | {"error": {"code": 422, "message": "the oid is no SHA-256, or the size is none"}}
         place = object_place(address.repo, each.oid)
-        signature = self._serving.sign(self._request, Action.WRITE, place)
+        signature = self._serving.sign(self._request, place, Action.WRITE)
         if await self._is_here(place, each):
             return said
         href = f"{self._objects(address)}/{each.oid}"

@@ -39,6 +39,11 @@ def object_place(repo: Id, oid: str) -> str:
     return f"{folder_of(repo)}/_lfs/{oid}"
 
 
+def xorb_place(repo: Id, generation: int, xorb: str) -> str:
+    """Of a xorb."""
+    return f"{folder_of(repo)}/_xet/{generation}/{xorb}"
+
+
 def reference_place(repo: Id, name: str) -> str:
     """Where a branch or tag counts as lying, for rights; no node has such a path."""
     return f"{folder_of(repo)}/_refs/{quote(name, safe='')}"

@@ -18,6 +18,8 @@ from regproxy.formats.huggingface.local.places import references_place, tree_pla
 from regproxy.formats.huggingface.local.publishing import Publisher
 from regproxy.formats.huggingface.local.writing import QUESTION_LIMIT, Writing, name_of
 from regproxy.formats.huggingface.names import node_of
+from regproxy.formats.huggingface.xet.answering import Generations, Xet
+from regproxy.formats.huggingface.xet.calls import is_xet, parse_xet
 from regproxy.model.access import Action
 from regproxy.repo.interface import Hosting, Refused, Serving, Text
 from regproxy.web.body import read_whole
@@ -39,10 +41,12 @@ class LocalRoutes:
     _repository: Hosting
     _archive: Archive = field(init=False)
     _publisher: Publisher = field(init=False)
+    _generations: Generations = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._archive = Archive(self._serving)
         self._publisher = Publisher(self._serving, self._repository, self._archive)
+        self._generations = Generations(self._repository, self._serving)
 
     async def read(self, request: ProxyRequest) -> None:
         """Answer a GET or HEAD."""
@@ -55,12 +59,21 @@ class LocalRoutes:
         await _explained(request, self._write)
 
     async def _read(self, request: ProxyRequest) -> None:
-        if request.rest[-2:] == ("auth-check", "write"):
+        if is_xet(request.rest):
+            await self._xet(request)
+        elif request.rest[-2:] == ("auth-check", "write"):
             await self._may_write(request)
         else:
             await self._answer(request, parse_address(request.rest))
 
+    async def _xet(self, request: ProxyRequest) -> None:
+        xet = Xet(self._serving, self._repository, self._generations, request, self._endpoint(request))
+        await xet.answer(parse_xet(request.rest))
+
     async def _write(self, request: ProxyRequest) -> None:
+        if is_xet(request.rest):
+            await self._xet(request)
+            return
         try:
             address = parse_address(request.rest) if request.method == b"POST" else None
         except AddressError:

@@ -1,0 +1,136 @@
+"""The calls of Xet on the wire: tokens, and what is sent by them."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import define, field, frozen
+from twisted.internet.task import LoopingCall
+from txaio.tx import make_logger
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.formats.huggingface.address import AddressError, Id, Type
+from regproxy.formats.huggingface.local.hosted import to_json
+from regproxy.formats.huggingface.local.places import xorb_place
+from regproxy.formats.huggingface.names import folder_of
+from regproxy.formats.huggingface.xet.calls import Shard, Token, Unknown, XetCall, Xorb
+from regproxy.formats.huggingface.xet.receiving import Receiving
+from regproxy.formats.huggingface.xet.shard import File
+from regproxy.model.access import Action
+from regproxy.model.headers import Headers
+from regproxy.repo.intake import apart
+from regproxy.repo.interface import Hosting, Serving, Text
+from regproxy.stream.spawn import spawn
+from regproxy.web.gate import SIGNED_SECONDS
+from regproxy.web.request import ProxyRequest
+from regproxy.web.respond import send_text
+
+log = make_logger()
+
+DAY = 86_400
+DAYS_KEPT = 2
+HEARTBEAT = 5.0
+
+
+@define(eq=False)
+class Generations:
+    """Drops the xorbs of days that are over: a client that has sent them asks for another store by then, and sends them again."""
+
+    _repository: Hosting
+    _serving: Serving
+    _last: int = field(default=-1, init=False)
+
+    def begin(self, today: int) -> None:
+        """A day has begun."""
+        if today > self._last:
+            self._last = today
+            spawn(self._drop(today - DAYS_KEPT), f"old xorbs of {self._repository.key}")
+
+    async def _drop(self, oldest: int) -> None:
+        tree = self._serving.tree
+        for kind in Type:
+            for namespace in await tree.children(f"{kind.value}/"):
+                for name in await tree.children(f"{kind.value}/{namespace.name}/"):
+                    folder = f"{kind.value}/{namespace.name}/{name.name}/_xet/"
+                    for each in await tree.children(folder):
+                        if each.name.isdigit() and int(each.name) < oldest:
+                            await self._repository.delete(f"{folder}{each.name}/")
+
+
+@frozen
+class Xet:
+    """One request; ``endpoint`` is the client's ``HF_ENDPOINT``."""
+
+    _serving: Serving
+    _repository: Hosting
+    _generations: Generations
+    _request: ProxyRequest
+    _endpoint: str
+
+    async def answer(self, call: XetCall) -> None:
+        """Do what is asked, and send the answer."""
+        match self._request.method, call:
+            case b"GET" | b"HEAD", Token():
+                send_text(self._request, self._token(call))
+            case b"POST", Xorb():
+                is_new = await Receiving(self._serving, self._repository, self._request).xorb(call)
+                send_text(self._request, to_json({"was_inserted": is_new}))
+            case b"POST", Shard():
+                await self._shard(call)
+            case _, Unknown():
+                raise AddressError(Kind.NOT_FOUND, "NotFound", "there is no such call here")
+            case _:
+                raise AddressError(Kind.METHOD_NOT_ALLOWED, "MethodNotAllowed", "that cannot be done there")
+
+    def _token(self, call: Token) -> Text:
+        if not call.writes:
+            raise AddressError(Kind.NOT_FOUND, "NotFound", "files are served by plain HTTP here, not by Xet")
+        today = int(self._request.began // DAY)
+        self._request.node = xorb_place(call.repo, today, "")
+        self._serving.permit(self._request, Action.WRITE, self._request.node)
+        self._generations.begin(today)
+        return self._lead(call.repo, today)
+
+    def _lead(self, repo: Id, generation: int) -> Text:
+        """Where to write, and by which token: said twice, for the library and for what it uploads by."""
+        within = f"{folder_of(repo)}/**"
+        actions = [each for each in (Action.READ, Action.WRITE) if self._serving.permits(self._request, each, within)]
+        _, _, token = self._serving.sign(self._request, within, *actions).partition("=")
+        url = f"{self._endpoint}/api/xet/{generation}/{repo.type.value}/{repo}"
+        ends = int(self._request.began) + SIGNED_SECONDS
+        fields = {"x-xet-cas-url": url, "x-xet-access-token": token, "x-xet-token-expiration": str(ends)}
+        headers = Headers((*fields.items(), ("cache-control", "no-store")))
+        return to_json({"casUrl": url, "accessToken": token, "exp": ends}, headers)
+
+    async def _shard(self, call: Shard) -> None:
+        receiving = Receiving(self._serving, self._repository, self._request)
+        files = await receiving.shard(call)
+        if call.streams:
+            await self._stream(receiving, call, files)
+        else:
+            await apart(receiving.assemble(call, files, lambda *_: None), f"files of {self._repository.key}")
+            send_text(self._request, to_json({"result": 1}))
+
+    async def _stream(self, receiving: Receiving, call: Shard, files: Sequence[File]) -> None:
+        """Say how it goes, line by line: large files take longer than clients wait for the first byte of an answer."""
+        progress = {"verified": 0, "total": 0}
+
+        def told(verified: int, total: int) -> None:
+            progress.update(verified=verified, total=total)
+
+        self._request.setHeader("content-type", "application/x-ndjson")
+        beat = LoopingCall(lambda: self._line({"type": "validating", **progress}))
+        beat.clock = self._request.channel.site.reactor
+        beat.start(HEARTBEAT, now=True)
+        try:
+            await apart(receiving.assemble(call, files, told), f"files of {self._repository.key}")
+        except RegproxyError as error:
+            log.info("{id}: {error!r}: {detail}", id=self._request.request_id, error=error, detail=error.detail)
+            self._line({"type": "error", "message": error.text, "retryable": error.kind in (Kind.STORAGE, Kind.UPSTREAM_BUSY)})
+        else:
+            self._line({"type": "result", "result": 1})
+        finally:
+            beat.stop()
+
+    def _line(self, said: dict[str, Any]) -> None:
+        self._request.write(json.dumps(said).encode() + b"\n")
