@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from regproxy.store.layout import Layout, is_name, sync_folder
+from tests.store.test_disk import open_below
 
 NAMES = ("ab" + "0" * 62, "ab" + "1" * 62, "cd" + "0" * 62)
 
@@ -18,8 +19,7 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
     found: list[Path] = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: found.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
     yield found
-    opened = [Path(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]  # noqa: PTH208 - one of them goes at once
-    assert not [link for link in opened if link.is_symlink() and link.readlink() in found]
+    assert [opened for folder in found for opened in open_below(folder.parent) if opened == str(folder)] == []
 
 
 def test_folders_are_made_durably(tmp_path: Path, synced: list[Path]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regproxy.store import writing
@@ -15,6 +15,7 @@ from regproxy.store import writing
 real_pwritev = os.pwritev
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=20), max_size=12), st.integers(1, 7), st.integers(0, 5))
 def test_short_writes_are_continued(buffers: list[bytes], most: int, offset: int) -> None:
     """Any split of buffers and any short writes give the same file."""

@@ -161,14 +161,20 @@ def test_a_turn_has_one_piece(connection: Connection, blob: Script, monkeypatch:
     assert (asked, connection.ended, connection.waits - before) == ([(0, BURST), (BURST, 5)], [None], 0)
 
 
-def test_a_full_connection(connection: Connection, blob: Script) -> None:
+def test_a_full_connection(connection: Connection, blob: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for the event loop, and goes on where it stopped."""
+
+    def full(*_: int) -> int:
+        raise BlockingIOError
+
     connection.follow(blob, Span(0, SIZE))
     connection.fill()
     sent, waits = connection.sentLength, connection.waits
     assert 0 < sent < SIZE
+    monkeypatch.setattr(os, "sendfile", full)
     connection.transport.doWrite()
     assert (connection.sentLength, connection.waits - waits, connection.ended) == (sent, 1, [])
+    monkeypatch.undo()
     assert connection.take(len(HEAD) + SIZE) == HEAD + DATA
 
 
@@ -236,11 +242,14 @@ def test_who_takes_of_what_the_kernel_has_does_not_stall(connection: Connection,
     """Though we send nothing; who takes nothing of it does."""
     connection.follow(blob, Span(0, SIZE))
     connection.fill()
-    counts = []
-    for _ in range(3):  # what we sent, what is queued, and then nothing
+    for _ in range(2):  # at what we sent, and at what is queued for the first time
         connection.clock.advance(LOOK)
-        counts.append(connection.stalls.count)
-    assert counts == [0, 0, 1]
+        assert connection.stalls.count == 0
+    for _ in range(20):  # the kernel may still be moving some
+        connection.clock.advance(LOOK)
+        if connection.stalls.count:
+            break
+    assert (connection.stalls.count, connection.cut) == (1, 0)
     queued = untaken(connection.transport.socket)
     while untaken(connection.transport.socket) >= queued:
         connection.client.recv(1 << 16)

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regproxy.model.ranges import Span
@@ -177,6 +177,7 @@ def test_the_first_end_holds() -> None:
     growing.release()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 60)), max_size=20), st.integers(0, 400))
 def test_reach_never_passes_a_hole(pieces: list[tuple[int, int]], offset: int) -> None:
     """Whatever the order of the writes, a reader never gets past a byte that is not there."""
