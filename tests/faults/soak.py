@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from attrs import define, field, frozen
@@ -90,13 +90,18 @@ HEAD = "| | requests so far | descriptors | spool: files / bytes | stored, MiB |
 
 @define(eq=False)
 class Soak:
-    """One run of it."""
+    """One run of it.
+
+    Attributes:
+        patient: what upstream has left unanswered is waited for at the end of each third; else upstream hangs up.
+    """
 
     regproxy: Regproxy
     upstream: FakeUpstream
     weather: Weather
     things: list[Artifact]
     seed: int
+    patient: bool = True
     outcomes: Counter[str] = field(factory=Counter)
     reloads: int = 0
     wrong: list[str] = field(factory=list)
@@ -138,6 +143,8 @@ class Soak:
                 time.sleep(min(left, RELOAD_SECONDS))
                 self._reload()
             self._ended.set()
+            while wait(working, None if self.patient else 1.0).not_done:
+                self._drop_idle()
             for each in working:
                 each.result()
 
@@ -242,14 +249,14 @@ def configuration(url: str, idle: int) -> str:
     return FILES.format(room=ROOM, parked=PARKED, url=url, idle=idle, images=peers.REGPROXY.format(url=url, idle=idle))
 
 
-async def soak(reactor: object, folder: Path, seconds: float, clients: int, seed: int) -> Soak:
+async def soak(reactor: object, folder: Path, seconds: float, clients: int, seed: int, *, patient: bool = True) -> Soak:
     """Start both sides, play, stop them."""
     upstream = FakeUpstream(reactor).start()
     weather, things = Weather(random.Random(seed)), artifacts(COUNT, seed)
     upstream.answers["/v2/"] = Script(b"{}", headers={"docker-distribution-api-version": "registry/2.0"})
     upstream.answers.update({thing.upstream: weather.answers(thing) for thing in things})
     regproxy = Regproxy(folder / "regproxy", configuration(upstream.url("").rstrip("/"), IDLE_MILLIS))
-    made = Soak(regproxy, upstream, weather, things, seed)
+    made = Soak(regproxy, upstream, weather, things, seed, patient)
     try:
         await deferToThread(regproxy.start)
         await deferToThread(made.play, seconds, clients)

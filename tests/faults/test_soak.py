@@ -21,7 +21,7 @@ CLIENTS = 50 if FULL else 10
 @pytest_twisted.ensureDeferred
 async def test_a_short_one(tmp_path: Path) -> None:
     """Faults are played, room is made, nothing is wrong and nothing is left."""
-    made = await soak(reactor, tmp_path, SECONDS, CLIENTS, 4)
+    made = await soak(reactor, tmp_path, SECONDS, CLIENTS, 4, patient=FULL)
     assert made.failures() == []
     assert made.outcomes["right"] > len(made.things)
     assert len(made.weather.seen) > 5
