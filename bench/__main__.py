@@ -20,7 +20,7 @@ from bench.scene import MIB, Options, Scene
 from bench.targets import table
 from bench.workloads import WORKLOADS
 
-TARGETS = ("cold", "hit", "small", "clients", "slow", "fairness", "tls", "workers")
+TARGETS = ("cold", "hit", "outage", "small", "clients", "slow", "fairness", "tls", "workers")
 LARGE = (*BLOB_PEERS, "nginx-slice", *PACKAGE_PEERS)
 
 

@@ -115,6 +115,11 @@ class Program:
             process.kill()
             process.wait()
 
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to it and its children."""
+        for pid in self._tree():
+            os.kill(pid, number)
+
     def _tree(self) -> list[int]:
         assert self.process is not None
         found, seen = [self.process.pid], 0

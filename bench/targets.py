@@ -58,6 +58,13 @@ def _added(book: Book) -> float | None:
     return None if through is None or direct is None else through - direct
 
 
+def _outage(state: str) -> Value:
+    def value(book: Book) -> float | None:
+        return ratio(*(of("outage", f"upstream {each}", "first ms")(book) for each in (state, "well")))
+
+    return value
+
+
 TARGETS: Sequence[Target] = (
     Target("cold, rate ÷ nginx", of("cold", "", "MB/s", other="nginx"), 1.0),
     Target("cold, milliseconds added to the first byte", _added, 5.0, least=False),
@@ -68,6 +75,10 @@ TARGETS: Sequence[Target] = (
     Target("4 KiB hits ÷ bare twisted.web", of("small", "connections kept", "requests/s", other="twisted.web"), 0.6),
     Target("4 KiB hits ÷ docker-registry", of("small", "connections kept", "requests/s", other="docker-registry"), 10.0),
     *_packages(),
+    *(
+        Target(f"held blob, first byte while upstream is {state} ÷ while it is well", _outage(state), 2.0, least=False)
+        for state in ("silent", "refusing")
+    ),
     Target("slow WAN, rate ÷ one download", of("slow", "", "MB/s", other="direct"), 6.0),
     Target("slow WAN, rate ÷ aria2 with as many connections", of("slow", "", "MB/s", other="aria2"), 0.9),
     Target(

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 
 from bench.scene import Scene
-from bench.workloads import clients, cold, fairness, hit, packages, ranges, slow, small, tls, workers
+from bench.workloads import clients, cold, fairness, hit, outage, packages, ranges, slow, small, tls, workers
 
 WORKLOADS: Mapping[str, Callable[[Scene], None]] = {
     "cold": cold.run,
     "hit": hit.run,
+    "outage": outage.run,
     "small": small.run,
     "clients": clients.run,
     "ranges": ranges.run,
