@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONFIG := etc/regproxy.toml
 
-.PHONY: run test lint types unit faults soak wheel bench-peers clean
+.PHONY: run test lint types unit unit-outside unit-inside faults soak wheel bench-peers clean
 
 run: $(STAMP)
 	PYTHONPATH=. $(BIN)/twist --log-format=text regproxy --config $(CONFIG)
@@ -22,8 +22,15 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
+# Most tests wait for something: two halves beside each other. OPTIONS are pytest's.
 unit: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(MAKE) -j2 unit-outside unit-inside
+
+OUTSIDE := tests/clients tests/faults tests/formats
+unit-outside: $(STAMP)
+	$(BIN)/python -m pytest -q $(OPTIONS) $(OUTSIDE)
+unit-inside: $(STAMP)
+	$(BIN)/python -m pytest -q $(OPTIONS) $(addprefix --ignore=,$(OUTSIDE))
 
 # The fault matrix in real time, with 200 clients and 256 MiB (docs/design/faults.md).
 faults: $(STAMP)
