@@ -152,8 +152,11 @@ def _properties(item: Item, base_url: str, arguments: Arguments) -> Text:
 
 def _downloads(item: Item, base_url: str) -> Text:
     found = item.served.tree.downloads(item.path)
-    last = {} if found.last is None else {"lastDownloaded": int(found.last * 1000), "lastDownloadedBy": found.by or ANONYMOUS}
-    return render({"uri": storage_uri(base_url, item.key, item.path), "downloadCount": found.count, **last})
+    last = 0 if found.last is None else int(found.last * 1000)
+    by = {} if found.last is None else {"lastDownloadedBy": found.by or ANONYMOUS}
+    elsewhere = {"remoteDownloadCount": 0, "remoteLastDownloaded": 0}  # what clients of typed languages insist on
+    uri = storage_uri(base_url, item.key, item.path)
+    return render({"uri": uri, "downloadCount": found.count, "lastDownloaded": last, **by, **elsewhere})
 
 
 async def _listed(request: ProxyRequest, item: Item, arguments: Arguments) -> Sequence[Mapping[str, object]]:

@@ -1,18 +1,17 @@
-"""A public client library of Artifactory's API against a local repository: deploy, describe, annotate, list, download, delete."""
+"""Public client libraries of Artifactory's API: what they do with repositories, files, folders, properties and queries."""
 
 import hashlib
 import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
 
 from tests.fakes.deploying import local
 from tests.fakes.process import Regproxy, run
-
-pytestmark = pytest.mark.client("artifactory")
 
 DATA = random.Random(9).randbytes(11 << 20)
 
@@ -58,6 +57,93 @@ print(json.dumps(told))
 """
 
 
+MANAGING = """
+import json, sys
+import dohq_artifactory.admin
+from artifactory import ArtifactoryException, ArtifactoryPath
+from dohq_artifactory import RepositoryLocal, RepositoryVirtual
+
+dohq_artifactory.admin.rest_delay = lambda: None  # it would wait for a slow server
+base, password, file = sys.argv[1:]
+told = {}
+server = ArtifactoryPath(base, auth=("admin", password))
+models, archive = (RepositoryLocal(server, key, package_type=RepositoryLocal.GENERIC) for key in ("models", "archive"))
+for each in (models, archive):
+    each.description = "made by a script"
+    each.create()
+told["made"] = [models.read(), models.description, models.raw["snapshotVersionBehavior"]]
+models.description = "changed by a script"
+models.update()
+told["changed"] = models.description
+told["listed"] = sorted(each.name for each in server.get_repositories())
+try:
+    RepositoryVirtual(server, "all", repositories=["models"]).create()
+except ArtifactoryException as error:
+    told["virtual"] = str(error)
+for name, stage in (("a.bin", "final"), ("b.bin", "draft"), ("c.txt", "final")):
+    (models / "team" / "x" / name).deploy_file(file, parameters={"stage": stage})
+told["search"] = [str(each.name) for each in models.search(terms={"@stage": "final"}, sort={"$desc": ["name"]})]
+told["named"] = sorted(str(each.name) for each in models["*.bin"])
+told["query"] = server.aql(
+    "items.find", {"repo": "models", "$or": [{"name": {"$match": "a*"}}, {"name": {"$match": "b*"}}]},
+    ".include", ["repo", "path", "name", "size", "@stage"], ".sort", {"$asc": ["name"]}, ".limit", 1)
+(models / "team").copy(archive / "kept")
+told["copied"] = [str(each.name) for each in sorted((archive / "kept" / "x").iterdir())]
+told["properties"] = (archive / "kept" / "x" / "a.bin").properties
+told["dry"] = (models / "team").move(archive / "moved", dry_run=True)
+(models / "team" / "x" / "a.bin").move(archive / "moved.bin")
+told["moved"] = [(models / "team" / "x" / "a.bin").exists(), (archive / "moved.bin").stat().size]
+(archive / "kept").rmdir()
+told["removed"] = (archive / "kept").exists()
+models.delete()
+told["gone"] = [models.read(), sorted(each.name for each in server.get_repositories())]
+print(json.dumps(told))
+"""
+
+TYPED = """
+import json, sys
+from pyartifactory import Artifactory
+from pyartifactory.exception import PropertyNotFoundError, RepositoryNotFoundError
+from pyartifactory.models import LocalRepository, RemoteRepository
+
+base, password, file, upstream = sys.argv[1:]
+told = {}
+art = Artifactory(url=base, auth=("admin", password), api_version=1)
+made = art.repositories.create_repo(LocalRepository(key="mine", packageType="generic", description="d", xrayIndex=True))
+told["made"] = [made.key, made.description, made.rclass, made.xrayIndex]
+wanted = RemoteRepository(key="up", packageType="generic", url=upstream, username="me", password="p")
+remote = art.repositories.create_repo(wanted)
+told["remote"] = [remote.url, remote.username, remote.socketTimeoutMillis]
+made.notes = "changed"
+told["changed"] = art.repositories.update_repo(LocalRepository(key="mine", notes="changed", packageType="generic")).notes
+told["listed"] = sorted(each.key for each in art.repositories.list())
+art.artifacts.deploy(file, "mine/a/file.bin")
+told["info"] = art.artifacts.info("mine/a/file.bin").size
+told["set"] = art.artifacts.set_properties("mine/a/file.bin", {"k": ["v", "w"]}).properties
+told["copy"] = art.artifacts.copy("mine/a/file.bin", "mine/b/copy.bin").path
+told["move"] = art.artifacts.move("mine/b", "mine/c").path
+told["tree"] = sorted(each.uri for each in art.artifacts.list("mine").files)
+told["stats"] = art.artifacts.stats("mine/a/file.bin").downloadCount
+art.artifacts.delete("mine/c")
+art.repositories.delete("mine")
+try:
+    art.repositories.get_repo("mine")
+except RepositoryNotFoundError:
+    told["gone"] = True
+print(json.dumps(told))
+"""
+
+
+async def told_by(regproxy: Regproxy, program: Path, script: Path, *arguments: str | Path) -> dict[str, Any]:
+    """What a script has printed at last; the administrator's password is told to it."""
+    password = (regproxy.data_dir / "admin.password").read_text().strip()
+    finished = await run([program, script, f"{regproxy.base_url}/artifactory", password, *arguments])
+    assert finished.code == 0, finished.output
+    found: dict[str, Any] = json.loads(finished.output.splitlines()[-1])
+    return found
+
+
+@pytest.mark.client("artifactory")
 @pytest_twisted.ensureDeferred
 async def test_a_public_library(
     twist_regproxy: Callable[..., Regproxy], client_python: Callable[[str], Path], tmp_path: Path
@@ -85,3 +171,47 @@ async def test_a_public_library(
     assert ["copy.bin"] == told["glob"]
     assert not told["gone"]
     assert [False, False] == told["all gone"]
+
+
+@pytest.mark.client("artifactory")
+@pytest_twisted.ensureDeferred
+async def test_repositories_queries_and_moves(
+    twist_regproxy: Callable[..., Regproxy], client_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Made, filled, searched, copied, moved and removed by one script."""
+    script, file = tmp_path / "script.py", tmp_path / "file.bin"
+    script.write_text(MANAGING)
+    file.write_bytes(DATA[: 1 << 16])
+    told = await told_by(twist_regproxy(local()), client_python("artifactory"), script, file)
+    assert [True, "made by a script", "unique"] == told["made"]
+    assert "changed by a script" == told["changed"]
+    assert ["archive", "files", "models"] == told["listed"]
+    assert "virtual repositories are not there yet" in told["virtual"]
+    assert ["c.txt", "a.bin"] == told["search"]
+    assert ["a.bin", "b.bin"] == told["named"]
+    item = {"repo": "models", "path": "team/x", "name": "a.bin", "size": 1 << 16}
+    assert [{**item, "properties": [{"key": "stage", "value": "final"}]}] == told["query"]
+    assert ["a.bin", "b.bin", "c.txt"] == told["copied"]
+    assert {"stage": ["final"]} == told["properties"]
+    assert [False, 1 << 16] == told["moved"]
+    assert not told["removed"]
+    assert [False, ["archive", "files"]] == told["gone"]
+
+
+@pytest.mark.client("pyartifactory")
+@pytest_twisted.ensureDeferred
+async def test_a_typed_library(
+    twist_regproxy: Callable[..., Regproxy], client_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """It sends every key that there is, with its default, and reads every answer strictly."""
+    script, file = tmp_path / "script.py", tmp_path / "file.bin"
+    script.write_text(TYPED)
+    file.write_bytes(DATA[: 1 << 16])
+    told = await told_by(twist_regproxy(local()), client_python("pyartifactory"), script, file, "http://127.0.0.1:9")
+    assert ["mine", "d", "local", True] == told["made"]
+    assert ["http://127.0.0.1:9", "me"] == told["remote"][:2]
+    assert "changed" == told["changed"]
+    assert ["files", "mine", "up"] == told["listed"]
+    assert (1 << 16, {"k": ["v", "w"]}) == (told["info"], told["set"])
+    assert ["/b/copy.bin", "/c"] == [told["copy"], told["move"]]
+    assert told["gone"]

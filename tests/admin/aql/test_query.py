@@ -51,6 +51,7 @@ def flat(text: str) -> Any:
         ('{"stat.downloaded":{"$last":"2mo"}}', Compare(Field.DOWNLOADED, How.GT, NOW - 5184000)),
         ('{"stat.downloads":{"$eq":0}}', Compare(Field.DOWNLOADS, How.EQ, 0)),
         ('{"original_sha1":"ab"}', Compare(Field.SHA1, How.EQ, "ab")),
+        ('{"artifact.module.build.name":{"$match":"*"}}', AnyOf(())),
         ('{"@k":"v"}', Property((How.EQ, "k"), (How.EQ, "v"))),
         ('{"@k.l":{"$ne":"v"}}', Property((How.EQ, "k.l"), (How.NE, "v"))),
         ('{"@k":{"$match":"*"}}', Property((How.EQ, "k"), None)),
