@@ -18,10 +18,11 @@ from regproxy.model.headers import is_safe
 from regproxy.model.patterns import Patterns
 from regproxy.model.settings import Configuration, Limits, RepositorySettings, Server
 from regproxy.model.size import parse_size
+from regproxy.model.trash import TRASH
 from regproxy.repo.interface import Format
 from regproxy.web.clients import Trusted
 
-RESERVED = frozenset({"api", "access", "artifactory", "v2", "ui", "metrics", "livez", "readyz", "startupz"})
+RESERVED = frozenset({"api", "access", "artifactory", "v2", "ui", "metrics", "livez", "readyz", "startupz", TRASH})
 CACHE_SUFFIX = "-cache"
 DOCKER = frozenset({"docker", "oci"})
 AUTO = "auto"
@@ -61,6 +62,8 @@ def check(configuration: Configuration, formats: Mapping[str, Format], mistakes:
         mistakes.add("store.scrubPeriodHours", "expected more than 0")
     if configuration.store.parked_hours < 0:
         mistakes.add("store.parkedHours", "expected 0 or more")
+    if configuration.store.trash_days < 0:
+        mistakes.add("store.trashDays", "expected 0 or more")
     if configuration.store.upload_hours <= 0:
         mistakes.add("store.uploadHours", "expected more than 0")
     _unique((item.alias for item in configuration.certificate), "certificate", "alias", mistakes)

@@ -14,6 +14,7 @@ from regproxy.admin.looking import Looking
 from regproxy.admin.probes import MetricsPage, Probe
 from regproxy.admin.repository_routes import RepositoryRoutes
 from regproxy.admin.routes import Api
+from regproxy.admin.trash import TrashCan
 from regproxy.admission import Admission
 from regproxy.entrance import Entrance
 from regproxy.model.settings import Configuration, Server
@@ -114,7 +115,8 @@ class Front:
         return ProxySite(self._root(admission.requests), self._reactor, self._record, *limits, accel)
 
     def _root(self, requests: Places) -> Root:
-        api = Api(self._catalog, Answers(self._entrance.gate, self._looking), self._looking)
+        gate = self._entrance.gate
+        api = Api(self._catalog, Answers(gate, self._looking), self._looking, TrashCan(self._catalog, gate))
         people = self._entrance.people()
         fixed: dict[str, IResource] = {
             "api": api.resource(),

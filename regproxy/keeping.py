@@ -10,6 +10,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from regproxy.errors import RegproxyError
+from regproxy.index.interface_holdings import Holdings
 from regproxy.jobs import Job
 from regproxy.model.settings import RepositorySettings, Store
 from regproxy.model.size import parse_size
@@ -19,10 +20,15 @@ from regproxy.telemetry.cause import CAUSE, Cause
 from regproxy.telemetry.metrics import Metrics
 from regproxy.upkeep.garbage import Collection, Garbage
 from regproxy.upkeep.holding import Held
+from regproxy.upkeep.sessions import FIRST_SECONDS as SESSIONS_FIRST
+from regproxy.upkeep.sessions import Abandoned
 from regproxy.upkeep.space import Limits, Unused
+from regproxy.upkeep.trash import FIRST_SECONDS as TRASH_FIRST
+from regproxy.upkeep.trash import Retention
 
 CONTROL = "control"
 """Who asks by the control socket, as the audit log names him: somebody on this machine who may use it."""
+HOUR = 3600.0
 FIRST_UNUSED_SECONDS = 60.0
 FIRST_GARBAGE_SECONDS = 300.0
 
@@ -78,6 +84,15 @@ def jobs(parts: Parts, repositories: Callable[[], Iterable[RepositorySettings]],
         Job("unused", Unused(parts, repositories).step, FIRST_UNUSED_SECONDS),
         Job("garbage", Garbage(parts).step, FIRST_GARBAGE_SECONDS),
     ]
+
+
+def times(parts: Parts, holdings: Holdings, store: Store) -> list[Job]:
+    """The periodic services that end what has waited long enough."""
+    sessions = Abandoned(parts, store.upload_hours * HOUR)
+    jobs = [Job("sessions", sessions.step, SESSIONS_FIRST)]
+    if store.trash_days:
+        jobs.append(Job("trash", Retention(parts, holdings, store.trash_days * 24 * HOUR).step, TRASH_FIRST))
+    return jobs
 
 
 def resources(parts: Parts) -> Mapping[bytes, Resource]:

@@ -14,12 +14,14 @@ from twisted.internet.interfaces import IReactorCore
 from regproxy.config_checks import AUTO
 from regproxy.index.interface_holdings import Holdings
 from regproxy.model.settings import Access, Configuration, RepositorySettings
+from regproxy.model.trash import TRASH
 from regproxy.repo.cached import Cached
 from regproxy.repo.interface import Format, Repository
 from regproxy.repo.local import Local
 from regproxy.repo.parts import Parts
 from regproxy.repo.remote import Remote
 from regproxy.repo.shelf import Shelf
+from regproxy.repo.trash import Trash
 from regproxy.repo.tree import Tree
 from regproxy.stream.follower import Sending
 from regproxy.stream.spawn import spawn
@@ -32,6 +34,8 @@ from regproxy.web.catalog import Catalog, Table
 from regproxy.web.gate import Gate
 from regproxy.web.guard import Guard
 from regproxy.web.serving import Served
+
+_CAN = RepositorySettings(key=TRASH, rclass="local", description="What was deleted.")
 
 MakeUpstream = Callable[[IReactorCore, RepositorySettings, Configuration], Upstream]
 
@@ -49,6 +53,12 @@ class Shared:
     formats: Mapping[str, Format]
     make_upstream: MakeUpstream
     gate: Gate
+    trash_days: float = 0
+
+    @property
+    def trash(self) -> Trash | None:
+        """Where what is deleted goes; None for nowhere."""
+        return Trash(self.parts, self.holdings) if self.trash_days else None
 
 
 @define(eq=False)
@@ -78,7 +88,7 @@ class Repositories:
         self._locals = {
             settings.key: self._locals[settings.key]
             if settings.key in keep and settings.key in self._locals
-            else Local(settings, shared.parts, shared.holdings, shared.shelf)
+            else Local(settings, shared.parts, shared.holdings, shared.shelf, shared.trash)
             for settings in configuration.repository
             if settings.rclass == "local"
         }
@@ -135,6 +145,8 @@ class Repositories:
             repositories[remote.key] = self._served(remote, remote.settings, base_url, guard, companion)
         for local in self._locals.values():
             repositories[local.key] = self._served(local, local.settings, base_url, guard)
+        can = Local(_CAN, self._shared.parts, self._shared.holdings, self._shared.shelf)
+        companions[can.key] = self._served(can, _CAN, base_url, guard)
         return Table(repositories, companions, configuration.docker)
 
     def _served(

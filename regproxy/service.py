@@ -64,7 +64,6 @@ from regproxy.telemetry.metrics import Metrics
 from regproxy.telling import Telling
 from regproxy.upkeep.adoption import adopt
 from regproxy.upkeep.scrub import Scrub
-from regproxy.upkeep.sessions import FIRST_SECONDS, Abandoned
 from regproxy.upstream.client import make_upstream
 from regproxy.upstream.interface import Upstream
 
@@ -117,7 +116,7 @@ class Regproxy(Service):
         self._entrance = Entrance.of(reactor, configuration, self._index, data_dir, self._records.events)
         held = parts, SqliteHoldings(self._index), self._shelf
         self._repositories = Repositories(
-            Shared(reactor, *held, sending, self._metrics, self._formats, self._upstream, self._entrance.gate)
+            Shared(reactor, *held, sending, self._metrics, self._formats, self._upstream, self._entrance.gate, store.trash_days)
         )
         self._declared = Declared(self._repositories, SqliteDeclarations(self._index), self._formats, self._records.events)
         self._fetches = Fetches(self._repositories.flying, reactor.seconds)
@@ -165,7 +164,7 @@ class Regproxy(Service):
     def _add_jobs(self, parts: Parts, store: Store) -> None:
         jobs = self._jobs
         jobs.add(_scrubs(parts, store))
-        jobs.add([Job("sessions", Abandoned(parts, store.upload_hours * 3600.0).step, FIRST_SECONDS)])
+        jobs.add(keeping.times(parts, SqliteHoldings(self._index), store))
         jobs.add(keeping.jobs(parts, lambda: [remote.settings for remote in self._repositories], self._metrics))
         jobs.add([self._telling.job()])
 

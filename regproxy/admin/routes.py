@@ -11,6 +11,7 @@ from regproxy.admin.search import Search
 from regproxy.admin.storage import Storage, render
 from regproxy.admin.times import TimeSearch
 from regproxy.admin.transfers import Transfers
+from regproxy.admin.trash import TrashCan
 from regproxy.repo.interface import Text
 from regproxy.web.catalog import Catalog
 from regproxy.web.errors import envelope, register
@@ -26,6 +27,7 @@ class Api:
     _catalog: Catalog
     _answers: Answers
     _looking: Looking
+    _trash: TrashCan
 
     app = new_app()
     register(app, envelope)
@@ -86,6 +88,21 @@ class Api:
     async def move(self, request: ProxyRequest, key: str, path: str = "") -> None:  # noqa: ARG002 - as above
         """Put a file or folder somewhere else instead."""
         send_text(request, await Transfers(self._catalog).run(request, moves=True))
+
+    @app.route("/trash/restore/<path:path>", methods=["POST"])
+    async def restore(self, request: ProxyRequest, path: str) -> None:  # noqa: ARG002 - as above
+        """Put back what was deleted."""
+        send_text(request, await self._trash.restore(request))
+
+    @app.route("/trash/empty", methods=["POST"])
+    async def empty(self, request: ProxyRequest) -> None:
+        """Remove all that was deleted for good."""
+        send_text(request, await self._trash.empty(request))
+
+    @app.route("/trash/clean/<path:path>", methods=["DELETE"])
+    async def clean(self, request: ProxyRequest, path: str) -> None:  # noqa: ARG002 - as above
+        """Remove some of it for good."""
+        send_text(request, await self._trash.clean(request))
 
     @app.route("/search/artifact", methods=["GET"])
     async def by_name(self, request: ProxyRequest) -> None:

@@ -41,7 +41,7 @@ class Transfers:
     async def run(self, request: ProxyRequest, *, moves: bool) -> Text:
         """Do what a request asks for."""
         arguments = Arguments.of(request.uri)
-        key, path = _address(arguments.first("to"))
+        key, path = address_of(arguments.first("to"))
         is_dry, stops = arguments.flag("dry", default=False), arguments.flag("failFast", default=False)
         item = await Storage(self._catalog).item(request, Action.READ)
         if moves:
@@ -57,7 +57,7 @@ class Transfers:
         if there.key == item.served.tree.key and (path == item.path or (path.startswith(item.path) and _is_folder(item))):
             raise RegproxyError(Kind.INVALID, "it cannot go to where it is, nor into itself")
         transfer = Transfer(request, item, target, there, path, by, moves=moves, is_dry=is_dry, stops=stops)
-        return await apart(transfer.run(), f"a copy to {key}")
+        return await transfer.apart()
 
     @staticmethod
     def _plain(target: Served) -> object:
@@ -82,8 +82,11 @@ class Transfer:
     _folders: int = field(init=False, default=0)
     _troubles: list[RegproxyError] = field(init=False, factory=list)
 
-    async def run(self) -> Text:
-        """Do it, and say what was done."""
+    async def apart(self) -> Text:
+        """Do it, also when the client leaves, and say what was done."""
+        return await apart(self._run(), f"a copy to {self._there.key}")
+
+    async def _run(self) -> Text:
         async for some in self._nodes():
             await gatherResults([Deferred.fromCoroutine(self._one(node)) for node in some], consumeErrors=True)
             if self._troubles and self._stops:
@@ -153,7 +156,7 @@ def _text(lines: Sequence[tuple[str, str]], status: int = 200, error: str = "") 
     return Text(msgspec.json.format(msgspec.json.encode(said), indent=2), "application/json", status=status)
 
 
-def _address(text: str) -> tuple[str, str]:
+def address_of(text: str) -> tuple[str, str]:
     """Read ``/repo/path``; a slash at its end is that of a folder."""
     key, *segments = text.removeprefix("/").split("/")
     if not key or len(text) > LONGEST or _CONTROL.search(text) or not {".", ".."}.isdisjoint(segments) or not all(segments[:-1]):

@@ -13,6 +13,7 @@ from regproxy.index.rows import behind_prefix
 from regproxy.index.statements import put
 from regproxy.model.deposit import Deposit, Properties, Step, Taking, folders_above
 from regproxy.model.headers import Headers
+from regproxy.model.trash import PREFIX
 
 EVERYTHING = b""
 """Sorts behind every text."""
@@ -64,7 +65,8 @@ def take(connection: apsw.Connection, given: Taking) -> bool:
         raise RegproxyError(Kind.CONFLICT, f"{node.path!a} has just changed or gone")
     rows: list[Any] = connection.execute(f"SELECT created_by FROM deposits {_AT}", key).fetchall()  # noqa: S608 - as above
     put_there = evolve(node, repository=given.repository, path=given.path, validators=Headers(), checked=given.when, origin="")
-    properties = {**_properties(connection, key), **given.marks}
+    carried = {name: values for name, values in _properties(connection, key).items() if not name.startswith(PREFIX)}
+    properties = {**carried, **given.marks}
     is_new = deposit(connection, Deposit(put_there, (), properties, given.by, given.may_replace, given.most))
     if rows and is_new:
         there = (given.repository, given.path)

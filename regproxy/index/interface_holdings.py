@@ -26,8 +26,8 @@ class Holdings(Protocol):
     def take(self, taking: Taking) -> Deferred[bool]:
         """Put a node that is held already at another place, as a deposit, and let it leave its own if it moves, as one step.
 
-        True if it is new there; when and by whom it was made stay. Refusals are those of ``deposit``, and CONFLICT if the node
-        has changed or gone. The blob has to be durable.
+        True if it is new there; when and by whom it was made stay, and what the trash can has noted goes. Refusals are those of
+        ``deposit``, and CONFLICT if the node has changed or gone. The blob has to be durable.
         """
 
     def prune(self, repository: str, path: str) -> Deferred[int]:

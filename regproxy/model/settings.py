@@ -184,6 +184,7 @@ class Store(_Section, frozen=True):
     parked_hours: int = 24
     parked_max_bytes: str = "20GiB"
     upload_hours: float = 24.0
+    trash_days: float = 0
 
 
 class IndexSection(_Section, frozen=True):

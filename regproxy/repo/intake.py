@@ -128,6 +128,9 @@ class Intake:
         if self._is_closed:
             raise RegproxyError(Kind.NOT_FOUND, f"repository {self.key} has been removed")
         await self._holdings.take(taking)
+        self._parts.events.tell(What.DEPLOYED, repository=self.key, path=upload.path, sha256=node.sha256, size=node.size)
+        if moves:
+            self._parts.events.tell(What.DELETED, repository=node.repository, path=node.path)
 
 
 def check(promised: Sequence[Digest], digests: Mapping[str, Digest]) -> None:

@@ -241,8 +241,8 @@ class Hosting(Repository, Protocol):
     async def make_folder(self, path: str, by: str) -> bool:
         """Make a folder; False if it was there."""
 
-    async def delete(self, path: str) -> bool:
-        """Remove a node, or a folder with all that is in it; False if there is none."""
+    async def delete(self, path: str, by: str = "") -> bool:
+        """Remove a node, or a folder with all that is in it, perhaps into the trash can; False if there is none."""
 
 
 def is_hosting(repository: Repository) -> TypeGuard[Hosting]:

@@ -28,6 +28,7 @@ from regproxy.repo.parts import Parts
 from regproxy.repo.sessions import Sessions
 from regproxy.repo.shelf import Shelf
 from regproxy.repo.storing import Storing, Taken
+from regproxy.repo.trash import Trash
 from regproxy.stream.source import Source
 from regproxy.telemetry.events import What
 
@@ -40,6 +41,7 @@ class Local:
     _parts: Parts
     _holdings: Holdings
     _shelf: Shelf
+    _trash: Trash | None = None
     _intake: Intake = field(init=False)
     _storing: Storing = field(init=False)
     sessions: Sessions = field(init=False)
@@ -149,11 +151,21 @@ class Local:
             raise RegproxyError(Kind.DENIED, refusal)
         return await self._holdings.make_folder(self.key, path, self._parts.clock.seconds(), by)
 
-    async def delete(self, path: str) -> bool:
+    async def delete(self, path: str, by: str = "") -> bool:
         """Remove a node, or a folder (its path ends in a slash) with all that is in it; False if there is none."""
         if self._settings.blacked_out:
             raise RegproxyError(Kind.DENIED, f"repository {self.key} is blacked out")
-        deleted = await self._holdings.delete(self.key, path)
+        deleted = await self._delete(path, by)
         if deleted:
             self._parts.events.tell(What.DELETED, repository=self.key, path=path)
         return deleted
+
+    async def _delete(self, path: str, by: str) -> bool:
+        if self._trash is None:
+            return await self._holdings.delete(self.key, path)
+        if path.endswith("/"):
+            return await apart(self._trash.keep_all(self.key, path, by), f"deleting {path} in {self.key}")
+        node = self._parts.index.node(self.key, path)
+        if node is not None:
+            await self._trash.keep(node, by)
+        return node is not None

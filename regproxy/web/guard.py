@@ -20,6 +20,7 @@ from regproxy.model.access import Action
 from regproxy.model.deposit import Child
 from regproxy.model.principals import ANONYMOUS
 from regproxy.model.settings import Access, RepositorySettings
+from regproxy.model.trash import TRASH
 from regproxy.repo.interface import Serving
 from regproxy.telemetry.events import What
 from regproxy.web.gate import Gate
@@ -85,6 +86,8 @@ class Guard:
     def permits(self, request: ProxyRequest, settings: RepositorySettings, action: Action, path: str) -> bool:
         """Whether he may."""
         principal = self._principal(request)
+        if settings.key == TRASH:  # whatever was deleted, from wherever
+            return principal.is_administrator and action in (Action.READ, Action.DELETE)
         if principal.may(action, settings.key, settings.rclass, path):
             return True
         if _is_free(action, settings) and not principal.is_user:
@@ -128,6 +131,8 @@ class Guard:
 
     def knows(self, request: ProxyRequest, settings: RepositorySettings) -> bool:
         """Whether there is this repository for him."""
+        if settings.key == TRASH:
+            return self._principal(request).is_administrator
         return self._principal(request).knows(settings.key, settings.rclass)
 
     def fetches(self, request: ProxyRequest, settings: RepositorySettings) -> bool:

@@ -13,6 +13,7 @@ from regproxy.admin.aql.answer import Answers
 from regproxy.admin.probes import MetricsPage, Probe
 from regproxy.admin.repository_routes import RepositoryRoutes
 from regproxy.admin.routes import Api
+from regproxy.admin.trash import TrashCan
 from regproxy.model.settings import Docker, RepositorySettings
 from regproxy.telemetry.metrics import Metrics
 from regproxy.web.catalog import Catalog, Table
@@ -53,7 +54,7 @@ def root(*, ready: bool = True) -> Root:
     catalog = Catalog(guard_of())
     catalog.swap(Table({"r": cast(Any, Served(Held(settings), NoApi()))}, {}, Docker()))
     fixed: Any = {
-        "api": Api(catalog, Answers(gate_of(), cast(Any, None)), cast(Any, None)).resource(),
+        "api": Api(catalog, Answers(gate_of(), cast(Any, None)), cast(Any, None), TrashCan(catalog, gate_of())).resource(),
         "api/repositories": RepositoryRoutes(catalog, gate_of(), declared()).resource(),
         "livez": Probe(dict),
         "readyz": Probe(lambda: {"index": True, "store": ready}),

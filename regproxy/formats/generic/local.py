@@ -132,8 +132,9 @@ class LocalRoutes:
         if request.rest_slash or not all(request.rest[:-1]) or not request.node:
             raise RegproxyError(Kind.INVALID, "not the path of a file or a folder")
         await self.serving.permit_below(request, Action.DELETE, f"{request.node.rstrip('/')}/")
-        found = await self._repository.delete(request.node)
+        who = self.serving.permit(request, Action.DELETE, request.node)
+        found = await self._repository.delete(request.node, who)
         if not found and not request.node.endswith("/"):
-            found = await self._repository.delete(f"{request.node}/")
+            found = await self._repository.delete(f"{request.node}/", who)
         gone = Text(b"", "text/plain", status=204)
         await self.serving.send(request, gone if found else Missing(f"{self._repository.key} does not have it"))
