@@ -1,5 +1,6 @@
 """The HTTP side of the server: the site, what it mounts, and the ports that it listens on."""
 
+import shutil
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -14,6 +15,7 @@ from regproxy.admin.looking import Looking
 from regproxy.admin.probes import MetricsPage, Probe
 from regproxy.admin.repository_routes import RepositoryRoutes
 from regproxy.admin.routes import Api
+from regproxy.admin.system import System
 from regproxy.admin.trash import TrashCan
 from regproxy.admission import Admission
 from regproxy.entrance import Entrance
@@ -116,7 +118,10 @@ class Front:
 
     def _root(self, requests: Places) -> Root:
         gate = self._entrance.gate
-        api = Api(self._catalog, Answers(gate, self._looking), self._looking, TrashCan(self._catalog, gate))
+        folder = self._configuration.server.data_dir
+        system = System(self._catalog, gate, self._looking, lambda: shutil.disk_usage(folder))
+        answers, can = Answers(gate, self._looking, self._reactor), TrashCan(self._catalog, gate)
+        api = Api(self._catalog, answers, self._looking, can, system)
         people = self._entrance.people()
         fixed: dict[str, IResource] = {
             "api": api.resource(),

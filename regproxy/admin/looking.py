@@ -4,8 +4,10 @@ from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 from attrs import frozen
 
+from regproxy.index.interface import Sum
 from regproxy.index.interface_findings import Findings
 from regproxy.model.access import Action
+from regproxy.model.counts import Count
 from regproxy.model.finding import Finding, Found
 from regproxy.stream.pool import WriterPool
 from regproxy.web.catalog import Catalog
@@ -28,6 +30,14 @@ class Looking:
     _catalog: Catalog
     _findings: Findings
     readers: WriterPool
+
+    def counts(self) -> Sequence[Count]:
+        """How much each repository holds. Blocks."""
+        return self._findings.counts()
+
+    def held(self) -> Sum:
+        """The blobs of the store."""
+        return self._findings.held()
 
     def places(self, request: ProxyRequest, keys: Collection[str] = ()) -> Mapping[str, Served]:
         """Where he may look, by the keys that an index knows; a remote may be meant by its own key or its companion's."""

@@ -1,6 +1,6 @@
 """The REST API below ``/api/``: system, storage and searches, in the shapes that scripts of this field rely on."""
 
-from attrs import frozen
+from attrs import evolve, frozen
 from klein import Klein
 from twisted.web.resource import IResource
 
@@ -9,6 +9,7 @@ from regproxy.admin.aql.answer import Answers
 from regproxy.admin.looking import Looking
 from regproxy.admin.search import Search
 from regproxy.admin.storage import Storage, render
+from regproxy.admin.system import System
 from regproxy.admin.times import TimeSearch
 from regproxy.admin.transfers import Transfers
 from regproxy.admin.trash import TrashCan
@@ -28,6 +29,7 @@ class Api:
     _answers: Answers
     _looking: Looking
     _trash: TrashCan
+    _system: System
 
     app = new_app()
     register(app, envelope)
@@ -46,6 +48,27 @@ class Api:
     async def version(self, request: ProxyRequest) -> None:
         """Say what this is."""
         send_text(request, render({"version": __version__, "revision": "", "addons": [], "license": "Apache-2.0"}))
+
+    @app.route("/system", methods=["GET"])
+    async def about(self, request: ProxyRequest) -> None:
+        """Say more of it."""
+        send_text(request, self._system.about(request))
+
+    @app.route("/system/configuration", methods=["GET"])
+    async def configuration(self, request: ProxyRequest) -> None:
+        """Show how it is set up."""
+        send_text(request, self._system.configuration(request))
+
+    @app.route("/storageinfo", methods=["GET"])
+    async def holdings(self, request: ProxyRequest) -> None:
+        """Say how much there is."""
+        send_text(request, await self._system.storage(request))
+
+    @app.route("/storageinfo/calculate", methods=["POST"])
+    async def count(self, request: ProxyRequest) -> None:
+        """Nothing has to be begun: it is counted when somebody asks."""
+        self._system.about(request)
+        send_text(request, evolve(render({"info": "Numbers are counted when they are asked for."}), status=202))
 
     @app.route("/v1/uploads/config", methods=["GET"])
     async def uploads(self, request: ProxyRequest) -> None:

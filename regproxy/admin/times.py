@@ -6,7 +6,6 @@ Times are milliseconds since the epoch, or ISO 8601. Only what the client may re
 import re
 from collections.abc import Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime
 
 from attrs import frozen
 
@@ -16,6 +15,7 @@ from regproxy.admin.search import MOST
 from regproxy.admin.storage import render
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.access import Action
+from regproxy.model.dates import instant
 from regproxy.model.finding import AllOf, AnyOf, Compare, Criterion, Field, Finding, Found, How
 from regproxy.model.patterns import Patterns
 from regproxy.repo.interface import Text
@@ -101,9 +101,8 @@ def _time(arguments: Arguments, name: str) -> float:
     if _MILLIS.fullmatch(text):
         return int(text) / 1000
     try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
+        return instant(text)
+    except ValueError:
         raise RegproxyError(Kind.INVALID, f"{name} is a time in milliseconds, or 2026-01-31T12:00:00Z") from None
 
 

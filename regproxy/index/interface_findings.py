@@ -6,6 +6,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from regproxy.index.interface import Sum
+from regproxy.model.counts import Count
 from regproxy.model.finding import Finding, Found
 
 
@@ -21,6 +23,12 @@ class Rows(Protocol):
 
 class Findings(Protocol):
     """Finds items."""
+
+    def counts(self) -> Sequence[Count]:
+        """How much there is in each repository that has anything. Reads all of it. Blocks."""
+
+    def held(self) -> Sum:
+        """The blobs of the store, as ``Index.held`` says it."""
 
     def find(self, finding: Finding, names: Mapping[str, str], seconds: float) -> Rows:
         """Look in the repositories that ``names`` has by their keys, with what each is asked for by; in so much time. Blocks."""

@@ -10,13 +10,21 @@ from attrs import define, evolve
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.finding_sql import compiled
+from regproxy.index.interface import Sum
 from regproxy.index.sqlite import SqliteIndex
+from regproxy.model.counts import Count
 from regproxy.model.finding import Finding, Found
 
 STEPS = 10_000
 """So many steps of SQLite's between two looks at the clock: about a millisecond."""
 
 _PROPERTIES = "SELECT name, value FROM properties WHERE repository = ? AND path = ? ORDER BY name, value"
+_COUNTS = """
+SELECT repository, sum(files), sum(folders), sum(size) FROM (
+    SELECT repository, count(*) AS files, 0 AS folders, sum(size) AS size FROM nodes GROUP BY repository
+    UNION ALL SELECT repository, 0, count(*), 0 FROM folders GROUP BY repository
+) GROUP BY repository ORDER BY repository
+"""
 _CHECKSUMS = "SELECT algorithm, value FROM aliases WHERE sha256 = ? AND algorithm IN ('sha1', 'md5')"
 
 
@@ -57,6 +65,15 @@ class SqliteFindings:
     """The fifth view of an index that was started."""
 
     _index: SqliteIndex
+
+    def counts(self) -> Sequence[Count]:
+        """Count."""
+        with self._index.scanning() as ask:
+            return [Count(*row) for row in ask(_COUNTS, ())]
+
+    def held(self) -> Sum:
+        """Of the whole store."""
+        return self._index.held()
 
     def find(self, finding: Finding, names: Mapping[str, str], seconds: float) -> SqliteRows:
         """Begin."""

@@ -105,6 +105,10 @@ class Tree:
         """Of all that lies below a folder and has any, by path."""
         return await self._readers.run(lambda: self._holdings.properties_below(self.key, path))
 
+    async def remove(self, path: str) -> bool:
+        """Remove a file, or a folder with all that is in it, for good; False if there was none."""
+        return await self._holdings.delete(self.key, path)
+
     async def prune(self, path: str) -> None:
         """Remove a folder and those below it, as far as nothing is in them."""
         await self._holdings.prune(self.key, path)

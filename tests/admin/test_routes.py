@@ -53,8 +53,10 @@ def root(*, ready: bool = True) -> Root:
     settings = RepositorySettings(key="r", rclass="remote", url="https://up.example", password="5ecret")
     catalog = Catalog(guard_of())
     catalog.swap(Table({"r": cast(Any, Served(Held(settings), NoApi()))}, {}, Docker()))
+    unasked: Any = None
+    api = Api(catalog, Answers(gate_of(), unasked, unasked), unasked, TrashCan(catalog, gate_of()), unasked)
     fixed: Any = {
-        "api": Api(catalog, Answers(gate_of(), cast(Any, None)), cast(Any, None), TrashCan(catalog, gate_of())).resource(),
+        "api": api.resource(),
         "api/repositories": RepositoryRoutes(catalog, gate_of(), declared()).resource(),
         "livez": Probe(dict),
         "readyz": Probe(lambda: {"index": True, "store": ready}),

@@ -4,13 +4,13 @@ A search may cost what it costs within limits: so many at once, so much time, so
 companion ``X-cache``, which may be asked for by either name.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 
 import msgspec
 from attrs import define, field
 from twisted.internet.defer import DeferredSemaphore
+from twisted.internet.interfaces import IReactorTime
 
 from regproxy.admin.aql.query import Query, read_query
 from regproxy.admin.looking import Looking, name_of
@@ -37,6 +37,7 @@ class Answers:
 
     _gate: Gate
     _looking: Looking
+    _clock: IReactorTime
     _turns: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(AT_ONCE), init=False)
 
     async def answer(self, request: ProxyRequest) -> Text:
@@ -46,7 +47,7 @@ class Answers:
             text = (await read_whole(request.body, BODY_LIMIT)).decode()
         except UnicodeDecodeError:
             raise RegproxyError(Kind.INVALID, "the query is not UTF-8") from None
-        query = read_query(text, time.time())
+        query = read_query(text, self._clock.seconds())
         if not principal.is_administrator and not set(NEEDED) <= set(query.shown):
             raise RegproxyError(Kind.INVALID, f"include has to have {', '.join(NEEDED)}, except for administrators")
         if len(self._turns.waiting) >= WAITING:

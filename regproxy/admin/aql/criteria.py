@@ -4,11 +4,11 @@ A name with a plain value is compared with ``$eq``; ``@name`` is a property. ``t
 """
 
 import re
-from datetime import UTC, datetime
 from itertools import chain
 
 from regproxy.admin.aql.grammar import Pair, Pairs, Tree
 from regproxy.admin.aql.words import wrong
+from regproxy.model.dates import instant
 from regproxy.model.finding import AllOf, AnyOf, Compare, Criterion, Field, How, Property, SameProperty
 
 MOST = 200
@@ -135,9 +135,8 @@ def _text(value: Tree, at: int) -> str:
 
 def _time(text: str, at: int) -> float:
     try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
+        return instant(text)
+    except ValueError:
         raise wrong(at, "expected a time such as 2026-01-31T12:00:00.000Z") from None
 
 

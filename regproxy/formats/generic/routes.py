@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from attrs import evolve, frozen
 from twisted.web.resource import IResource
 
+from regproxy.errors import Kind, RegproxyError
 from regproxy.formats.generic.local import LocalRoutes
 from regproxy.formats.generic.names import want_for
 from regproxy.formats.generic.plan import plan
@@ -40,6 +41,23 @@ class Routes:
         if want.path != want.upstream:  # what hides a file hides it behind every query
             self.serving.permit(request, Action.READ, want.path)
         await self.serving.send(request, await self.serving.repository.resolve(want))
+
+    @app.route("/<path:path>", methods=["DELETE"])
+    async def forget(self, request: ProxyRequest, path: str) -> None:
+        """Remove a file or folder from the cache; it is fetched again when somebody asks for it."""
+        serving, path = self.serving, "/".join(request.rest)
+        if serving.repository.key == serving.tree.key:
+            text = f"{serving.tree.key} is what its upstream has: what is cached of it is deleted in {serving.tree.key}-cache"
+            raise RegproxyError(Kind.METHOD_NOT_ALLOWED, text)
+        if request.rest_slash or not all(request.rest[:-1]) or not path:
+            raise RegproxyError(Kind.INVALID, "not the path of a file or a folder")
+        request.node = path
+        serving.permit(request, Action.DELETE, path)
+        folder = f"{path.rstrip('/')}/"
+        await serving.permit_below(request, Action.DELETE, folder)
+        found = (path != folder and await serving.tree.remove(path)) or await serving.tree.remove(folder)
+        gone = Text(b"", "text/plain", status=204)
+        await serving.send(request, gone if found else Missing(f"{serving.repository.key} does not have it"))
 
 
 @frozen
