@@ -255,6 +255,7 @@ class _Repository:
         sizes = {
             "maxBytes": self.settings.max_bytes,
             "uploadPartBytes": self.settings.upload_part_bytes,
+            "xetFrom": self.settings.xet_from,
             "segmentThreshold": self.settings.segment_threshold,
         }
         for written, text in sizes.items():

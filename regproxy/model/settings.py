@@ -81,6 +81,7 @@ class RepositorySettings(_Section, frozen=True):
     store_artifacts_locally: bool = True
     max_bytes: str = ""
     upload_part_bytes: str = ""
+    xet_from: str = "50GB"
     landing: Literal["continue", "park", "abandon"] = "continue"
     fill: Literal["whole", "asked"] = "whole"
     segments: int = 1

@@ -101,10 +101,10 @@ class HubClient:
         actions: dict[str, Any] = self.batch(content, **more).json["objects"][0]["actions"]
         return actions
 
-    def put(self, href: str, body: Any, method: str = "PUT") -> Answer:
+    def put(self, href: str, body: Any, method: str = "PUT", **headers: str) -> Answer:
         """Send to an address as clients do, without credentials."""
         parts = urlsplit(href)
-        return ask(self.regproxy, method, f"{parts.path}?{parts.query}", body)
+        return ask(self.regproxy, method, f"{parts.path}?{parts.query}", body, **headers)
 
     def send(self, content: bytes) -> None:
         """Send an object as a whole."""

@@ -34,6 +34,17 @@ def framed(data: bytes, scheme: int) -> bytes:
     return bytes([0]) + struct.pack("<I", len(packed))[:3] + bytes([scheme]) + struct.pack("<I", len(data))[:3] + packed
 
 
+def unframed(data: bytes) -> bytes:
+    """The bytes of chunks that are stored as they are."""
+    found, at = [], 0
+    while at < len(data):
+        size = int.from_bytes(data[at + 1 : at + 4], "little")
+        assert (data[at], data[at + 4], data[at + 1 : at + 4]) == (0, 0, data[at + 5 : at + 8])
+        found.append(data[at + 8 : at + 8 + size])
+        at += 8 + size
+    return b"".join(found)
+
+
 def make_xorb(chunks: Sequence[bytes], schemes: Sequence[int] = (0,), footer: bytes = b"") -> Made:
     """Of some chunks, compressed by these schemes in turn."""
     body = b"".join(framed(chunk, schemes[at % len(schemes)]) for at, chunk in enumerate(chunks))

@@ -1,5 +1,6 @@
 """Uploads by Xet into a real process: xorbs and shards, what they make, and what is no good."""
 
+import hashlib
 import json
 import random
 import re
@@ -19,7 +20,7 @@ from tests.fakes.deploying import Answer, ask
 from tests.fakes.hub_pushing import HubClient, add_lfs, code_of, hub
 from tests.fakes.people import HASH, populate
 from tests.fakes.process import Regproxy
-from tests.fakes.xet_content import Made, Run, content_of, make_shard, make_xorb
+from tests.fakes.xet_content import Made, Run, content_of, make_shard, make_xorb, unframed
 from tests.wire.test_life import wait_until
 from tests.wire.test_local import stored
 
@@ -46,6 +47,10 @@ class XetClient:
         """Ask below the store."""
         return ask(self.hub.regproxy, method, f"{self.path}/{path}", body, authorization=f"Bearer {self.token}")
 
+    def get(self, path: str, **headers: str) -> Answer:
+        """Ask below the store, with further headers."""
+        return ask(self.hub.regproxy, "GET", f"{self.path}/{path}", authorization=f"Bearer {self.token}", **headers)
+
     def send(self, xorb: Made, name: str = "", body: bytes | None = None) -> Answer:
         """Send a xorb."""
         return self.ask("POST", f"v1/xorbs/default/{name or xorb.name}", xorb.body if body is None else body)
@@ -59,7 +64,7 @@ class XetClient:
 def regproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regproxy]:
     """One server for all of these; each test has a repository of its own."""
     folder: Path = tmp_path_factory.mktemp("xet")
-    running = Regproxy(folder / "regproxy", hub())
+    running = Regproxy(folder / "regproxy", hub("hub", 'xetFrom = "4MB"'))
     running.start()
     yield running
     running.close()
@@ -154,9 +159,36 @@ def test_what_only_others_have(client: XetClient) -> None:
     """Is 404, exactly: clients go another way then."""
     name = "1" * 64
     answers = [client.ask("POST", f"v1/xorb-grants/default/{name}", b"{}"), client.ask("GET", f"v1/chunks/default/{name}")]
-    answers.append(client.hub.call("GET", "xet-read-token/main"))
-    assert [each.status for each in answers] == [404] * 3
+    assert [each.status for each in answers] == [404] * 2
     assert client.ask("GET", "v1/shards").status == 405
+
+
+@pytest.mark.parametrize("path", ["reconstruction", "v1/reconstructions", "v2/reconstructions"])
+def test_large_files_are_read(client: XetClient, path: str) -> None:
+    """They are announced, and a client puts them together, out of parts for which it shows no credentials."""
+    content = random.Random(client.hub.repo).randbytes(4_500_000)
+    oid = hashlib.sha256(content).hexdigest()
+    client.hub.send(content)
+    commit = client.hub.committed(add_lfs("a", content))
+    head = client.hub.resolve("a", method="HEAD")
+    route = f"{client.hub.regproxy.base_url}{client.hub.endpoint}/api/models/{client.hub.repo}/xet-read-token/{commit}"
+    assert (head.headers["x-xet-hash"], head.headers["link"]) == (oid, f'<{route}>; rel="xet-auth"')
+    assert [each["xetHash"] for each in client.hub.call("GET", "tree/main").json] == [oid]
+    said = client.hub.call("GET", f"xet-read-token/{commit}").json
+    reader = XetClient(client.hub, urlsplit(said["casUrl"]).path, said["accessToken"])
+    for start, stop in ((0, 4_500_000), (131_071, 131_073), (4_000_001, 4_600_000)):
+        found = reader.get(f"{path}/{oid}", range=f"bytes={start}-{stop - 1}").json
+        data = b""
+        for term in found["terms"]:
+            entry = (found.get("xorbs") or found["fetch_info"])[term["hash"]][0]
+            span = entry.get("url_range") or entry["ranges"][0]["bytes"]
+            part = client.hub.put(entry["url"], None, "GET", range=f"bytes={span['start']}-{span['end']}")
+            assert (part.status, len(part.body)) == (206, span["end"] - span["start"] + 1)
+            data += unframed(part.body)
+        assert data[found["offset_into_first_range"] :][: stop - start] == content[start:stop]
+    assert reader.get(f"{path}/{oid}", range="bytes=4500000-4600000").status == 416
+    assert reader.get(f"{path}/{'1' * 64}").status == 404
+    assert reader.get(f"data/{oid}/1").status == 416
 
 
 def test_days_that_are_over(client: XetClient, xorbs: tuple[Made, Made], twist_regproxy: Callable[..., Regproxy]) -> None:

@@ -39,6 +39,7 @@ from regproxy.formats.huggingface.names import api_path, folder_of
 from regproxy.formats.huggingface.plan import COMMIT, LINKED_ETAG, LINKED_SIZE, OCTETS
 from regproxy.model.head import Head
 from regproxy.model.headers import Headers
+from regproxy.model.size import parse_size
 from regproxy.model.want import Shape, Want
 from regproxy.repo.interface import Answer, Body, Missing, Serving, Text
 
@@ -70,7 +71,7 @@ class Hosted:
     async def _at(self, address: File | Tree | PathsInfo | Info | Commits, state: State, asked: Asked) -> Answer:
         match address:
             case File():
-                return await self._file(state, address.path, body=asked.body)
+                return await self._file(state, address.path, asked)
             case Tree():
                 return await self._tree(address, state, asked)
             case PathsInfo():
@@ -80,20 +81,28 @@ class Hosted:
             case Commits():
                 return await self._commits(address, state, asked)
 
-    async def _file(self, state: State, path: str, *, body: bool) -> Answer:
+    async def _file(self, state: State, path: str, asked: Asked) -> Answer:
         entry = state.snapshot.files.get(path)
         if entry is None:
             return _no_entry(state, path)
         place = file_place(state.repo, entry)
         self._permit(place)
-        found = await self._serving.repository.resolve(Want(place, Shape.BLOB, body=body))
+        found = await self._serving.repository.resolve(Want(place, Shape.BLOB, body=asked.body))
         match found:
             case Body(head):
-                return found.showing(evolve(head, kept=head.kept.plus((COMMIT, state.shown))))
+                told = [(COMMIT, state.shown)]
+                if entry.is_lfs and entry.size > self._xet_from:
+                    address = f"{asked.endpoint}/api/{state.repo.type.value}/{state.repo}/xet-read-token/{state.shown}"
+                    told += [("x-xet-hash", entry.sha256), ("link", f'<{address}>; rel="xet-auth"')]
+                return found.showing(evolve(head, kept=head.kept.plus(*told)))
             case Missing():
                 raise RegproxyError(Kind.STORAGE, "the bytes of this file are lost", detail=place)
             case _:
                 return found
+
+    @property
+    def _xet_from(self) -> int:
+        return parse_size(self._serving.repository.settings.xet_from)
 
     async def _tree(self, address: Tree, state: State, asked: Asked) -> Answer:
         paths = await self._serving.apart(lambda: _paths(state.snapshot, address.folder, asked.query))
@@ -106,7 +115,7 @@ class Hosted:
         return to_json(rows, self._link(evolve(address, revision=state.shown), asked, following))
 
     async def _rows(self, state: State, found: Sequence[Entry | Folder], *, expand: bool) -> list[dict[str, Any]]:
-        rows = [entry_json(each) for each in found]
+        rows = [entry_json(each, self._xet_from) for each in found]
         if expand:
             for row, each in zip(rows, found, strict=True):
                 row["lastCommit"] = await self._last(state, each)

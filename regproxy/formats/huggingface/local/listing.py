@@ -59,13 +59,15 @@ def lfs_json(entry: Entry) -> dict[str, Any]:
     return {"oid": entry.sha256, "size": entry.size, "pointerSize": len(pointer(entry.sha256, entry.size))}
 
 
-def entry_json(entry: Entry | Folder) -> dict[str, Any]:
-    """One file or folder of a tree."""
+def entry_json(entry: Entry | Folder, xet_from: int) -> dict[str, Any]:
+    """One file or folder of a tree; files of more than ``xet_from`` bytes are to be fetched by Xet, by their SHA-256."""
     if isinstance(entry, Folder):
         return {"type": "directory", "oid": entry.oid, "size": 0, "path": entry.path}
     found: dict[str, Any] = {"type": "file", "oid": entry.oid, "size": entry.size, "path": entry.path}
     if entry.is_lfs:
         found["lfs"] = lfs_json(entry)
+        if entry.size > xet_from:
+            found["xetHash"] = entry.sha256
     return found
 
 

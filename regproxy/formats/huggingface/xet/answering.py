@@ -13,7 +13,8 @@ from regproxy.formats.huggingface.address import AddressError, Id, Type
 from regproxy.formats.huggingface.local.hosted import to_json
 from regproxy.formats.huggingface.local.places import xorb_place
 from regproxy.formats.huggingface.names import folder_of
-from regproxy.formats.huggingface.xet.calls import Shard, Token, Unknown, XetCall, Xorb
+from regproxy.formats.huggingface.xet.calls import Data, Reconstruction, Shard, Token, Unknown, XetCall, Xorb
+from regproxy.formats.huggingface.xet.reading import Reading
 from regproxy.formats.huggingface.xet.receiving import Receiving
 from regproxy.formats.huggingface.xet.shard import File
 from regproxy.model.access import Action
@@ -77,6 +78,10 @@ class Xet:
                 send_text(self._request, to_json({"was_inserted": is_new}))
             case b"POST", Shard():
                 await self._shard(call)
+            case b"GET", Reconstruction():
+                send_text(self._request, await self._reading(call.repo).reconstruct(call))
+            case b"GET", Data():
+                await self._reading(call.repo).send(call)
             case _, Unknown():
                 raise AddressError(Kind.NOT_FOUND, "NotFound", "there is no such call here")
             case _:
@@ -84,23 +89,31 @@ class Xet:
 
     def _token(self, call: Token) -> Text:
         if not call.writes:
-            raise AddressError(Kind.NOT_FOUND, "NotFound", "files are served by plain HTTP here, not by Xet")
+            self._request.node = folder_of(call.repo)
+            self._serving.permit(self._request, Action.READ, f"{folder_of(call.repo)}/**")
+            return self._lead(call.repo, 0, Action.READ)
         today = int(self._request.began // DAY)
         self._request.node = xorb_place(call.repo, today, "")
         self._serving.permit(self._request, Action.WRITE, self._request.node)
         self._generations.begin(today)
-        return self._lead(call.repo, today)
+        return self._lead(call.repo, today, Action.READ, Action.WRITE)
 
-    def _lead(self, repo: Id, generation: int) -> Text:
-        """Where to write, and by which token: said twice, for the library and for what it uploads by."""
+    def _lead(self, repo: Id, generation: int, *wanted: Action) -> Text:
+        """Where the store is, and by which token: said twice, for the library and for what moves its bytes."""
         within = f"{folder_of(repo)}/**"
-        actions = [each for each in (Action.READ, Action.WRITE) if self._serving.permits(self._request, each, within)]
+        actions = [each for each in wanted if self._serving.permits(self._request, each, within)]
         _, _, token = self._serving.sign(self._request, within, *actions).partition("=")
-        url = f"{self._endpoint}/api/xet/{generation}/{repo.type.value}/{repo}"
+        url = self._store(repo, generation)
         ends = int(self._request.began) + SIGNED_SECONDS
         fields = {"x-xet-cas-url": url, "x-xet-access-token": token, "x-xet-token-expiration": str(ends)}
         headers = Headers((*fields.items(), ("cache-control", "no-store")))
         return to_json({"casUrl": url, "accessToken": token, "exp": ends}, headers)
+
+    def _store(self, repo: Id, generation: int = 0) -> str:
+        return f"{self._endpoint}/api/xet/{generation}/{repo.type.value}/{repo}"
+
+    def _reading(self, repo: Id) -> Reading:
+        return Reading(self._serving, self._request, self._store(repo))
 
     async def _shard(self, call: Shard) -> None:
         receiving = Receiving(self._serving, self._repository, self._request)

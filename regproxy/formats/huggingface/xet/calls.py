@@ -46,13 +46,31 @@ class Shard:
 
 
 @frozen
+class Reconstruction:
+    """How is a file put together; ``is_new`` is how the answer is to be shaped."""
+
+    repo: Id
+    sha256: str
+    is_new: bool
+
+
+@frozen
+class Data:
+    """A part of a window of a file."""
+
+    repo: Id
+    sha256: str
+    window: int
+
+
+@frozen
 class Unknown:
     """What only newer servers have: the client goes another way when it hears that."""
 
     repo: Id
 
 
-XetCall = Token | Xorb | Shard | Unknown
+XetCall = Token | Xorb | Shard | Reconstruction | Data | Unknown
 
 
 def is_xet(segments: Sequence[str]) -> bool:
@@ -80,6 +98,10 @@ def _parse_store(repo: Id, generation: int, segments: Sequence[str]) -> XetCall:
             return Shard(repo, generation, streams=False)
         case ["v2", "shards"]:
             return Shard(repo, generation, streams=True)
+        case ["reconstruction" | "reconstructions", id_] | ["v1" | "v2", "reconstructions", id_] if _HASH.fullmatch(id_):
+            return Reconstruction(repo, id_, segments[0] == "v2")
+        case ["data", id_, window] if _HASH.fullmatch(id_) and _GENERATION.fullmatch(window):
+            return Data(repo, id_, int(window))
         case ["v1", "xorb-grants" | "chunks", *_]:
             return Unknown(repo)
     raise unknown()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from regproxy.formats.huggingface.address import AddressError, Id, Type
-from regproxy.formats.huggingface.xet.calls import Shard, Token, Unknown, XetCall, Xorb, is_xet, parse_xet
+from regproxy.formats.huggingface.xet.calls import Data, Reconstruction, Shard, Token, Unknown, XetCall, Xorb, is_xet, parse_xet
 from regproxy.formats.huggingface.xet.hashes import of_chunk, of_xorb, to_text
 from regproxy.formats.huggingface.xet.shard import File, ShardReader, Term
 from regproxy.formats.huggingface.xet.xorb import CHUNK_LIMIT, chunks_of, name_of, read_chunk
@@ -17,6 +17,7 @@ RNG = random.Random(11)
 CHUNKS = [RNG.randbytes(RNG.randrange(1, 3000)) for _ in range(40)]
 REPO = Id(Type.MODELS, "acme", "tiny")
 HASH = "1" * 64
+OLD = ("reconstruction", "reconstructions", "v1/reconstructions")
 
 
 def in_file(data: bytes, work: Callable[[int], object]) -> object:
@@ -127,6 +128,9 @@ def test_what_is_no_shard() -> None:
         ("api/xet/7/models/acme/tiny/shards", Shard(REPO, 7, streams=False)),
         ("api/xet/7/models/acme/tiny/v1/shards", Shard(REPO, 7, streams=False)),
         ("api/xet/7/models/acme/tiny/v2/shards", Shard(REPO, 7, streams=True)),
+        *((f"api/xet/0/models/acme/tiny/{path}/{HASH}", Reconstruction(REPO, HASH, is_new=False)) for path in OLD),
+        (f"api/xet/0/models/acme/tiny/v2/reconstructions/{HASH}", Reconstruction(REPO, HASH, is_new=True)),
+        (f"api/xet/0/models/acme/tiny/data/{HASH}/12", Data(REPO, HASH, 12)),
         (f"api/xet/7/models/acme/tiny/v1/xorb-grants/default/{HASH}", Unknown(REPO)),
         (f"api/xet/7/models/acme/tiny/v1/chunks/default-merkledb/{HASH}", Unknown(REPO)),
     ],
