@@ -42,6 +42,7 @@ class Telling:
     def serve(self, configuration: Configuration) -> None:
         """Tell those whom a configuration names; what waits for others is dropped when they have left it."""
         hooks = configuration.webhook
+        self._outbox.forget([hook.name for hook in hooks]).addErrback(lambda failure: failure.trap(RegproxyError))
         if not hooks and not self._listens:
             return
         try:
@@ -50,7 +51,6 @@ class Telling:
             raise RegproxyError(error.kind, f"webhook: {error.text}", detail=error.detail) from error
         self._collecting.hooks = hooks
         self._delivering.configure(senders)
-        self._outbox.forget([hook.name for hook in hooks]).addErrback(lambda failure: failure.trap(RegproxyError))
         if not self._listens:
             self._listens = True
             self._events.listen(self._collecting.hear)

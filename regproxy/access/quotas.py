@@ -72,10 +72,11 @@ class Rule:
         requests = Measure(max(1.0, quota.burst / processes or rate), rate) if rate else None
         return cls(quota, requests, Measure(size, size / quota.period_seconds) if size else None)
 
-    def concerns(self, user: str, repository: str) -> bool:
-        """Whether it holds for somebody in a repository."""
+    def concerns(self, user: str, address: str, repository: str) -> bool:
+        """Whether it holds for somebody in a repository; not for those of whom a proxy does not say who they are."""
         users, keys = self.quota.users, self.quota.repositories
-        return (not users or (user or ANONYMOUS) in users) and (not keys or repository in keys)
+        is_known = bool(user or address) or self.quota.shared
+        return is_known and (not users or (user or ANONYMOUS) in users) and (not keys or repository in keys)
 
     def key(self, who: str, repository: str) -> Key:
         """Whom it counts together."""
@@ -133,12 +134,12 @@ class Quotas:
         """Take a request of a user, or of an address; seconds until there is room for it, 0 if there is."""
         now = self._clock.seconds()
         who = user or address
-        waits = (rule.wait(rule.key(who, repository), now) for rule in self._rules if rule.concerns(user, repository))
+        waits = (rule.wait(rule.key(who, repository), now) for rule in self._rules if rule.concerns(user, address, repository))
         return next((wait for wait in waits if wait), 0)
 
     def spend(self, user: str, address: str, repository: str, size: int) -> None:
         """So many bytes were sent to him."""
         now = self._clock.seconds()
         for rule in self._rules:
-            if rule.concerns(user, repository):
+            if rule.concerns(user, address, repository):
                 rule.spend(rule.key(user or address, repository), size, now)

@@ -62,7 +62,7 @@ class SqliteOutbox:
             connection.execute(_FORGET, (json.dumps(list(targets)),))
             return connection.changes()
 
-        return self._index.change(apply)
+        return self._index.change(apply, durable=False)
 
 
 def _ask(connection: apsw.Connection, target: str) -> int:

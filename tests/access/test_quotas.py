@@ -82,6 +82,15 @@ def test_whom_it_concerns() -> None:
     assert [0] == scene.many(1, "", "192.0.2.2")
 
 
+def test_behind_a_proxy_that_does_not_say_whose_they_are() -> None:
+    """Requests are nobody's, unless all share what there is."""
+    scene = Scene()
+    scene.rules({"requests_per_second": 0.01})
+    assert [0, 0] == scene.many(2, "", "")
+    scene.rules({"requests_per_second": 0.01, "shared": True})
+    assert [0, 100] == scene.many(2, "", "")
+
+
 def test_together_and_apart() -> None:
     """All of them share one, or each has one for each repository."""
     scene = Scene()
