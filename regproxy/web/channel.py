@@ -9,6 +9,7 @@ the answer from it.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, cast
 
 from twisted.internet import tcp
@@ -36,7 +37,14 @@ TLS_HANDSHAKE = b"\x16"
 
 _LOST = Failure(ConnectionDone())
 
+_READ = frozenset({b"GET", b"HEAD"})
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+
+
+def _is_plain(command: bytes, path: bytes, hosts: Sequence[bytes]) -> bool:
+    """Whether it is what nearly all requests are; the others are looked at one sign after the other."""
+    common = command in _READ and len(hosts) == 1 and path.startswith(b"/") and b"#" not in path and len(path) <= TARGET_LIMIT
+    return common and _HOST.fullmatch(hosts[0]) is not None
 
 
 class Edge(HTTPChannel):
@@ -190,6 +198,8 @@ class Edge(HTTPChannel):
         headers = self.requests[-1].requestHeaders
         hosts = headers.getRawHeaders(b"host", [])
         codings = headers.getRawHeaders(b"transfer-encoding", [])
+        if not codings and not self.length and _is_plain(self._command, self._path, hosts):
+            return None
         old = self._version == b"HTTP/1.0"
         signs = (
             (len(hosts) != 1 and bool(hosts or not old), 400, "exactly one Host is expected"),
