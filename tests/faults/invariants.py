@@ -45,7 +45,10 @@ class Invariants:
             drop_idle()
             return self._nothing_leaks()
 
-        wait_for(nothing_leaks, SECONDS, "descriptors are left open")
+        try:
+            wait_for(nothing_leaks, SECONDS, "descriptors are left open")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self._look()} after {self._before}") from None
 
     def check_store(self) -> None:
         """No partial is visible, every blob is what its name says, one for each digest, and the spool is empty."""
