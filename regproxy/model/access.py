@@ -6,6 +6,8 @@ from enum import Enum
 class Action(Enum):
     """Creating, overwriting and deleting are different things: who may write need not be able to destroy."""
 
+    __hash__ = object.__hash__  # Enum's own is written in Python, and rights are asked several times at each hit
+
     READ = "read"
     WRITE = "write"
     """Deploy; in a remote repository, have something fetched that is not there yet."""

@@ -33,6 +33,8 @@ T = TypeVar("T")
 class Origin(Enum):
     """Where the bytes of an answer come from, as ``X-Regproxy-Cache`` and the access log say it."""
 
+    __hash__ = object.__hash__  # as of ``Action``
+
     HIT = "hit"
     FILL = "fill"
     JOINED = "joined"

@@ -41,10 +41,9 @@ _READ = frozenset({b"GET", b"HEAD"})
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
-def _is_plain(command: bytes, path: bytes, hosts: Sequence[bytes]) -> bool:
+def _is_plain(command: bytes, path: bytes) -> bool:
     """Whether it is what nearly all requests are; the others are looked at one sign after the other."""
-    common = command in _READ and len(hosts) == 1 and path.startswith(b"/") and b"#" not in path and len(path) <= TARGET_LIMIT
-    return common and _HOST.fullmatch(hosts[0]) is not None
+    return command in _READ and path.startswith(b"/") and b"#" not in path and len(path) <= TARGET_LIMIT
 
 
 class Edge(HTTPChannel):
@@ -56,6 +55,8 @@ class Edge(HTTPChannel):
     is_closing = False
     certified: tuple[str, ...] | None = None
     """The names in the client's certificate; None until somebody has looked."""
+    _asked: Sequence[bytes] | None = None
+    """The Host of a request of this connection that was found good: that of the next is the same."""
     _allowance = LINGER_BYTES
     _deadline: IDelayedCall | None = None
     _in_headers = False
@@ -198,7 +199,7 @@ class Edge(HTTPChannel):
         headers = self.requests[-1].requestHeaders
         hosts = headers.getRawHeaders(b"host", [])
         codings = headers.getRawHeaders(b"transfer-encoding", [])
-        if not codings and not self.length and _is_plain(self._command, self._path, hosts):
+        if not codings and not self.length and _is_plain(self._command, self._path) and hosts == self._asked:
             return None
         old = self._version == b"HTTP/1.0"
         signs = (
@@ -213,6 +214,7 @@ class Edge(HTTPChannel):
         for wrong, status, reason in signs:
             if wrong:
                 return status, reason
+        self._asked = hosts or None
         return None
 
     def refuse(self, status: int, reason: str) -> None:

@@ -30,13 +30,15 @@ from regproxy.access.principal import Principal
 from regproxy.errors import Kind, RegproxyError
 from regproxy.telemetry.cause import CAUSE, NOBODY, TRACE, Cause
 from regproxy.web.body import RequestBody
-from regproxy.web.prepared import put, spelled
+from regproxy.web.clients import plain
+from regproxy.web.prepared import has_none, put, spelled
 
 SMALL = 64 << 10
 STREAMED = frozenset({b"PUT", b"PATCH", b"POST"})
 
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _SERVER, _DATE, _REQUEST_ID = map(spelled, (b"server", b"date", b"x-request-id"))
+_TOLD = frozenset(map(spelled, (b"x-request-id", b"traceparent", b"x-forwarded-for")))
 _RUN = token_hex(4)
 _NUMBERS = count()
 """Request ids tell requests of one run from each other and from those of other runs; they are no secret."""
@@ -104,9 +106,12 @@ class ProxyRequest(Request):
         return self.cause.client if self.cause is not NOBODY else self._client()
 
     def _client(self) -> str:
-        peer = str(getattr(self.getClientAddress(), "host", ""))
-        found: str = self.channel.site.doors.trusted.client(peer, self.requestHeaders.getRawHeaders(b"x-forwarded-for", []))
+        forwarded = self.requestHeaders.getRawHeaders(b"x-forwarded-for", [])
+        found: str = self.channel.site.doors.trusted.client(self._peer(), forwarded)
         return found
+
+    def _peer(self) -> str:
+        return str(getattr(self.getClientAddress(), "host", ""))
 
     @property
     def accountable(self) -> str:
@@ -163,10 +168,9 @@ class ProxyRequest(Request):
     def process(self) -> None:
         """Begin to answer."""
         self.began = self.channel.site.reactor.seconds()
-        given: bytes = self.requestHeaders.getRawHeaders(b"x-request-id", [b""])[0]
-        self.request_id = given.decode("ascii") if _ID.fullmatch(given) else f"{_RUN}{next(_NUMBERS):08x}"
         self.site = self.channel.site
-        self.cause = Cause(self.request_id, self._client(), self._trace())
+        self.cause = self._cause()
+        self.request_id = self.cause.request_id
         put(self.responseHeaders, _SERVER, b"regproxy")
         put(self.responseHeaders, _DATE, _date(int(time.time())))
         carried = CAUSE.set(self.cause)
@@ -178,10 +182,16 @@ class ProxyRequest(Request):
             CAUSE.reset(carried)
         self.site.requests.taken += 1  # after the root has asked whether there is a place for it; what has ended counts -1 by now
 
-    def _trace(self) -> str:
-        given = self.requestHeaders.getRawHeaders(b"traceparent")
-        trace = given[0].decode("latin-1") if given else ""
-        return trace if TRACE.fullmatch(trace) else ""
+    def _cause(self) -> Cause:
+        """What may be believed of what proxies and clients say: whose request it is, what it is called, what it belongs to."""
+        number = f"{_RUN}{next(_NUMBERS):08x}"
+        if has_none(self.requestHeaders, _TOLD):
+            return Cause(number, plain(self._peer()))
+        given: bytes = self.requestHeaders.getRawHeaders(b"x-request-id", [b""])[0]
+        trace = self.requestHeaders.getRawHeaders(b"traceparent", [b""])[0].decode("latin-1")
+        return Cause(
+            given.decode("ascii") if _ID.fullmatch(given) else number, self._client(), trace if TRACE.fullmatch(trace) else ""
+        )
 
     def prepare_for_klein(self) -> None:
         """Set what Klein routes by: it splits again, so encoded slashes stay encoded."""

@@ -25,7 +25,7 @@ from regproxy.stream.follower import ClientGone, Sending, follow
 from regproxy.stream.growing import EARLY
 from regproxy.stream.small import SmallBlob
 from regproxy.stream.source import Readable
-from regproxy.web.prepared import put, spelled
+from regproxy.web.prepared import has_none, put, put_all, spelled
 from regproxy.web.request import ProxyRequest
 
 INLINE = 64 << 10
@@ -189,8 +189,7 @@ def _quoted(name: str) -> bytes:
 def _entity(request: ProxyRequest, head: Head, size: int | None) -> None:
     """Set the headers that describe the artifact."""
     headers = request.responseHeaders
-    for name, value in _fields(head, size):
-        put(headers, name, value)
+    put_all(headers, _fields(head, size))
     filename = request.segments[-1] if request.segments else ""
     if filename:
         put(headers, _FILENAME, _quoted(filename))
@@ -215,13 +214,16 @@ def _not_entity(request: ProxyRequest) -> None:
 _CONDITIONALS = tuple(
     (name, name.encode("ascii")) for name in ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 )
+_SPELLED = frozenset(spelled(raw) for _, raw in _CONDITIONALS)
 _UNCONDITIONAL = Conditions()
 
 
 def _conditions(request: ProxyRequest) -> Conditions:
     headers = request.requestHeaders
+    if has_none(headers, _SPELLED):
+        return _UNCONDITIONAL
     fields = [(name, value) for name, raw in _CONDITIONALS for value in _values(headers.getRawHeaders(raw))]
-    return Conditions.of(Headers(tuple(fields))) if fields else _UNCONDITIONAL
+    return Conditions.of(Headers(tuple(fields)))
 
 
 def _values(raw: Sequence[bytes] | None) -> list[str]:

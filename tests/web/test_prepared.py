@@ -3,7 +3,7 @@
 import pytest
 from twisted.web.http_headers import Headers
 
-from regproxy.web.prepared import put, spelled
+from regproxy.web.prepared import has_none, put, spelled
 
 
 @pytest.mark.parametrize("name", [b"etag", b"x-checksum-sha256", b"content-length", b"X-Regproxy-Cache"])
@@ -26,3 +26,11 @@ def test_those_of_two_responses_are_two() -> None:
         put(headers, spelled(b"vary"), b"Accept")
     one.addRawHeader(b"vary", b"Origin")
     assert other.getRawHeaders(b"vary") == [b"Accept"]
+
+
+def test_none_of_several() -> None:
+    """However they were written."""
+    names = frozenset({spelled(b"if-match"), spelled(b"etag")})
+    assert has_none(Headers({b"if-range": [b"x"]}), names)
+    assert not has_none(Headers({b"IF-MATCH": [b"x"]}), names)
+    assert not has_none(Headers({b"etag": [b"x"]}), names)

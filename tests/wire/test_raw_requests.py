@@ -127,6 +127,23 @@ async def test_raw_requests() -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_good_request_vouches_for_no_other() -> None:
+    """On a connection whose first request was answered, each case is judged as on a new one."""
+
+    def talk(client: Client, data: bytes) -> tuple[int, int]:
+        client.send(GOOD)
+        first = client.reply().status
+        client.send(data)
+        return first, client.reply().status
+
+    found = {}
+    async with Stage(root()) as stage:
+        for name, (data, _, _) in CASES.items():
+            found[name] = await stage.ask(partial(talk, data=data))
+    assert {name: (200, status) for name, (_, status, _) in CASES.items()} == found
+
+
+@pytest_twisted.ensureDeferred
 async def test_too_large_a_chunked_body_is_refused_and_the_client_reads_why() -> None:
     """The answer arrives although the client goes on sending: no reset takes it away."""
 

@@ -99,11 +99,8 @@ async def artifact(serving: Serving, address: Manifest | Layer, *, body: bool) -
     want = want_for(address, serving.repository.settings.url)
     if want.shape is Shape.BLOB and not body:
         want = evolve(want, body=False)
-    match await serving.repository.resolve(want):
-        case (Body(head, origin=origin) | Described(head, origin=origin)) as found:
-            return found.showing(_shown(head, origin))
-        case found:
-            return found
+    found = await serving.repository.resolve(want)
+    return found.showing(_shown(found.head, found.origin)) if isinstance(found, (Body, Described)) else found
 
 
 @lru_cache(maxsize=REMEMBERED)

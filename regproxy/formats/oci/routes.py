@@ -44,6 +44,8 @@ DOCKER_HUB = "docker.io"
 
 _READ = ["GET", "HEAD"]
 _WRITE = ["POST", "PUT", "PATCH", "DELETE"]
+# Made once: a union is put together at each look.
+_LISTS, _NODES = (Tags, Referrers, Images), (Manifest, Layer, Tags, Referrers)
 
 
 @define(eq=False, slots=False)
@@ -192,8 +194,8 @@ async def _serve(request: ProxyRequest, serving: Serving, address: Address) -> N
     if isinstance(address, Ping):
         send_text(request, ping())
         return
-    path = _external(request, serving) if isinstance(address, Tags | Referrers | Images) else ""
-    if isinstance(address, Manifest | Layer | Tags | Referrers):
+    path = _external(request, serving) if isinstance(address, _LISTS) else ""
+    if isinstance(address, _NODES):
         request.node = want_for(address, serving.repository.settings.url, query).path
     serving.permit(request, Action.READ, request.node)
 
