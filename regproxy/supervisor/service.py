@@ -103,7 +103,7 @@ class Supervisor(Service):
     def _end(self) -> None:
         """End, or hurry if that is under way."""
         if self._is_ending and self._team is not None:
-            self._team.signal(signal.SIGTERM)
+            self._team.hurry()
         self.drain()
 
     def drain(self) -> None:

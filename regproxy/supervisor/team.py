@@ -7,7 +7,7 @@ a new one does not come up, all serve the old one again. A worker that was asked
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from signal import SIGHUP, SIGKILL, SIGTERM
+from signal import SIGHUP, SIGINT, SIGKILL
 from typing import Any
 
 import msgspec
@@ -115,7 +115,7 @@ class Team:
         self.end()
         ending = self.everybody
         late = [
-            self._reactor.callLater(seconds, self.signal, SIGTERM),
+            self._reactor.callLater(seconds, self.hurry),
             self._reactor.callLater(seconds + KILL_SECONDS, self.signal, SIGKILL),
         ]
         for worker in ending:
@@ -128,6 +128,13 @@ class Team:
         """Ask all of them to end; a second time this does nothing."""
         for worker in self.everybody:
             worker.end()
+
+    def hurry(self) -> None:
+        """Let those that were asked to end wait for nothing more.
+
+        By another signal: a second SIGTERM is lost where the first one has not been taken yet.
+        """
+        self.signal(SIGINT)
 
     def signal(self, number: int) -> None:
         """Send a signal to all of them."""
