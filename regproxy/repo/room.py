@@ -48,6 +48,12 @@ class Berth:
     size: int
     _known: bool
     _most: int | None
+    spool: BlobWriter | None = field(default=None, init=False)
+
+    @property
+    def due(self) -> int:
+        """Bytes that it was given and that still count as free: its spool sets them aside when it is written to."""
+        return self.size if self.spool is None else self.spool.due
 
     def refuses(self, end: int) -> int:
         """Why the body may not grow up to here: it would be too large, or only the reserve is left. In a thread."""
@@ -98,7 +104,8 @@ class Room:
             berth = await self._berth(settings, length)
             if berth is not None:
                 try:
-                    return EnduringWriter(await self._spool(create), whole, allowance=berth)
+                    berth.spool = await self._spool(create)
+                    return EnduringWriter(berth.spool, whole, allowance=berth)
                 except OSError as error:
                     berth.leave()
                     if not is_trouble(error):
@@ -171,9 +178,10 @@ class Room:
         return True
 
     def lacking(self, need: int = 0) -> int:
-        """Bytes that are to be freed before so many more can be written, the reserve left alone."""
+        """Bytes that are to be freed before so many more can be written beside the live fills, the reserve left alone."""
         space = self._store.space()
-        return max(0, need + reserve_of(space) - space.free)
+        due = sum(berth.due for berth in list(self._live))
+        return max(0, need + due + reserve_of(space) - space.free)
 
     async def _spool(self, create: Callable[[], BlobWriter]) -> BlobWriter:
         given_up = False

@@ -54,6 +54,11 @@ class MemoryWriter:
         """No other process has part in it."""
         return False
 
+    @property
+    def due(self) -> int:
+        """None: all of it was set aside at once."""
+        return 0
+
     def fileno(self) -> int:
         """A descriptor for reading and writing; -1 once the writer is ended."""
         return self._descriptor

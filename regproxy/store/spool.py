@@ -87,6 +87,11 @@ class SpoolWriter:
         """Whether another process reads along."""
         return self._journal is not None and is_attended(self._path)
 
+    @property
+    def due(self) -> int:
+        """All of it, until it is reserved."""
+        return self._due
+
     def fileno(self) -> int:
         """A descriptor for reading and writing; -1 once the writer is ended."""
         return self._descriptor

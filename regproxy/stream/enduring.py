@@ -97,6 +97,11 @@ class EnduringWriter:
         """As the spool."""
         return self._spool is not None and self._spool.is_attended
 
+    @property
+    def due(self) -> int:
+        """As the spool; a window takes nothing of the disk."""
+        return 0 if self._spool is None or self.window is not None else self._spool.due
+
     def fileno(self) -> int:
         """The spool's descriptor, or the window's."""
         if self._spool is None:

@@ -71,6 +71,10 @@ class BlobWriter(Protocol):
     def is_attended(self) -> bool:
         """Whether another process reads along."""
 
+    @property
+    def due(self) -> int:
+        """Bytes that are still to be set aside for it: what is free has them too. In any thread."""
+
     def fileno(self) -> int:
         """A descriptor that followers may read what has been written from; open until the writer is ended."""
 

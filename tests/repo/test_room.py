@@ -145,6 +145,32 @@ def test_a_blob_that_is_read_goes_without_cutting_its_reader() -> None:
     assert content(got[0]) == BIG
 
 
+class LateWriter(MemoryWriter):
+    """Sets nothing aside before it is written to, as on a disk."""
+
+    due = 500 * KIB
+
+
+class LateStore(MemoryStore):
+    """A store of such writers."""
+
+    def create(self, length: int | None, about: bytes | None = None) -> MemoryWriter:
+        """Begin a blob."""
+        return LateWriter(self, super().create(None)._descriptor, about)
+
+
+def test_what_is_promised_is_not_free() -> None:
+    """A body whose bytes are not there yet, nor set aside, needs them still: the next has to have others."""
+    made = bench(store=LateStore(capacity=1000 * KIB))
+    hold(made, b"o" * 400 * KIB, "old")
+    first = writer(made, 500 * KIB)
+    assert [] == made.recorder.evictions
+    assert is_kept(writer(made, 300 * KIB))
+    assert [("space", 400 * KIB)] == made.recorder.evictions
+    assert is_kept(first)
+    assert 0 == made.parts.room.lacking(900 * KIB)
+
+
 class FailingWriter(MemoryWriter):
     """Takes no byte beyond what its store allows."""
 

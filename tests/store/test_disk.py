@@ -227,10 +227,13 @@ def test_reserved_with_the_second_write(store: DiskStore, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(spool, "reserve", refuse)
     writer = store.create(4)
+    assert 4 == writer.due
     writer.write_at(0, [b"a"])
     assert [] == reserved
+    assert 4 == writer.due
     with pytest.raises(OSError, match="full"):
         writer.write_at(1, [b"b"])
+    assert 0 == writer.due
     writer.write_at(1, [b"bcd"])
     assert [4] == reserved
     writer.abort()

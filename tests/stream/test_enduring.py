@@ -34,6 +34,11 @@ class Stuck:
         """By somebody."""
         return True
 
+    @property
+    def due(self) -> int:
+        """Some."""
+        return 7
+
     def fileno(self) -> int:
         """Its descriptor."""
         return self.spool.fileno()
@@ -182,6 +187,7 @@ def test_the_spools_name_and_end() -> None:
     stuck.going.set()
     writer = EnduringWriter(stuck, allowance=allowance)
     assert (writer.name, writer.is_attended, writer.fileno(), allowance.left) == ("stuck", True, stuck.fileno(), 0)
+    assert 7 == writer.due
     writer.commit("0" * 64, durable=True, claim=True)
     assert allowance.left == 1
     writer.commit("0" * 64, durable=False)
@@ -190,7 +196,7 @@ def test_the_spools_name_and_end() -> None:
     assert writer.keep(durable=True)
     assert (stuck.said, allowance.left) == (["commit True True", "settle", "keep True"], 3)
     writer.give_up_disk(STUCK)
-    assert (writer.name, writer.is_attended) == (None, True)
+    assert (writer.name, writer.is_attended, writer.due) == (None, True, 0)
     assert (writer.keep(durable=True), stuck.said[3:], stuck.aborted) == (False, [], 1)
     assert writer.window is not None
     writer.window.close()
