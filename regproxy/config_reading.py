@@ -179,9 +179,9 @@ def _required(kind: object) -> str:
     if choices:
         return _alternatives(choices)
     names = [
-        item.__name__
+        "array" if get_origin(item) is tuple else item.__name__
         for item in (get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,))
-        if isinstance(item, type)
+        if isinstance(item, type) or get_origin(item) is tuple
     ]
     return _words(" | ".join(names))
 

@@ -41,6 +41,7 @@ def mistakes(tmp_path: Path, text: str) -> list[str]:
         ("[server]\ndataDir = ''", "server.dataDir: expected a folder"),
         ("[server]\nsendfile = 'on'", 'server.sendfile: expected "auto" or "off"'),
         ("[[server.listener]]\naddress = 'x'", "server.listener[0].certificate: expected a string, but it is missing"),
+        ("[[oidc]]\nname = 'x'\nissuer = 'https://x'", "oidc[0].audience: expected a list, but it is missing"),
         ("server = 1", "server: expected a table"),
         ("[store]\nmaxBytes = '5 boxes'", "store.maxBytes: expected a size"),
         ("[store]\nparkedMaxBytes = ''", "store.parkedMaxBytes: expected a size"),
