@@ -66,6 +66,7 @@ class Accel:
         if names - HANDED_ON - _NGINX_KEEPS:
             return False
         request.responseHeaders.removeHeader("content-length")
+        request.responseHeaders.removeHeader("accept-ranges")  # nginx says it of the file, and would say it twice
         request.setHeader("x-accel-redirect", f"{self.location}/{name[:2]}/{name}")
         request.setHeader("content-length", "0")
         return True

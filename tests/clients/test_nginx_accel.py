@@ -116,6 +116,21 @@ def test_a_stored_blob_is_sent_by_nginx(pair: Pair) -> None:
     assert pair.redirected() == ["/files/big"]
 
 
+def test_nothing_is_made_up_and_nothing_said_twice(pair: Pair) -> None:
+    """Of what upstream named no type, nginx names none; every header comes once."""
+    pair.upstream.media_type = ""
+    pair.ask(pair.front, "/files/big")
+    connection = http.client.HTTPConnection("127.0.0.1", pair.front, timeout=30)
+    connection.request("GET", "/files/big")
+    answer = connection.getresponse()
+    names = [name.lower() for name, _ in answer.getheaders()]
+    assert DATA == answer.read()
+    connection.close()
+    assert ["/files/big"] == pair.redirected()
+    assert "content-type" not in names
+    assert sorted(set(names)) == sorted(names)
+
+
 @pytest.mark.parametrize("asked", ["bytes=0-0", "bytes=100-", "bytes=-5", "bytes=1000-2000"])
 def test_one_range(pair: Pair, asked: str) -> None:
     """Cut out by nginx, as regproxy would."""

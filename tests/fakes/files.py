@@ -62,7 +62,8 @@ class _Answer(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         self.send_header("ETag", etag)
         self.send_header("Last-Modified", "Sat, 01 Jan 2000 00:00:00 GMT")
-        self.send_header("Content-Type", self.server.media_type)
+        if self.server.media_type:
+            self.send_header("Content-Type", self.server.media_type)
         self.send_header("Content-Length", "0" if unchanged else str(len(data) - (start or 0)))
         self.end_headers()
         if body and not unchanged:
