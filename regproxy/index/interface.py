@@ -124,8 +124,8 @@ class Index(Protocol):
     def forget(self, sha256: str) -> Deferred[bool]:
         """Remove a blob's row and aliases, unless a node names it (then False). True also if there was no row."""
 
-    def adopt(self, blobs: Sequence[BlobRow]) -> Deferred[None]:
-        """Add rows for blobs that nothing names, as one step; those that have a row keep it."""
+    def adopt(self, blobs: Sequence[BlobRow]) -> Deferred[int]:
+        """Add rows for blobs that nothing names, as one step; those that have a row keep it. How many were added."""
 
     def held(self, repository: str = "") -> Sum:
         """What a repository holds; without a name, what all of them do, and what no node names any more."""

@@ -144,10 +144,11 @@ class MemoryIndex:
         self._aliases = {digest: name for digest, name in self._aliases.items() if name != sha256}
         return succeed(True)  # noqa: FBT003 - the result
 
-    def adopt(self, blobs: Sequence[BlobRow]) -> Deferred[None]:
+    def adopt(self, blobs: Sequence[BlobRow]) -> Deferred[int]:
         """Add rows for blobs that nothing names."""
+        before = len(self._blobs)
         self._blobs = {blob.sha256: blob for blob in blobs} | self._blobs
-        return succeed(None)
+        return succeed(len(self._blobs) - before)
 
     def held(self, repository: str = "") -> Sum:
         """Count."""

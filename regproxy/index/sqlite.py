@@ -199,7 +199,7 @@ class SqliteIndex:
         with closing(connect(self._path)) as connection:
             return complaints(connection)
 
-    def adopt(self, blobs: Sequence[BlobRow]) -> Deferred[None]:
+    def adopt(self, blobs: Sequence[BlobRow]) -> Deferred[int]:
         """Add rows for blobs that nothing names."""
         return self._change(partial(statements.adopt, blobs=blobs))
 

@@ -62,10 +62,14 @@ def put(connection: apsw.Connection, node: Node, digests: Sequence[Digest], *, s
     connection.execute("DELETE FROM negatives WHERE repository = ? AND path = ?", (node.repository, node.path))
 
 
-def adopt(connection: apsw.Connection, blobs: Sequence[BlobRow]) -> None:
+def adopt(connection: apsw.Connection, blobs: Sequence[BlobRow]) -> int:
     """See ``Index.adopt``."""
-    rows = [(blob.sha256, blob.size, blob.synced, blob.last_used) for blob in blobs]
-    connection.executemany(f"INSERT OR IGNORE INTO blobs ({BLOB_COLUMNS}) VALUES (?, ?, ?, ?)", rows)
+    added = 0
+    for blob in blobs:
+        row = (blob.sha256, blob.size, blob.synced, blob.last_used)
+        connection.execute(f"INSERT OR IGNORE INTO blobs ({BLOB_COLUMNS}) VALUES (?, ?, ?, ?)", row)
+        added += connection.changes()
+    return added
 
 
 def refresh(connection: apsw.Connection, node: Node) -> None:

@@ -90,7 +90,7 @@ class Team:
     async def replace(self, configuration: Configuration) -> None:
         """Let new workers serve a new configuration; ``NotServingError`` if one does not come up."""
         orders = self.orders
-        self.orders = msgspec.structs.replace(orders, configuration=configuration)
+        self.orders = msgspec.structs.replace(orders, configuration=configuration, adopts=False)
         replaced: list[Worker] = []
         try:
             await self._replace(self.everybody, replaced)

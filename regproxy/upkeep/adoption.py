@@ -17,12 +17,12 @@ PAGE = 500
 
 
 async def adopt(parts: Parts) -> int:
-    """Give each blob of the store a row, unless it has one; how many blobs there are."""
+    """Give each blob of the store a row, unless it has one; how many had none."""
     files = parts.store.each()
     count = 0
     while page := await parts.readers.run(lambda: list(islice(files, PAGE))):
-        await parts.index.adopt([BlobRow(file.sha256, file.size, synced=False, last_used=file.modified) for file in page])
-        count += len(page)
+        rows = [BlobRow(file.sha256, file.size, synced=False, last_used=file.modified) for file in page]
+        count += await parts.index.adopt(rows)
     if count:
         log.warn("the index is new: {count} blobs of the store have rows again, and no names", count=count)  # noqa: G010 - txaio's name
     return count

@@ -116,7 +116,7 @@ def test_adopted_blobs(begin: Begin) -> None:
     index, clock = begin()
     clock.wait(index.put(node_at("p", 1), synced=True))
     rows = [BlobRow(sha256(number), 7, synced=False, last_used=5.0) for number in (1, 2)]
-    clock.wait(index.adopt(rows))
+    assert 1 == clock.wait(index.adopt(rows))
     assert [row.sha256 for row in index.unreferenced()] == [sha256(2)]
     found = index.blob(sha256(1))
     assert found is not None
