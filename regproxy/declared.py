@@ -128,18 +128,22 @@ class Declared(Declaring):
         self.look()
 
     async def remove(self, key: str) -> int:
-        """Remove one with everything in it; how many files."""
+        """Remove one with everything in it; how many files.
+
+        They are counted before: this process, and each of the others, may clear some of them.
+        """
         self._made(key)
-        await self._declarations.remove(key)
+        files = await self._declarations.remove(key)
+        if files is None:
+            raise _unknown(key)
         self._events.tell(What.REPOSITORY, repository=key, subject=key, change="removed")
         self.look()
-        return await self._clear(key)
+        await self._clear(key)
+        return files
 
-    async def _clear(self, key: str) -> int:
-        removed = 0
-        while step := await self._declarations.clear(key):
-            removed += step
-        return removed
+    async def _clear(self, key: str) -> None:
+        while await self._declarations.clear(key):
+            pass
 
     async def resume(self) -> None:
         """Go on with what a stop has interrupted."""
@@ -153,7 +157,7 @@ class Declared(Declaring):
             raise RegproxyError(Kind.CONFLICT, f"{key} is declared in the configuration file, and is changed there only")
         said = self._said.get(key)
         if said is None:
-            raise RegproxyError(Kind.NOT_FOUND, f"there is no repository {key!a}")
+            raise _unknown(key)
         return said
 
     def _checked(self, key: str, said: Said) -> RepositorySettings:
@@ -181,6 +185,10 @@ class Declared(Declaring):
         if mistakes.lines or settings is None:
             raise RegproxyError(Kind.INVALID, "; ".join(mistakes.lines))
         return settings
+
+
+def _unknown(key: str) -> RegproxyError:
+    return RegproxyError(Kind.NOT_FOUND, f"there is no repository {key!a}")
 
 
 def _with_values(headers: object, before: object) -> object:

@@ -28,8 +28,8 @@ class Declarations(Protocol):
     def put(self, key: str, said: Said, *, replace: bool) -> Deferred[bool]:
         """Keep one; False, and nothing is changed, unless there was one exactly where it is to be replaced, or it is leaving."""
 
-    def remove(self, key: str) -> Deferred[bool]:
-        """From now on it is leaving; False if there was none."""
+    def remove(self, key: str) -> Deferred[int | None]:
+        """From now on it is leaving: how many nodes there are to clear; None if there was no such repository."""
 
     def clear(self, key: str, limit: int = 1000) -> Deferred[int]:
         """Remove so many nodes of a repository that has no declaration; how many. With the last of them all else goes, folders

@@ -1,5 +1,6 @@
 """``Declarations`` in dicts: the twin of ``sqlite_declarations`` for tests and for trying things out."""
 
+import sys
 from collections.abc import Mapping, Sequence
 
 from attrs import define, field
@@ -37,13 +38,13 @@ class MemoryDeclarations:
         self._stamp += 1
         return succeed(True)  # noqa: FBT003 - the result
 
-    def remove(self, key: str) -> Deferred[bool]:
+    def remove(self, key: str) -> Deferred[int | None]:
         """Begin to remove one."""
         if self._said.get(key) is None:
-            return succeed(False)  # noqa: FBT003 - the result
+            return succeed(None)
         self._said[key] = None
         self._stamp += 1
-        return succeed(True)  # noqa: FBT003 - the result
+        return succeed(len(self._index.nodes(key, limit=sys.maxsize)))
 
     def clear(self, key: str, limit: int = 1000) -> Deferred[int]:
         """Go on with it."""

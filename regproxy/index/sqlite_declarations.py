@@ -51,7 +51,7 @@ class SqliteDeclarations:
         """Keep one."""
         return self._change(partial(_put, key=key, body=msgspec.json.encode(said).decode(), replace=replace))
 
-    def remove(self, key: str) -> Deferred[bool]:
+    def remove(self, key: str) -> Deferred[int | None]:
         """Begin to remove one."""
         return self._change(partial(_remove, key=key))
 
@@ -75,9 +75,12 @@ def _put(connection: apsw.Connection, key: str, body: str, *, replace: bool) -> 
     return True
 
 
-def _remove(connection: apsw.Connection, key: str) -> bool:
+def _remove(connection: apsw.Connection, key: str) -> int | None:
     connection.execute("UPDATE repositories SET body = '' WHERE key = ? AND body <> ''", (key,))
-    return connection.changes() > 0
+    if not connection.changes():
+        return None
+    [(nodes,)] = connection.execute("SELECT count(*) FROM nodes WHERE repository = ?", (key,))
+    return int(nodes)
 
 
 def _clear(connection: apsw.Connection, key: str, limit: int) -> int:

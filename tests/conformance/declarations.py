@@ -52,8 +52,8 @@ class DeclarationsContract:
         told.wait(told.index.put(node_at("a", repository="kept"), synced=True))
         told.wait(told.declarations.put("files", FILES, replace=False))
         assert 0 == told.wait(told.declarations.clear("files"))
-        assert told.wait(told.declarations.remove("files"))
-        assert not told.wait(told.declarations.remove("files"))
+        assert 3 == told.wait(told.declarations.remove("files"))
+        assert told.wait(told.declarations.remove("files")) is None
         assert ({}, ["files"]) == (told.declarations.every(), told.declarations.leaving())
         assert 2 == told.wait(told.declarations.clear("files", 2))
         assert not told.wait(told.declarations.put("files", FILES, replace=False))
