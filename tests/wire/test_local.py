@@ -122,6 +122,14 @@ def test_checksum_deploy(twist_regproxy: Start) -> None:
         assert ask(regproxy, "PUT", "/there/z", x_checksum_sha1=sums(DATA)["sha1"], **say).status == 404
 
 
+def test_a_part_is_no_file(files: Regproxy) -> None:
+    """What a client sends as the rest of a file (``curl -C``) does not become a file of its own."""
+    ask(files, "PUT", "/files/x", b"whole")
+    refused = ask(files, "PUT", "/files/x", b"le", content_range="bytes 3-4/5")
+    assert (400, True) == (refused.status, "as a whole" in refused.error)
+    assert ask(files, "GET", "/files/x").body == b"whole"
+
+
 def test_names(files: Regproxy) -> None:
     """Files and folders don't take each other's place, and odd paths are refused."""
     assert ask(files, "PUT", "/files/a/b", b"1").status == 201
@@ -187,11 +195,14 @@ def test_writing_needs_to_be_allowed(twist_regproxy: Start) -> None:
 
 
 def test_remote_repositories_take_nothing(twist_regproxy: Start) -> None:
-    """A deploy to one is refused."""
+    """A deploy to one is refused, and says why."""
     with serving({"/f": b"1"}) as upstream:
         regproxy = twist_regproxy(remote(upstream.url))
-        for path in ("/files/x", "/files-cache/x"):
-            assert ask(regproxy, "PUT", path, DATA).status == 405
+        for key, methods in (("files", "GET, HEAD"), ("files-cache", "DELETE, GET, HEAD")):
+            answer = ask(regproxy, "PUT", f"/{key}/x", DATA)
+            assert (405, methods) == (answer.status, answer.headers["allow"])
+            assert answer.error.startswith("files is a remote repository")
+        assert "GET, HEAD" == ask(regproxy, "DELETE", "/files/f").headers["allow"]
 
 
 def test_cut_uploads_leave_nothing(files: Regproxy) -> None:

@@ -82,6 +82,8 @@ class LocalRoutes:
         who = self.serving.permit(request, Action.WRITE, target.path)
         if target.properties:
             self.serving.permit(request, Action.ANNOTATE, target.path)
+        if request.getHeader("content-range") is not None:
+            raise RegproxyError(Kind.INVALID, "a part of a file is not taken: files are put as a whole")
         if _is_said(request, "x-explode-archive"):
             raise RegproxyError(Kind.INVALID, "archives are stored as they are: X-Explode-Archive is not supported")
         if target.path.endswith("/"):

@@ -17,6 +17,7 @@ from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Te
 from regproxy.web.direct import Direct
 from regproxy.web.errors import envelope, register
 from regproxy.web.request import ProxyRequest
+from regproxy.web.respond import send_text
 from regproxy.web.root import new_app
 
 
@@ -48,7 +49,8 @@ class Routes:
         serving, path = self.serving, "/".join(request.rest)
         if serving.repository.key == serving.tree.key:
             text = f"{serving.tree.key} is what its upstream has: what is cached of it is deleted in {serving.tree.key}-cache"
-            raise RegproxyError(Kind.METHOD_NOT_ALLOWED, text)
+            send_text(request, self._unserved(text))
+            return
         if request.rest_slash or not all(request.rest[:-1]) or not path:
             raise RegproxyError(Kind.INVALID, "not the path of a file or a folder")
         request.node = path
@@ -58,6 +60,17 @@ class Routes:
         found = (path != folder and await serving.tree.remove(path)) or await serving.tree.remove(folder)
         gone = Text(b"", "text/plain", status=204)
         await serving.send(request, gone if found else Missing(f"{serving.repository.key} does not have it"))
+
+    @app.route("/<path:path>", methods=["PUT", "POST", "PATCH"])
+    async def deploy(self, request: ProxyRequest, path: str) -> None:  # noqa: ARG002 - nothing is deployed anywhere
+        """Refuse an upload."""
+        text = f"{self.serving.tree.key} is a remote repository, which has what its upstream has: nothing can be uploaded to it"
+        send_text(request, self._unserved(text))
+
+    def _unserved(self, text: str) -> Text:
+        refusal = envelope(405, text)
+        allowed = "GET, HEAD" if self.serving.repository.key == self.serving.tree.key else "DELETE, GET, HEAD"
+        return evolve(refusal, headers=refusal.headers.plus(("allow", allowed)))
 
 
 @frozen
