@@ -121,7 +121,8 @@ class Front:
         folder = self._configuration.server.data_dir
         system = System(self._catalog, gate, self._looking, lambda: shutil.disk_usage(folder))
         answers, can = Answers(gate, self._looking, self._reactor), TrashCan(self._catalog, gate)
-        api = Api(self._catalog, answers, self._looking, can, system)
+        metrics = MetricsPage(self._page, self._catalog)
+        api = Api(self._catalog, answers, self._looking, can, system, metrics)
         people = self._entrance.people()
         fixed: dict[str, IResource] = {
             "api": api.resource(),
@@ -132,7 +133,7 @@ class Front:
             "livez": Probe(dict),
             "readyz": Probe(self._checks),
             "startupz": Probe(self._checks),
-            "metrics": MetricsPage(self._page),
+            "metrics": metrics,
         }
         every = {id(each): each for each in self._formats.values()}.values()
         found = [(name.decode(), resource, each) for each in every for name, resource in each.mounts(self._catalog).items()]

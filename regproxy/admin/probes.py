@@ -1,5 +1,6 @@
 """Probes and metrics: small resources that need no routing. An upstream that is down never makes a cache unready."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from attrs import define, evolve, field
@@ -10,12 +11,14 @@ from zope.interface import implementer
 from regproxy.model.headers import Headers
 from regproxy.repo.interface import Text
 from regproxy.stream.spawn import spawn
+from regproxy.web.catalog import Catalog
 from regproxy.web.errors import envelope
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
 
 _READ = frozenset({b"GET", b"HEAD"})
 _MARKS = {True: "ok", False: "FAILED", None: "DEGRADED"}
+_REPOSITORY = re.compile(rb'\brepository="([^"]*)"')
 _NO_STORE = Headers.of(cache_control="no-store")
 
 
@@ -62,9 +65,21 @@ class Probe(_Leaf):
 
 @define(eq=False)
 class MetricsPage(_Leaf):
-    """``/metrics``; ``page`` makes it, without keeping the reactor."""
+    """``/metrics``; ``page`` makes it, without keeping the reactor.
+
+    Everybody may see how the server does; numbers of a repository are for those for whom it is there (``Catalog.find``).
+    """
 
     _page: Callable[[], Awaitable[tuple[bytes, str]]]
+    _catalog: Catalog
+
+    async def text(self, request: ProxyRequest) -> Text:
+        """The page, as it is for who asks."""
+        body, media_type = await self._page()
+        principal = request.principal
+        if principal is None or not principal.is_administrator:
+            body = _without(body, lambda key: self._catalog.find(key, request) is None)
+        return Text(body, media_type, headers=_NO_STORE)
 
     def _answer(self, request: ProxyRequest) -> None:
         gone: list[object] = []
@@ -72,7 +87,16 @@ class MetricsPage(_Leaf):
         spawn(self._send(request, gone), "rendering metrics")
 
     async def _send(self, request: ProxyRequest, gone: list[object]) -> None:
-        body, media_type = await self._page()
+        text = await self.text(request)
         if not gone:
-            send_text(request, Text(body, media_type, headers=_NO_STORE))
+            send_text(request, text)
             request.finish()
+
+
+def _without(page: bytes, hides: Callable[[str], bool]) -> bytes:
+    """A page without the lines of hidden repositories."""
+    named = {key: key and hides(key.decode()) for key in set(_REPOSITORY.findall(page))}
+    if not any(named.values()):
+        return page
+    labelled = ((line, _REPOSITORY.search(line)) for line in page.splitlines(keepends=True))
+    return b"".join(line for line, label in labelled if label is None or not named[label[1]])

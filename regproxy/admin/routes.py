@@ -7,6 +7,7 @@ from twisted.web.resource import IResource
 from regproxy import __version__
 from regproxy.admin.aql.answer import Answers
 from regproxy.admin.looking import Looking
+from regproxy.admin.probes import MetricsPage
 from regproxy.admin.search import Search
 from regproxy.admin.storage import Storage, render
 from regproxy.admin.system import System
@@ -30,6 +31,7 @@ class Api:
     _looking: Looking
     _trash: TrashCan
     _system: System
+    _metrics: MetricsPage
 
     app = new_app()
     register(app, envelope)
@@ -69,6 +71,11 @@ class Api:
         """Nothing has to be begun: it is counted when somebody asks."""
         self._system.about(request)
         send_text(request, evolve(render({"info": "Numbers are counted when they are asked for."}), status=202))
+
+    @app.route("/v1/metrics", methods=["GET"])
+    async def metrics(self, request: ProxyRequest) -> None:
+        """Show them at the address that scrapers of this API know, too."""
+        send_text(request, await self._metrics.text(request))
 
     @app.route("/v1/uploads/config", methods=["GET"])
     async def uploads(self, request: ProxyRequest) -> None:

@@ -33,7 +33,7 @@ from regproxy.web.serving import Served
 PREFIX = "artifactory"
 WELCOME = b"This is regproxy, a proxy of artifact registries. /api/repositories lists what it serves.\n"
 TOO_MANY = Unavailable(503, "too many requests are being answered at once", RETRY_AFTER)
-_OPEN = frozenset({"", "livez", "readyz", "startupz", "metrics"})
+_OPEN = frozenset({"", "livez", "readyz", "startupz"})
 _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE"})
 
 
@@ -61,7 +61,7 @@ class Root:
     Attributes:
         fixed: resources by first segment (``metrics``, ``livez``, …); ``api`` is the REST API, ``api/x`` a part of it.
         mounts: those of formats, likewise, and how those write refusals.
-        identify: notes who asks (``gate``); probes and metrics are open to all.
+        identify: notes who asks (``gate``); probes are open to all.
         token_server: at ``/v2/token``.
         look: called before a repository is looked for: there may be newer ones.
         requests: how many may be answered at once; probes and the API are answered in any case.

@@ -54,13 +54,14 @@ def root(*, ready: bool = True) -> Root:
     catalog = Catalog(guard_of())
     catalog.swap(Table({"r": cast(Any, Served(Held(settings), NoApi()))}, {}, Docker()))
     unasked: Any = None
-    api = Api(catalog, Answers(gate_of(), unasked, unasked), unasked, TrashCan(catalog, gate_of()), unasked)
+    metrics = MetricsPage(lambda: succeed(Metrics().render()), catalog)
+    api = Api(catalog, Answers(gate_of(), unasked, unasked), unasked, TrashCan(catalog, gate_of()), unasked, metrics)
     fixed: Any = {
         "api": api.resource(),
         "api/repositories": RepositoryRoutes(catalog, gate_of(), declared()).resource(),
         "livez": Probe(dict),
         "readyz": Probe(lambda: {"index": True, "store": ready}),
-        "metrics": MetricsPage(lambda: succeed(Metrics().render())),
+        "metrics": metrics,
     }
     return Root(catalog, fixed, {})
 
@@ -131,6 +132,7 @@ async def test_probes() -> None:
 @pytest_twisted.ensureDeferred
 async def test_metrics() -> None:
     """A scraper can read the page."""
-    reply = await ask("/metrics")
-    assert reply.status == 200
-    assert any(family.name == "regproxy_http_requests" for family in text_string_to_metric_families(reply.body.decode()))
+    for path in ("/metrics", "/artifactory/api/v1/metrics"):
+        reply = await ask(path)
+        assert reply.status == 200
+        assert any(family.name == "regproxy_http_requests" for family in text_string_to_metric_families(reply.body.decode()))

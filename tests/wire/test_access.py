@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -168,6 +169,17 @@ def test_lists_show_what_one_may_see(scene: Scene) -> None:
         for search in searches:
             found = ask(scene.regproxy, "GET", f"/api/search/{search}", **scene.shown[who]).json["results"]
             assert bool(found) is bool(expected), (who, search)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/artifactory/api/v1/metrics"])
+def test_numbers_show_what_one_may_see(scene: Scene, path: str) -> None:
+    """Those of the server are everybody's, those of a repository of those for whom it is there."""
+    for who, expected in (("nobody", set[str]()), ("bob", set[str]()), ("ann", {"secret", "vault"})):
+        page = ask(scene.regproxy, "GET", path, **scene.shown[who]).body.decode()
+        assert "\nregproxy_store_bytes " in page
+        assert expected == set(PRIVATE) & set(re.findall('repository="([^"]+)"', page)), who
+        assert page.endswith("# EOF\n")
+    assert ask(scene.regproxy, "GET", path, authorization=basic("bob", "wrong")).status == 401
 
 
 def test_a_digest_is_no_key(scene: Scene) -> None:
