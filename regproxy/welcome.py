@@ -48,7 +48,9 @@ def welcome(configuration: Configuration, needs_url: Sequence[str] = ()) -> str:
     password = Path(configuration.server.data_dir) / PASSWORD_FILE
     if password.exists():
         lines.append(f"the password of the administrator {ADMIN}: {password}")
-    usable = [item for item in configuration.repository if item.url != AUTO and item.key not in needs_url]
+    usable = [
+        item for item in configuration.repository if item.rclass == "remote" and item.url != AUTO and item.key not in needs_url
+    ]
     usable.sort(key=lambda item: _ORDER.index(item.package_type) if item.package_type in _ORDER else len(_ORDER))
     seen: dict[str, str] = {}
     for item in usable:

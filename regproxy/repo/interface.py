@@ -240,6 +240,9 @@ class Hosting(Repository, Protocol):
     def bundle(self) -> Bundled:
         """Begin a bundle."""
 
+    def check_room(self, size: int) -> None:
+        """``RegproxyError`` (TOO_LARGE) if the repository may not hold so many bytes more."""
+
     async def make_folder(self, path: str, by: str) -> bool:
         """Make a folder; False if it was there."""
 

@@ -144,6 +144,12 @@ class Local:
         """Begin several uploads that become nodes as one step."""
         return Bundle(self._parts, self._holdings, self._intake, self._storing)
 
+    def check_room(self, size: int) -> None:
+        """``RegproxyError`` if the repository may not hold so many bytes more."""
+        room = self._intake.room(0)
+        if room is not None and size > room.size:
+            raise room.error
+
     async def make_folder(self, path: str, by: str) -> bool:
         """Make a folder (its path ends in a slash); False if it was there."""
         refusal = self._intake.refusal(path)

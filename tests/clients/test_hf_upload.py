@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from regproxy.model.principals import TokenRow, User
+from regproxy.access.first import OPEN
+from regproxy.model.access import Action
+from regproxy.model.principals import ANONYMOUS, Target, TokenRow, User
 from tests.fakes.hub_clients import ClientScene
 from tests.fakes.hub_pushing import KEY, hub
 from tests.fakes.people import HASH, populate
@@ -18,7 +20,11 @@ ENVIRONMENTS = [pytest.param(name, marks=pytest.mark.client(name)) for name in (
 
 @frozen
 class Server:
-    """One for all tests here, which have repositories of their own: with parts, and with large files by Xet."""
+    """One for all tests here, which have repositories of their own: with parts, and with large files by Xet.
+
+    Attributes:
+        token: of one who may only read, and in ``closed`` next to nothing.
+    """
 
     proxy: Regproxy
     token: str
@@ -26,12 +32,19 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server, and a token of one who may only read."""
-    settings = ('uploadPartBytes = "2MiB"', 'xetFrom = "10MB"')
-    proxy = Regproxy(tmp_path_factory.mktemp("hub") / "regproxy", hub(KEY, *settings))
+    """The server, one hub of which is small, and one closed, and a token."""
+    hubs = (hub(KEY, 'uploadPartBytes = "2MiB"', 'xetFrom = "10MB"'), hub("small", 'maxBytes = "2MB"'), hub("closed"))
+    proxy = Regproxy(tmp_path_factory.mktemp("hub") / "regproxy", "".join(hubs))
     proxy.start()
-    row = TokenRow(id="eve", subject="eve", scope="applied-permissions/user", issued=1.0)
-    yield Server(proxy, populate(proxy, User(name="eve", password=HASH), row)[0])
+    read = (Action.READ,)
+    (token,) = populate(
+        proxy,
+        User(name="eve", password=HASH),
+        Target(name=OPEN[0].name, repositories=(KEY, "small"), users={ANONYMOUS: read}),
+        Target(name="closed", repositories=("closed",), includes=("models/others/**",), users={"eve": read}),
+        TokenRow(id="eve", subject="eve", scope="applied-permissions/user", issued=1.0),
+    )
+    yield Server(proxy, token)
     proxy.close()
 
 
@@ -156,16 +169,32 @@ found = [first, listed, same, [info.size, info.lfs is not None, info.last_commit
     ]
 
 
-def test_without_the_right(scene: ClientScene, server: Server) -> None:
-    """A token that may only read hears 403, and why, in the client's own exception."""
-    scene.token = server.token
-    code = """
+REFUSED = """
 from huggingface_hub.errors import HfHubHTTPError
 try:
-    found = str(HfApi().upload_file(path_or_fileobj=b"a", path_in_repo="a", repo_id="acme/none"))
+    found = str({call})
 except HfHubHTTPError as error:
     found = str(error)
 """
-    text = scene.call(code)
+
+
+def test_without_the_right(scene: ClientScene, server: Server) -> None:
+    """A token that may only read hears 403, and why, in the client's own exception; one that may not read, too."""
+    scene.token = server.token
+    text = scene.call(REFUSED.format(call="HfApi().upload_file(path_or_fileobj=b'a', path_in_repo='a', repo_id='acme/none')"))
     assert "403" in text
     assert "eve may not write this in hub" in text
+    scene.key = "closed"
+    for call in ("hf_hub_download('acme/none', 'a')", "snapshot_download('acme/none')"):
+        text = scene.call(REFUSED.format(call=call))
+        assert "403" in text
+        assert "eve may not read this in closed" in text
+
+
+def test_without_room(scene: ClientScene) -> None:
+    """The client shows what the repository may hold, by whichever way the file would go."""
+    scene.key = "small"
+    call = "HfApi().upload_file(path_or_fileobj=bytes(3_000_000), path_in_repo='a.bin', repo_id='acme/none')"
+    text = scene.call(REFUSED.format(call=call))
+    assert "413" in text
+    assert "repository small may hold 2000000 bytes" in text

@@ -29,8 +29,9 @@ def test_lines() -> None:
         for kind in ("generic", "huggingfaceml", "docker")
     )
     pypi = RepositorySettings(key="pypi", rclass="remote", package_type="pypi", url="auto")
-    lines = welcome(Configuration(repository=(*repositories, pypi)), ("pypi",)).splitlines()
-    assert lines[:2] == ["regproxy serves http://127.0.0.1:8081", "repositories: generic, huggingfaceml, docker, pypi"]
+    own = RepositorySettings(key="own", rclass="local", package_type="docker")  # with nothing in it that could be pulled
+    lines = welcome(Configuration(repository=(own, *repositories, pypi)), ("pypi",)).splitlines()
+    assert lines[:2] == ["regproxy serves http://127.0.0.1:8081", "repositories: own, generic, huggingfaceml, docker, pypi"]
     assert lines[2].startswith("needs url: pypi ")
     assert lines[3:] == [
         "try:",

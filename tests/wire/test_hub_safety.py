@@ -11,7 +11,7 @@ import pytest
 from regproxy.access.first import OPEN
 from regproxy.model.access import Action
 from regproxy.model.principals import Target, TokenRow, User
-from tests.fakes.deploying import ask
+from tests.fakes.deploying import Answer, ask
 from tests.fakes.hub_pushing import HubClient, Start, add, add_lfs, code_of, hub, line
 from tests.fakes.people import HASH, populate
 from tests.wire.test_life import wait_until
@@ -104,6 +104,11 @@ def test_rights(twist_regproxy: Start) -> None:
     assert [code_of(each) for each in denied] == [(403, "Forbidden")] * len(denied)
     assert {"eve may not write this in hub", "bob may not delete this in hub"} <= {each.json["error"] for each in denied}
     assert eve.resolve("a").body == b"1"
+    far = eve.at("other/tiny")
+    unread = [far.call("GET", verb) for verb in ("", "revision/main", "tree/main", "auth-check")]
+    unread += [far.resolve("a"), far.call("POST", "paths-info/main", {"paths": ["a"]})]
+    assert [code_of(each) for each in unread] == [(403, "GatedRepo")] * len(unread)
+    assert {"eve may not read this in hub"} == {each.json["error"] for each in unread}
     assert eve.ask("GET", "api/whoami-v2").json["auth"]["accessToken"]["role"] == "read"
     assert HubClient(regproxy).call("GET", "").status == 401
     assert [each["id"] for each in bob.ask("GET", "api/models").json] == ["acme/tiny"]
@@ -144,6 +149,24 @@ def test_patterns_and_quota(twist_regproxy: Start) -> None:
     many = client.commit(*(add(f"{number}", random.Random(number).randbytes(30_000)) for number in range(4)))
     assert many.status == 413
     assert client.paths() == ["a"]
+
+
+def test_a_full_repository_says_so_first(twist_regproxy: Start) -> None:
+    """Before anything is sent; what is there already, and what was sent and waits for its commit, is not counted again."""
+    client = HubClient(twist_regproxy(hub("hub", 'maxBytes = "100000"')))
+    first, second = random.Random(1).randbytes(60_000), random.Random(2).randbytes(20_000)
+
+    def ask_for(**sizes: int) -> Answer:
+        files = [{"path": path, "size": size, "sample": ""} for path, size in sizes.items()]
+        return client.call("POST", "preupload/main", {"files": files})
+
+    assert code_of(ask_for(a=60_000, b=40_001)) == (413, "PayloadTooLarge")
+    assert ask_for(a=100_001).json["error"] == "repository hub may hold 100000 bytes, and would hold more with this file"
+    client.send(first)
+    assert [ask_for(a=60_000, b=20_000).status, ask_for(a=60_000, b=40_001).status] == [200, 413]
+    client.send(second)
+    client.committed(add_lfs("a", first), add_lfs("b", second))
+    assert [ask_for(a=60_000, b=20_000).status, ask_for(a=60_001).status] == [200, 413]
 
 
 def test_restart(client: HubClient) -> None:

@@ -9,13 +9,19 @@ would not help.
 import json
 import re
 
+from twisted.web.iweb import IRequest
+
+from regproxy.errors import Kind, RegproxyError
 from regproxy.formats.huggingface.address import Address, AddressError, File, Info, Tree
 from regproxy.formats.huggingface.plan import CODE, COMMIT, MESSAGE
+from regproxy.model.access import Action
 from regproxy.model.headers import Headers
-from regproxy.repo.interface import Answer, Missing, Refused, Text, Unavailable
+from regproxy.repo.interface import Answer, Missing, Refused, Serving, Text, Unavailable
 
 NO_HEADERS = Headers()
 REPO, REVISION, ENTRY = "RepoNotFound", "RevisionNotFound", "EntryNotFound"
+GATED = "GatedRepo"
+"""Of a 403 to a reader: of one with any other code clients say that the connection is bad, and not why they were refused."""
 
 _TOO_MANY = 429
 _WAIT = 5
@@ -61,10 +67,22 @@ def explained(answer: Answer, address: Address, commit: str = "") -> Answer:
             return failure(Missing(reason, _with_code(kept, _missing_code(address, commit), commit)))
         case Refused(status, reason, kept) if _PRIVATE.search(kept.first(MESSAGE) or ""):
             return failure(Refused(status, reason, _with_code(kept, REPO)))
+        case Refused(403, reason, kept):
+            return failure(Refused(403, reason, _with_code(kept, GATED)))
         case Refused() | Unavailable():
             return failure(answer)
         case _:
             return answer
+
+
+def permit_read(serving: Serving, request: IRequest, path: str) -> str:
+    """Who asks; ``AddressError`` if he may not read that, with the code by which his client tells him so."""
+    try:
+        return serving.permit(request, Action.READ, path)
+    except RegproxyError as error:
+        if error.kind is not Kind.DENIED:
+            raise
+        raise AddressError(error.kind, GATED, error.text) from error
 
 
 def bad_address(trouble: AddressError, status: int) -> Text:

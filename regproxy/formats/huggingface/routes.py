@@ -8,10 +8,9 @@ from twisted.web.resource import IResource
 
 from regproxy.errors import Kind
 from regproxy.formats.huggingface.address import AddressError, Fixed, PathsInfo, parse_address
-from regproxy.formats.huggingface.failures import bad_address, error_text, failure
+from regproxy.formats.huggingface.failures import bad_address, error_text, failure, permit_read
 from regproxy.formats.huggingface.hub import Asked, Hub
 from regproxy.formats.huggingface.names import node_of
-from regproxy.model.access import Action
 from regproxy.repo.interface import Refused, Serving, Text
 from regproxy.web.body import read_whole
 from regproxy.web.direct import Direct
@@ -60,7 +59,7 @@ class Routes:
             raise AddressError(Kind.METHOD_NOT_ALLOWED, "MethodNotAllowed", "paths-info is asked by POST")
         request.node = node_of(address)
         if not isinstance(address, Fixed):
-            self._serving.permit(request, Action.READ, request.node)
+            permit_read(self._serving, request, request.node)
         asked = Asked(
             address,
             endpoint=self._serving.base_url(request).removesuffix(request.prefix) + request.mount,

@@ -44,6 +44,14 @@ def test_words_of_upstream() -> None:
     assert found.headers.all("x-error-message") == ("Access to model acme/tiny is restricted.",)
 
 
+def test_a_refusal_without_a_code() -> None:
+    """Clients that read show the reason of this one, and of no other."""
+    found = explained(Refused(403, "excluded by a pattern"), FILE)
+    assert isinstance(found, Text)
+    assert (found.status, found.headers.first("x-error-code")) == (403, "GatedRepo")
+    assert json.loads(found.body) == {"error": "excluded by a pattern"}
+
+
 def test_private_or_absent() -> None:
     """The public hub's 401 of what does not exist."""
     found = explained(Refused(403, "other credentials", Headers.of(x_error_message="Invalid username or password.")), Info(TINY))

@@ -34,9 +34,14 @@ def file_place(repo: Id, entry: Entry) -> str:
     return f"{folder_of(repo)}/{entry.at}/{entry.path}"
 
 
+def objects_folder(repo: Id) -> str:
+    """Of objects before their commit."""
+    return f"{folder_of(repo)}/_lfs/"
+
+
 def object_place(repo: Id, oid: str) -> str:
-    """Of an object before its commit."""
-    return f"{folder_of(repo)}/_lfs/{oid}"
+    """Of one of them."""
+    return f"{objects_folder(repo)}{oid}"
 
 
 def xorb_place(repo: Id, generation: int, xorb: str) -> str:

@@ -7,7 +7,7 @@ from attrs import define, field
 from twisted.web.resource import IResource
 
 from regproxy.formats.huggingface.address import Address, AddressError, Fixed, Listing, PathsInfo, parse_address
-from regproxy.formats.huggingface.failures import bad_address, error_text, failure
+from regproxy.formats.huggingface.failures import bad_address, error_text, failure, permit_read
 from regproxy.formats.huggingface.hub import Asked
 from regproxy.formats.huggingface.local.archive import Archive
 from regproxy.formats.huggingface.local.calls import MayWrite, parse_call
@@ -98,12 +98,12 @@ class LocalRoutes:
         request.node = node_of(address)
         if not isinstance(address, Listing):  # of a list, everybody sees what he may see
             place = tree_place(address.repo, address.revision) if isinstance(address, PathsInfo) else request.node
-            self._serving.permit(request, Action.READ, place)
+            permit_read(self._serving, request, place)
         serving = self._serving
         hosted = Hosted(
             serving,
             self._archive,
-            lambda path: serving.permit(request, Action.READ, path),
+            lambda path: permit_read(serving, request, path),
             lambda path: serving.permits(request, Action.READ, path),
         )
         answer = await hosted.answer(address, await self._asked(request, address))

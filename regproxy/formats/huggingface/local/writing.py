@@ -1,6 +1,6 @@
 """What is put into a local repository and taken out of it, call by call. Whatever is refused has changed nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
@@ -13,7 +13,7 @@ from regproxy.formats.huggingface.local.changing import Changing, ExistsError
 from regproxy.formats.huggingface.local.committing import Committer, Committing
 from regproxy.formats.huggingface.local.hosted import to_json
 from regproxy.formats.huggingface.local.objects import Objects
-from regproxy.formats.huggingface.local.places import reference_place, references_place, shown_place
+from regproxy.formats.huggingface.local.places import objects_folder, reference_place, references_place, shown_place
 from regproxy.formats.huggingface.local.publishing import Publisher
 from regproxy.formats.huggingface.local.snapshot import Entry
 from regproxy.formats.huggingface.names import folder_of
@@ -92,6 +92,7 @@ class Writing:
         body = await self._body()
         said = await self._publisher.serving.apart(lambda: asked.read(body, asked.Preupload))
         held = await self._held(call)
+        await self._check_room(call, said.files, held)
         rows = []
         for each in said.files:
             entry = held.get(each.path)
@@ -99,6 +100,15 @@ class Writing:
             mode = "lfs" if each.is_lfs else "regular"
             rows.append({"path": each.path, "uploadMode": mode, "shouldIgnore": False, "oid": oid})
         return to_json({"files": rows})
+
+    async def _check_room(self, call: calls.Preupload, files: Sequence[asked.File], held: Mapping[str, Entry]) -> None:
+        """Refuse here what the repository has no room for: of an upload by Xet that is refused later, clients show no reason.
+
+        A file whose size has not changed may be sent for nothing, and what was sent before and waits for its commit has its room.
+        """
+        new = sum(each.size for each in files if each.path not in held or held[each.path].size != each.size)
+        waiting = await self._publisher.serving.tree.children(objects_folder(call.repo)) if new else ()
+        self._publisher.repository.check_room(new - sum(each.node.size for each in waiting if each.node is not None))
 
     async def _held(self, call: calls.Preupload) -> Mapping[str, Entry]:
         """The files of a revision; none of one that is still to be made.
