@@ -20,6 +20,7 @@ from regproxy.access.exchange import Exchange
 from regproxy.access.issuing import Issued, Issuing, Wish
 from regproxy.access.quotas import Quotas
 from regproxy.access.registering import Registering
+from regproxy.admin.access_people import AccessPeople
 from regproxy.admin.forms import read, show_token, show_user
 from regproxy.admin.people import People
 from regproxy.admin.token_server import TokenServer
@@ -100,6 +101,10 @@ class Entrance:
     def people(self) -> IResource:
         """The REST API of users, groups and permission targets."""
         return People(self.gate, self._registering).resource()
+
+    def access_people(self) -> IResource:
+        """The same, as ``/access`` has it."""
+        return AccessPeople(self.gate, self._registering).resource()
 
     def tokens(self) -> IResource:
         """The REST API of tokens."""

@@ -130,6 +130,7 @@ class Front:
             "api/security": people,
             "api/v2": people,
             "access": self._entrance.tokens(),
+            "access/v2": self._entrance.access_people(),
             "livez": Probe(dict),
             "readyz": Probe(self._checks),
             "startupz": Probe(self._checks),

@@ -1,7 +1,8 @@
 """Users, groups and permission targets as they come in: checked, then kept."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+import msgspec
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
 
@@ -65,6 +66,29 @@ class Registering:
     def auto_joined(self) -> tuple[str, ...]:
         """The groups that every new user is in."""
         return tuple(group.name for group in self.directory.every(Group) if group.auto_join)
+
+    def members(self, group: str) -> list[str]:
+        """Who is in it."""
+        return [user.name for user in self.directory.every(User) if group in user.groups]
+
+    def check_users(self, names: Iterable[str]) -> None:
+        """INVALID for one who is none."""
+        self._named(User, (name.lower() for name in names))
+
+    async def set_members(self, group: str, names: Collection[str]) -> None:
+        """Have these in it, and nobody else; INVALID for one who is none, and nothing has changed then."""
+        stay = {name.lower() for name in names}
+        await self.enrol(group, names, [name for name in self.members(group) if name not in stay])
+
+    async def enrol(self, group: str, add: Collection[str], remove: Collection[str] = ()) -> None:
+        """Have users join it and leave it, likewise."""
+        self.check_users((*add, *remove))
+        joining, every = {name.lower() for name in add}, sorted({name.lower() for name in (*add, *remove)})
+        for name in every:
+            user = self.directory.get(User, name)
+            if user is not None and (group in user.groups) is not (name in joining):
+                left = tuple(each for each in user.groups if each != group)
+                await self.keep(msgspec.structs.replace(user, groups=(*left, group) if name in joining else left))
 
     def _named(self, kind: type[User] | type[Group], names: Iterable[str]) -> None:
         for name in names:

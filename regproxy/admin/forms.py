@@ -30,26 +30,22 @@ class UserForm(msgspec.Struct, frozen=True, rename="camel"):
 
     def changed(self, user: User) -> User:
         """A user with what is said here, but the password."""
-        said = {
-            "email": self.email,
-            "admin": self.admin,
-            "groups": self.groups,
-            "enabled": None if self.status is None else self.status == "enabled",
-        }
-        return msgspec.structs.replace(user, **_given(said))
+        enabled = None if self.status is None else self.status == "enabled"
+        return msgspec.structs.replace(user, **said(email=self.email, admin=self.admin, groups=self.groups, enabled=enabled))
 
 
 class GroupForm(msgspec.Struct, frozen=True, rename="camel"):
-    """Of a group, likewise."""
+    """Of a group, likewise; ``user_names`` are all its members."""
 
     description: str | None = None
     auto_join: bool | None = None
     admin_privileges: bool | None = None
+    user_names: tuple[str, ...] | None = None
 
     def changed(self, group: Group) -> Group:
-        """A group with what is said here."""
-        said = {"description": self.description, "auto_join": self.auto_join, "admin": self.admin_privileges}
-        return msgspec.structs.replace(group, **_given(said))
+        """A group with what is said here, but the members."""
+        told = said(description=self.description, auto_join=self.auto_join, admin=self.admin_privileges)
+        return msgspec.structs.replace(group, **told)
 
 
 class _Actions(msgspec.Struct, frozen=True):
@@ -70,8 +66,16 @@ class TargetForm(msgspec.Struct, frozen=True):
     repo: _Place
 
 
-def _given(said: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in said.items() if value is not None}
+def said(**told: object) -> dict[str, object]:
+    """What is not None."""
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def one_by_one(patterns: Sequence[str]) -> tuple[str, ...]:
+    """Patterns, one in each place; ``RegproxyError`` (INVALID) for several in one."""
+    if any("," in pattern for pattern in patterns):
+        raise RegproxyError(Kind.INVALID, "one pattern has no comma")
+    return tuple(filter(None, patterns))
 
 
 def read(body: bytes, form: type[T]) -> T:
@@ -85,22 +89,20 @@ def read(body: bytes, form: type[T]) -> T:
 def target_of(name: str, form: TargetForm) -> Target:
     """What a form says."""
     place = form.repo
-    for pattern in (*place.include_patterns, *place.exclude_patterns):
-        if "," in pattern:
-            raise RegproxyError(Kind.INVALID, "one pattern has no comma")
     return Target(
         name=name,
         repositories=place.repositories,
-        includes=tuple(filter(None, place.include_patterns)) or ("**",),
-        excludes=tuple(filter(None, place.exclude_patterns)),
-        users=_granted(place.actions.users),
-        groups=_granted(place.actions.groups),
+        includes=one_by_one(place.include_patterns) or ("**",),
+        excludes=one_by_one(place.exclude_patterns),
+        users=granted(place.actions.users),
+        groups=granted(place.actions.groups),
     )
 
 
-def _granted(said: Mapping[str, Sequence[str]]) -> Granted:
+def granted(told: Mapping[str, Sequence[str]]) -> Granted:
+    """What is given to whom; ``RegproxyError`` (INVALID) for a word that is no action."""
     try:
-        return {name: tuple(Action(word) for word in words if word not in _ELSEWHERE) for name, words in said.items()}
+        return {name: tuple(Action(word) for word in words if word not in _ELSEWHERE) for name, words in told.items()}
     except ValueError as error:
         raise RegproxyError(Kind.INVALID, f"{error}: read, write, annotate, delete and manage are actions") from error
 
@@ -133,8 +135,8 @@ def show_group(group: Group, members: Sequence[str]) -> dict[str, object]:
 def show_target(target: Target) -> dict[str, object]:
     """One permission target."""
     actions = {
-        kind: {name: [action.value for action in granted] for name, granted in said.items()}
-        for kind, said in (("users", target.users), ("groups", target.groups))
+        kind: {name: [action.value for action in may] for name, may in given.items()}
+        for kind, given in (("users", target.users), ("groups", target.groups))
     }
     place = {
         "repositories": list(target.repositories),

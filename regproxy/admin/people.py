@@ -49,6 +49,21 @@ def administrator(request: ProxyRequest, gate: Gate) -> Principal:
     return principal
 
 
+async def form_of(request: ProxyRequest, gate: Gate, form: type[F]) -> F:
+    """What an administrator sends."""
+    administrator(request, gate)
+    return read(await read_whole(request.body, LIMIT), form)
+
+
+def found(request: ProxyRequest, gate: Gate, registering: Registering, kind: type[E], name: str) -> E:
+    """Somebody or something, for an administrator."""
+    administrator(request, gate)
+    entry = registering.directory.get(kind, name)
+    if entry is None:
+        raise RegproxyError(Kind.NOT_FOUND, f"there is no {kind.__name__.lower()} {name!a}")
+    return entry
+
+
 @frozen(eq=False)
 class People:
     """The routes, to be mounted at ``/api``."""
@@ -100,9 +115,8 @@ class People:
     @app.route("/security/groups/<name>", methods=["GET"])
     async def group(self, request: ProxyRequest, name: str) -> None:
         """Show one, with its members."""
-        found = self._found(request, Group, name)
-        members = [user.name for user in self._registering.directory.every(User) if name in user.groups]
-        send_text(request, render(show_group(found, members)))
+        group = self._found(request, Group, name)
+        send_text(request, render(show_group(group, self._registering.members(name))))
 
     @app.route("/security/groups/<name>", methods=["PUT"])
     async def put_group(self, request: ProxyRequest, name: str) -> None:
@@ -150,8 +164,7 @@ class People:
         await self._remove(request, Target, name)
 
     async def _form(self, request: ProxyRequest, form: type[F]) -> F:
-        administrator(request, self._gate)
-        return read(await read_whole(request.body, LIMIT), form)
+        return await form_of(request, self._gate, form)
 
     async def _keep_user(self, request: ProxyRequest, user: User, form: UserForm) -> None:
         changed = form.changed(user)
@@ -160,7 +173,11 @@ class People:
         self._said(request, is_new=await self._registering.keep(changed))
 
     async def _keep_group(self, request: ProxyRequest, group: Group, form: GroupForm) -> None:
-        self._said(request, is_new=await self._registering.keep(form.changed(group)))
+        self._registering.check_users(form.user_names or ())
+        is_new = await self._registering.keep(form.changed(group))
+        if form.user_names is not None:
+            await self._registering.set_members(group.name, form.user_names)
+        self._said(request, is_new=is_new)
 
     def _said(self, request: ProxyRequest, *, is_new: bool) -> None:
         send_text(request, Text(b"", "text/plain", status=201 if is_new else 200))
@@ -172,11 +189,7 @@ class People:
         send_text(request, render([{"name": each.name, "uri": f"{base_url}/api/{below}/{quote(each.name)}"} for each in every]))
 
     def _found(self, request: ProxyRequest, kind: type[E], name: str) -> E:
-        administrator(request, self._gate)
-        found = self._registering.directory.get(kind, name)
-        if found is None:
-            raise RegproxyError(Kind.NOT_FOUND, f"there is no {kind.__name__.lower()} {name!a}")
-        return found
+        return found(request, self._gate, self._registering, kind, name)
 
     async def _remove(self, request: ProxyRequest, kind: type[User] | type[Group] | type[Target], name: str) -> None:
         self._found(request, kind, name)

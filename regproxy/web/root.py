@@ -59,7 +59,8 @@ class Root:
     """The resource of the whole server.
 
     Attributes:
-        fixed: resources by first segment (``metrics``, ``livez``, …); ``api`` is the REST API, ``api/x`` a part of it.
+        fixed: resources by first segment (``metrics``, ``livez``, …); ``api`` is the REST API, ``api/x`` a part of it,
+            ``access/v2`` what is below ``access/api/v2``.
         mounts: those of formats, likewise, and how those write refusals.
         identify: notes who asks (``gate``); probes are open to all.
         token_server: at ``/v2/token``.
@@ -170,7 +171,8 @@ class Root:
         if first == "api":
             return self._api(request)
         if first in self._fixed:
-            return _mounted(self._fixed[first], request, 1)
+            part = "/".join((first, *segments[2:3]))
+            return _mounted(self._fixed.get(part) or self._fixed[first], request, 1)
         if first in self._mounts:
             if segments == TOKEN_SERVER and self._token_server is not None:
                 return _mounted(self._token_server, request, 2)
