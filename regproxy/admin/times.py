@@ -54,7 +54,8 @@ class TimeSearch:
         arguments = Arguments.of(request.uri)
         since = _time(arguments, "notUsedSince")
         before = _time(arguments, "createdBefore") if "createdBefore" in arguments else since
-        wanted = AllOf((Compare(Field.DOWNLOADED, How.LT, since), Compare(Field.CREATED, How.LT, before)))
+        unused = AnyOf((Compare(Field.DOWNLOADED, How.LT, since), Compare(Field.DOWNLOADS, How.EQ, 0)))
+        wanted = AllOf((unused, Compare(Field.CREATED, How.LT, before)))
         found = await self._found(request, arguments, wanted)
         return render({"results": [{"uri": uri, **_dates(each, ("lastDownloaded",))} for uri, each in found]})
 

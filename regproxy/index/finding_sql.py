@@ -33,7 +33,7 @@ _COLUMNS = {
     Field.UPDATED: "modified",
     Field.SHA256: "sha256",
     Field.DOWNLOADS: "downloads",
-    Field.DOWNLOADED: "coalesce(last_downloaded, 0)",
+    Field.DOWNLOADED: "last_downloaded",  # NULL, which no comparison is true of, for what never was
     Field.SHA1: "coalesce((SELECT value FROM aliases WHERE aliases.sha256 = items.sha256 AND algorithm = 'sha1' LIMIT 1), '')",
     Field.MD5: "coalesce((SELECT value FROM aliases WHERE aliases.sha256 = items.sha256 AND algorithm = 'md5' LIMIT 1), '')",
 }

@@ -113,6 +113,17 @@ def test_refusals(admin: Asker) -> None:
     assert 413 == admin("POST", "/api/search/aql", b" " * (1 << 20)).status
 
 
+def test_what_was_never_downloaded(admin: Asker) -> None:
+    """Is nothing that was downloaded long ago: cleaners ask for either, and delete what they find."""
+    fresh = '{"repo": "files", "name": "readme.md", "stat.downloads": {"$eq": null}}'
+    assert 1 == len(paths(admin, f"items.find({fresh})"))
+    for old in ('"stat.downloaded": {"$before": "1ms"}', '"stat.downloaded": {"$lte": "2999-01-01T00:00:00.000Z"}'):
+        assert [] == paths(admin, f'items.find({{"repo": "files", {old}}})')
+    assert admin("GET", "/api/search/dates?dateFields=lastDownloaded&from=0&repos=files").json["results"] == []
+    unused = admin("GET", "/api/search/usage?notUsedSince=32472144000000&repos=files").json["results"]
+    assert len(FILES) == len(unused)
+
+
 def test_by_time(admin: Asker) -> None:
     """When it was made, changed, downloaded; milliseconds and ISO 8601 alike."""
 

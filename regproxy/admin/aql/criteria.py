@@ -20,6 +20,8 @@ BUILDS = ("artifact.", "module.", "build.")
 """Clients ask for what was built with them, too; nothing here was."""
 TIMES = frozenset({Field.CREATED, Field.MODIFIED, Field.UPDATED, Field.DOWNLOADED})
 NUMBERS = frozenset({Field.SIZE, Field.DEPTH, Field.DOWNLOADS})
+NEVER = frozenset({Field.DOWNLOADS, Field.DOWNLOADED})
+"""They are null of what was never downloaded."""
 HOW = {each.value: each for each in How}
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
@@ -96,6 +98,8 @@ def _compared(pair: Pair, sign: str, value: Tree, now: float) -> Criterion:
         return Compare(field, How.LT if sign == "$before" else How.GT, now - _seconds(value, pair.at))
     if field is Field.TYPE and value == "any":
         return AnyOf((Compare(field, How.EQ, "file"), Compare(field, How.EQ, "folder")))
+    if value is None and field in NEVER:
+        field, value = Field.DOWNLOADS, 0
     return Compare(field, _how(sign, value, pair.at), _value(field, value, pair.at))
 
 
