@@ -26,7 +26,7 @@ DATA = b"for few eyes " * 20_000
 DIGEST = "sha256:" + hashlib.sha256(DATA).hexdigest()
 ALL = (Action.READ, Action.WRITE, Action.DELETE, Action.ANNOTATE)
 PUBLIC = "public"
-LOCAL = {"secret": "generic", "parcel": "pypi"}
+LOCAL = {"secret": "generic", "parcel": "pypi", "pushed": "docker", "trained": "huggingfaceml"}
 PRIVATE = {**LOCAL, "vault": "generic", "image": "docker", "model": "huggingfaceml", "wheel": "pypi"}
 _REGISTRY = (
     "/",
@@ -39,6 +39,24 @@ _REGISTRY = (
     "/a/b/nothing",
 )
 _HUB = ("/api/models/a/b", "/a/b/resolve/main/f", "/api/models/a/b/tree/main", "/api/models", "/api/whoami-v2")
+_PUSH = (
+    "/a/b/blobs/uploads/",
+    f"/a/b/blobs/uploads/?mount={DIGEST}&from=secret/a",
+    "/a/b/blobs/uploads/0123",
+    "/a/b/manifests/2",
+)
+_TRAIN = (
+    "/api/repos/create",
+    "/api/models/a/b/preupload/main",
+    "/api/models/a/b/commit/main",
+    "/api/models/a/b/branch/x",
+    "/api/models/a/b/tag/main",
+    "/api/models/a/b/super-squash/main",
+    "/api/models/a/b/xet-write-token/main",
+    "/a/b.git/info/lfs/objects/batch",
+    "/a/b.git/info/refs?service=git-upload-pack",
+    f"/a/b/lfs/{DIGEST[7:]}",
+)
 _INDEX = ("", "/simple/", "/simple/x/", "/pypi/x/json")
 ROUTES = {
     "secret": ("/{r}/f", "/{r}/", "/{r}", "/{r}/none", "/artifactory/{r}/f", "/{r}/f;a=b"),
@@ -49,6 +67,8 @@ ROUTES = {
     ),
     "model": (*(f"/api/huggingfaceml/{{r}}{path}" for path in _HUB), "/{r}/models/a/b/f"),
     "parcel": (*(f"/api/pypi/{{r}}{path}" for path in _INDEX), "/{r}/x/1/x-1.tar.gz", "/{r}/"),
+    "pushed": (*("/v2/{r}" + path for path in (*_REGISTRY, *_PUSH)), *("/{r}/v2" + path for path in _PUSH)),
+    "trained": (*(f"/api/huggingfaceml/{{r}}{path}" for path in (*_HUB, *_TRAIN)), "/{r}/models/a/b/f"),
     "wheel": (*(f"/api/pypi/{{r}}{path}" for path in _INDEX), "/{r}/x/1/x-1.tar.gz"),
 }
 EVERYWHERE = (
@@ -78,7 +98,7 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """Six private repositories of which ann knows, and a public one."""
+    """Private repositories of which ann knows, and a public one."""
     with origin({"/f": DATA, "/slow": DATA}) as upstream:
         tables = [local(PUBLIC), *(local(key).replace('"generic"', f'"{package_type}"') for key, package_type in LOCAL.items())]
         for key, package_type in PRIVATE.items():
