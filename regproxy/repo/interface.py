@@ -296,8 +296,11 @@ class Serving(Protocol):
     def base_url(self, request: IRequest) -> str:
         """The external address of this server for this client, with the prefix that it used: no slash at the end."""
 
-    async def read(self, answer: Body, limit: int) -> bytes:
-        """Read a stored document as a whole and release it; ``RegproxyError`` (TOO_LARGE) beyond ``limit`` bytes."""
+    async def parse(self, answer: Body, limit: int, parse: Callable[[bytes], T]) -> T:
+        """Make something of a stored document and release it; ``RegproxyError`` (TOO_LARGE) beyond ``limit`` bytes.
+
+        A large one is read and parsed in one of a few threads: so many are in memory at a time, whoever waits.
+        """
 
     def apart(self, work: Callable[[], T]) -> "Deferred[T]":
         """Call what takes the processor a while (a large document) in a thread; the Deferred fires in the reactor."""

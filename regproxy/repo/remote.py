@@ -217,7 +217,7 @@ class Remote:
         answer = await self.resolve(sidecar.want)
         match answer:
             case Body():
-                return sidecar.read(await self._shelf.read(answer, DOCUMENT_LIMIT))
+                return await self._shelf.parse(answer, DOCUMENT_LIMIT, sidecar.read)
             case Missing():
                 return ()
         raise RegproxyError(Kind.UPSTREAM_DOWN, "what says which bytes these must be cannot be had now")

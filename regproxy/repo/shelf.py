@@ -6,7 +6,9 @@ Hot small ones are ``remembered``.
 """
 
 import os
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from attrs import Factory, define, field
 from txaio.tx import make_logger
@@ -28,7 +30,8 @@ from regproxy.stream.stored import StoredBlob
 
 log = make_logger()
 
-INLINE = 256 << 10
+INLINE = 96 << 10
+T = TypeVar("T")
 
 
 @define(eq=False)
@@ -106,8 +109,8 @@ class Shelf:
         self._suspects.discard(sha256)
         return True
 
-    async def read(self, body: Body, limit: int) -> bytes:
-        """Read a stored body as a whole and release it; TOO_LARGE beyond ``limit`` bytes."""
+    async def parse(self, body: Body, limit: int, parse: Callable[[bytes], T]) -> T:
+        """Make something of a stored body and release it; TOO_LARGE beyond ``limit`` bytes. In a thread, unless it is small."""
         readable = body.readable
         try:
             if isinstance(readable, CheckedBlob):
@@ -118,13 +121,18 @@ class Shelf:
             data = readable.content if isinstance(readable, SmallBlob) else None
             if data is None and size <= INLINE:
                 data = pages.read_hot(readable.fileno(), 0, size)
-            if data is None:
-                data = await self._parts.readers.run(lambda: os.pread(readable.fileno(), size, 0))
-            if len(data) != size:
-                raise RegproxyError(Kind.STORAGE, "the document cannot be read")
-            return data
+            if data is not None and len(data) == size <= INLINE:
+                return parse(data)
+            return await self._parts.readers.run(lambda: parse(_content(readable.fileno(), size)))
         finally:
             readable.release()
+
+
+def _content(descriptor: int, size: int) -> bytes:
+    data = os.pread(descriptor, size, 0)
+    if len(data) != size:
+        raise RegproxyError(Kind.STORAGE, "the document cannot be read")
+    return data
 
 
 async def _verdict(readable: CheckedBlob) -> None:

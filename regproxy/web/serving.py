@@ -137,9 +137,9 @@ class Served:
         """The external address of this server for this client."""
         return self._base_url(cast(ProxyRequest, request))
 
-    async def read(self, answer: Body, limit: int) -> bytes:
-        """Read a stored document as a whole and release it."""
-        return await self._shelf.read(answer, limit)
+    async def parse(self, answer: Body, limit: int, parse: Callable[[bytes], T]) -> T:
+        """Make something of a stored document and release it."""
+        return await self._shelf.parse(answer, limit, parse)
 
     def apart(self, work: Callable[[], T]) -> "Deferred[T]":
         """Call something in a thread."""

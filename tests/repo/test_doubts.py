@@ -139,7 +139,7 @@ def test_a_rotten_document_is_fetched_anew() -> None:
     made = holding(BIG, "always")
     (answer,) = made.resolve(blob(BIG))
     got: list[object] = []
-    Deferred.fromCoroutine(made.remote._shelf.read(answer, 1 << 30)).addBoth(got.append)
+    Deferred.fromCoroutine(made.remote._shelf.parse(answer, 1 << 30, bytes)).addBoth(got.append)
     assert got == [BIG]
 
 

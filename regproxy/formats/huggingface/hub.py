@@ -90,7 +90,7 @@ class Hub:
 
     async def _check(self, address: AuthCheck) -> Answer:
         """Whether upstream lets us read it; what it says beside 200 means nothing."""
-        await self._read(address, "")
+        await self._read(address, "", len)
         return _json({})
 
     async def _below_commit(self, address: File | Tree | PathsInfo, asked: Asked) -> Answer:
@@ -140,12 +140,11 @@ class Hub:
         """What a revision means now."""
         if is_commit(address.revision):
             return address.revision
-        document, _ = await self._read(Info(address.repo, address.revision), "")
-        return await self._apart(lambda: read_commit(document))
+        commit, _ = await self._read(Info(address.repo, address.revision), "", read_commit)
+        return commit
 
     async def _document(self, address: Document, asked: Asked) -> Answer:
-        document, found = await self._read_or_same(address, asked.query)
-        body = await self._apart(lambda: without_xet(document))
+        body, found = await self._read_or_same(address, asked.query)
         headers = found.head.kept.only(("x-total-count",)).plus(*self._next(found, address, asked))
         return Text(body, JSON, headers=headers, origin=found.origin, age=found.age)
 
@@ -192,13 +191,13 @@ class Hub:
 
     async def _page(self, tree: Tree, query: str) -> tuple[list[dict[str, Any]], str | None]:
         """One page of a tree, and the query of the next."""
-        document, found = await self._read(tree, query)
-        return await self._apart(lambda: entries(document)), next_query(found.head.kept.first("link"))
+        page, found = await self._read(tree, query, entries)
+        return page, next_query(found.head.kept.first("link"))
 
     async def _read_or_same(self, address: Document, query: str) -> tuple[bytes, Body]:
-        """A document; in an outage that of a commit is, if it is the default branch's, the one that is held of the branch."""
+        """What is shown of a document; in an outage, of a commit, that of the default branch if it is held and means it."""
         try:
-            return await self._read(address, query)
+            return await self._read(address, query, without_xet)
         except _Nothing as nothing:
             outage = isinstance(nothing.answer, Unavailable)
             if not outage or query or not isinstance(address, Info) or not is_commit(address.revision):
@@ -206,20 +205,17 @@ class Hub:
             branch = Info(address.repo, DEFAULT_BRANCH)
             if not self._serving.repository.has(document_want(branch).path):
                 raise
-            document, found = await self._read(branch, query)
-            if await self._apart(lambda: read_commit(document)) != address.revision:
+            (commit, shown), found = await self._read(branch, query, lambda data: (read_commit(data), without_xet(data)))
+            if commit != address.revision:
                 raise
-            return document, found
+            return shown, found
 
-    async def _read(self, address: Document, query: str) -> tuple[bytes, Body]:
+    async def _read(self, address: Document, query: str, parse: Callable[[bytes], T]) -> tuple[T, Body]:
         found = await self._serving.repository.resolve(document_want(address, query))
         if not isinstance(found, Body):
             raise _Nothing(found)
-        return await self._serving.read(found, DOCUMENT_LIMIT), found
-
-    async def _apart(self, work: Callable[[], T]) -> T:
         try:
-            return await self._serving.apart(work)
+            return await self._serving.parse(found, DOCUMENT_LIMIT, parse), found
         except (ValueError, RecursionError):
             raise _Nothing(_NONSENSE) from None
 

@@ -84,7 +84,7 @@ class Contents:
         if not isinstance(answer, Body):
             return None
         try:
-            return read_manifest(await self._serving.read(answer, LIMIT), answer.head.media_type)
+            return await self._serving.parse(answer, LIMIT, lambda data: read_manifest(data, answer.head.media_type))
         except RegproxyError:
             return None
 

@@ -69,9 +69,9 @@ class Registry:
         if not isinstance(found, Body):
             return found
         link = link_header(found.head.kept.first("link"), asked.path, asked.query)
-        document = await self._serving.read(found, DOCUMENT_LIMIT)
         try:
-            return _of(await self._serving.apart(lambda: tags_text(document, address.name, link)), found)
+            tags = await self._serving.parse(found, DOCUMENT_LIMIT, lambda data: tags_text(data, address.name, link))
+            return _of(tags, found)
         except (ValueError, RecursionError):
             return Unavailable(502, "upstream sent something else than a list of tags")
 
@@ -87,9 +87,9 @@ class Registry:
         if not isinstance(found, Body):
             return found
         link = link_header(found.head.kept.first("link"), asked.path, asked.query)
-        document = await self._serving.read(found, DOCUMENT_LIMIT)
         try:
-            return _of(await self._serving.apart(lambda: referrers_text(document, wanted, link)), found)
+            listed = await self._serving.parse(found, DOCUMENT_LIMIT, lambda data: referrers_text(data, wanted, link))
+            return _of(listed, found)
         except (ValueError, RecursionError):
             return Unavailable(502, "upstream sent something else than a list of referrers")
 

@@ -20,7 +20,6 @@ from regproxy.model.headers import Headers
 from regproxy.model.want import DOCUMENT_LIMIT, Shape, Want
 from regproxy.repo.interface import Answer, Body, Serving, Text
 
-INLINE = 96 << 10
 MEMO_BYTES = 48 << 20
 
 T = TypeVar("T")
@@ -109,9 +108,8 @@ class Documents:
                 body.readable.release()
 
     async def _work(self, body: Body, work: Callable[[bytes], T]) -> T:
-        data = await self._serving.read(body, DOCUMENT_LIMIT)
         try:
-            return work(data) if len(data) <= INLINE else await self._serving.apart(lambda: work(data))
+            return await self._serving.parse(body, DOCUMENT_LIMIT, work)
         except ValueError as error:
             raise RegproxyError(Kind.UPSTREAM_BAD, f"upstream of {self._serving.repository.key} sent {error}") from error
         except RecursionError as error:

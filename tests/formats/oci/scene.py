@@ -134,10 +134,10 @@ class CannedServing(Permissive):
         """A proxy in front has put everything below a path."""
         return f"https://front.example/outer{cast(ProxyRequest, request).prefix}"
 
-    async def read(self, answer: Body, limit: int) -> bytes:
-        """Read it."""
+    async def parse(self, answer: Body, limit: int, parse: Callable[[bytes], T]) -> T:
+        """Parse it."""
         try:
-            return os.pread(answer.readable.fileno(), limit, 0)
+            return parse(os.pread(answer.readable.fileno(), limit, 0))
         finally:
             answer.readable.release()
 

@@ -85,7 +85,6 @@ class Serving(Permissive):
     """``repo.interface.Serving``, as far as documents need it."""
 
     repository: Canned
-    apart_calls: list[int] = field(factory=list)
 
     async def send(self, request: IRequest, answer: Answer) -> None:
         """Not here."""
@@ -95,14 +94,13 @@ class Serving(Permissive):
         """Not here."""
         raise NotImplementedError
 
-    async def read(self, answer: Body, limit: int) -> bytes:
-        """Read and release."""
+    async def parse(self, answer: Body, limit: int, parse: Callable[[bytes], T]) -> T:
+        """Parse and release."""
         answer.readable.release()
-        return cast(Bytes, answer.readable).data
+        return parse(cast(Bytes, answer.readable).data)
 
     def apart(self, work: Callable[[], T]) -> "Deferred[T]":
-        """At once; count it."""
-        self.apart_calls.append(1)
+        """At once."""
         done: Deferred[T] = maybeDeferred(work)
         return done
 

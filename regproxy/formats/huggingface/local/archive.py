@@ -145,9 +145,8 @@ class Archive:
         found = await self._serving.repository.resolve(Want(node.path, Shape.DOCUMENT, body=False))
         if not isinstance(found, Body):
             raise RegproxyError(Kind.STORAGE, "what is known of this repository cannot be read", detail=f"{node.path}: {found}")
-        document = await self._serving.read(found, DOCUMENT_LIMIT)
         try:
-            value = await self._serving.apart(lambda: parse(document))
+            value = await self._serving.parse(found, DOCUMENT_LIMIT, parse)
         except (ValueError, RecursionError) as error:
             text = "what is known of this repository cannot be read"
             raise RegproxyError(Kind.STORAGE, text, detail=f"{node.path}: {error!r}") from error
