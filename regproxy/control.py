@@ -20,8 +20,6 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from regproxy.telemetry.merging import Family
-
 SOCKET = "control.sock"
 
 
@@ -67,18 +65,19 @@ class DrainSwitch(Resource):
         return msgspec.json.encode(self._drain())
 
 
-class _Fetches(Resource):
-    """``GET /fetches``."""
+class Told(Resource):
+    """``GET``: what a callable says now."""
 
     isLeaf = True  # noqa: N815 - the name that Twisted reads
 
-    def __init__(self, fetches: Callable[[], Sequence[LiveFill]]) -> None:
+    def __init__(self, tell: Callable[[], object]) -> None:
         Resource.__init__(self)
-        self._fetches = fetches
+        self._tell = tell
 
     def render_GET(self, request: IRequest) -> bytes:  # noqa: N802 - the name that Twisted calls
+        """Ask it."""
         request.setHeader(b"content-type", b"application/json")
-        return msgspec.json.encode(self._fetches())
+        return msgspec.json.encode(self._tell())
 
 
 class ControlSite(Site):
@@ -88,21 +87,6 @@ class ControlSite(Site):
 
     def log(self, request: Request) -> None:
         """Nobody wants to read this."""
-
-
-class Families(Resource):
-    """``GET /metrics``: the numbers of this process, to be put together with those of others."""
-
-    isLeaf = True  # noqa: N815 - the name that Twisted reads
-
-    def __init__(self, families: Callable[[], Sequence[Family]]) -> None:
-        Resource.__init__(self)
-        self._families = families
-
-    def render_GET(self, request: IRequest) -> bytes:  # noqa: N802 - the name that Twisted calls
-        """Look."""
-        request.setHeader(b"content-type", b"application/json")
-        return msgspec.json.encode(self._families())
 
 
 class Control(Service):
@@ -118,7 +102,7 @@ class Control(Service):
         self._reactor = reactor
         self.path = path
         self._root = Resource()
-        self._root.putChild(b"fetches", _Fetches(fetches))
+        self._root.putChild(b"fetches", Told(fetches))
         for name, resource in more.items():
             self._root.putChild(name, resource)
         self._port: IListeningPort | None = None

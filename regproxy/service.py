@@ -23,7 +23,7 @@ from regproxy.allocator import keep_buffers
 from regproxy.auto import resolve, run_program
 from regproxy.backup import Backup
 from regproxy.config import load
-from regproxy.control import Control, Draining, DrainSwitch, Families
+from regproxy.control import Control, Draining, DrainSwitch, Told
 from regproxy.declared import Declared
 from regproxy.drain import Drain
 from regproxy.entrance import Entrance
@@ -175,7 +175,7 @@ class Regproxy(Service):
             return Backup(data_dir / INDEX, self._store, self._readers, Path(target), everything)
 
         checks = verifying(self._held, self._repositories.spooling)
-        numbers = {b"metrics": Families(self._metrics.families), b"drain": DrainSwitch(self.drain)}
+        numbers = {b"metrics": Told(self._metrics.families), b"drain": DrainSwitch(self.drain)}
         return {**numbers, b"verify": checks.resource(), b"backup": backing_up(backup, self._reactor).resource()}
 
     @property
