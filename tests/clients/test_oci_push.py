@@ -15,6 +15,7 @@ from tests.fakes.pushing import Client, Start, images
 from tests.fakes.registry_clients import Containerd, Dockerd
 from tests.fakes.registry_image import Image, build_image
 from tests.fakes.registry_scene import run_client
+from tests.wire.test_life import wait_until
 
 REFERENCE = "images/team/app:1"
 
@@ -72,8 +73,8 @@ def test_skopeo(regproxy: Regproxy, tmp_path: Path) -> None:
     run_client(["skopeo", "copy", "--all", *plain, here, there])
     run_client(["skopeo", "copy", "--all", *plain, there, f"oci:{tmp_path / 'copied'}:1"])
     assert contents(source) == contents(tmp_path / "copied")
-    log = (regproxy.folder / "log").read_text()
-    assert '"POST","path":"/v2/others/copy/app/blobs/uploads/"' in log
+    began = '"POST","path":"/v2/others/copy/app/blobs/uploads/"'
+    wait_until(lambda: began in (regproxy.folder / "log").read_text())
     assert json.loads(run_client(["skopeo", "list-tags", "--tls-verify=false", here.rpartition(":")[0]]))["Tags"] == ["1"]
     assert json.loads(run_client(["skopeo", "inspect", "--tls-verify=false", "--raw", here]))["schemaVersion"] == 2
     run_client(["skopeo", "delete", "--tls-verify=false", here])
