@@ -1,7 +1,7 @@
 """Where the real clients are that ``tests/clients`` runs.
 
 ``.ci/install-clients`` makes one virtual environment per client below ``REGPROXY_CLIENTS`` (``.clients/`` in the checkout by
-default): ``hf-current``, ``hf-1``, ``hf-0.36``, ``uv``, ``pip``, ``twine`` and ``artifactory``; beside them it builds
+default): ``hf-current``, ``hf-1``, ``hf-0.36``, ``datasets``, ``uv``, ``pip``, ``twine`` and others; beside them it builds
 ``oci-conformance``. Everything else is looked for on the PATH, sbin folders included.
 """
 
