@@ -25,12 +25,16 @@ INSERT INTO folders (repository, path, created, modified, created_by) VALUES (?1
 ON CONFLICT (repository, path) DO UPDATE SET modified = max(modified, excluded.modified)
 """
 _PUT_DEPOSIT = """
-INSERT INTO deposits (repository, path, created_by, modified_by) VALUES (?1, ?2, ?3, ?3)
-ON CONFLICT (repository, path) DO UPDATE SET modified_by = excluded.modified_by
+INSERT INTO deposits (repository, path, created_by, modified_by, transient) VALUES (?1, ?2, ?3, ?3, ?4)
+ON CONFLICT (repository, path) DO UPDATE SET modified_by = excluded.modified_by, transient = excluded.transient
+"""
+_HELD = """
+SELECT size, coalesce(transient, 0) FROM nodes LEFT JOIN deposits USING (repository, path) WHERE repository = ? AND path = ?
 """
 _OCCUPY = """
-INSERT INTO occupied (repository, size, files) VALUES (?, ?, ?)
-ON CONFLICT (repository) DO UPDATE SET size = size + excluded.size, files = files + excluded.files
+INSERT INTO occupied (repository, size, files, transient) VALUES (?, ?, ?, ?)
+ON CONFLICT (repository) DO UPDATE
+SET size = size + excluded.size, files = files + excluded.files, transient = transient + excluded.transient
 """
 
 
@@ -38,20 +42,19 @@ def deposit(connection: apsw.Connection, given: Deposit) -> bool:
     """See ``Holdings.deposit``."""
     node = given.node
     key = (node.repository, node.path)
-    held: list[Any] = connection.execute(f"SELECT size FROM nodes {_AT}", key).fetchall()  # noqa: S608 - our own text
+    held: list[Any] = connection.execute(_HELD, key).fetchall()
     if held and not given.may_replace:
         raise RegproxyError(Kind.DENIED, f"{node.path!a} is there already, and replacing it needs the right to delete it")
     if connection.execute(f"SELECT 1 FROM folders {_AT}", (node.repository, node.path + "/")).fetchall():  # noqa: S608 - as above
         raise RegproxyError(Kind.CONFLICT, f"{node.path!a} is a folder")
-    before = int(held[0][0]) if held else 0
-    if given.most is not None:
-        now = _occupied(connection, node.repository)
-        if now - before + node.size > given.most:
-            raise over_quota(node.repository, given.most)
+    for size, is_transient in held:
+        _occupy(connection, node.repository, -int(size), -1, is_transient=bool(is_transient))
+    _occupy(connection, node.repository, node.size, 1, is_transient=given.is_transient)
+    if given.most is not None and _occupied(connection, node.repository, is_transient=given.is_transient) > given.most:
+        raise over_quota(node.repository, given.most)
     _make_folders(connection, node.repository, node.path, node.modified, given.by)
     put(connection, node, given.digests, synced=True)
-    connection.execute(_PUT_DEPOSIT, (*key, given.by))
-    connection.execute(_OCCUPY, (node.repository, node.size - before, 0 if held else 1))
+    connection.execute(_PUT_DEPOSIT, (*key, given.by, given.is_transient))
     connection.execute(f"DELETE FROM properties {_AT}", key)  # noqa: S608 - as above
     _set(connection, *key, given.properties)
     return not held
@@ -172,6 +175,10 @@ def _set(connection: apsw.Connection, repository: str, path: str, properties: Pr
             connection.execute("INSERT OR IGNORE INTO properties VALUES (?, ?, ?, ?)", (repository, path, name, value))
 
 
-def _occupied(connection: apsw.Connection, repository: str) -> int:
-    rows: list[Any] = connection.execute("SELECT size FROM occupied WHERE repository = ?", (repository,)).fetchall()
-    return int(rows[0][0]) if rows else 0
+def _occupy(connection: apsw.Connection, repository: str, size: int, files: int, *, is_transient: bool) -> None:
+    connection.execute(_OCCUPY, (repository, 0, 0, size) if is_transient else (repository, size, files, 0))
+
+
+def _occupied(connection: apsw.Connection, repository: str, *, is_transient: bool) -> int:
+    rows: list[Any] = connection.execute("SELECT size, transient FROM occupied WHERE repository = ?", (repository,)).fetchall()
+    return int(rows[0][is_transient])

@@ -23,9 +23,10 @@ OLDEST_SQLITE = (3, 51, 3)
 # What can be derived again: sizes that stand in two tables, and the sums over deposits.
 _CONTRADICTIONS = """
 WITH summed AS (
-    SELECT repository, sum(size) AS size, count(*) AS files FROM nodes JOIN deposits USING (repository, path) GROUP BY repository
+    SELECT repository, sum(size * (NOT transient)) AS size, sum(NOT transient) AS files, sum(size * transient) AS transient
+    FROM nodes JOIN deposits USING (repository, path) GROUP BY repository
 ), kept AS (
-    SELECT repository, size, files FROM occupied WHERE files <> 0 OR size <> 0
+    SELECT repository, size, files, transient FROM occupied WHERE files <> 0 OR size <> 0 OR transient <> 0
 )
 SELECT 'node ' || nodes.repository || ':' || nodes.path || ' has another size than its blob'
     FROM nodes JOIN blobs USING (sha256) WHERE nodes.size <> blobs.size

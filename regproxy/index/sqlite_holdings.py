@@ -22,7 +22,7 @@ SELECT path, name, value FROM properties WHERE repository = ? AND path > ? AND p
 """
 _DIGESTS = "SELECT algorithm, value FROM aliases WHERE sha256 = ? ORDER BY algorithm, value"
 _DOWNLOADS = "SELECT downloads, last_downloaded, last_downloaded_by FROM nodes WHERE repository = ? AND path = ?"
-_OCCUPIED = "SELECT size, files FROM occupied WHERE repository = ?"
+_OCCUPIED = "SELECT size, files, transient FROM occupied WHERE repository = ?"
 _FOLDER = "SELECT path, created, modified, created_by FROM folders WHERE repository = ? AND path = ?"
 _FOLDERS = """
 SELECT path, created, modified, created_by FROM folders WHERE repository = ? AND path > ? AND path < ? ORDER BY path

@@ -27,6 +27,8 @@ class Upload:
         by: who it is.
         may_replace: whether there may be a node already.
         head: what downloads are to say, in place of what follows from the name; length and date are filled in.
+        is_transient: it is there for others to be made of it, and leaves soon: of the repository's quota it takes nothing, but
+            all such together may be as large.
     """
 
     path: str
@@ -35,6 +37,7 @@ class Upload:
     by: str = ""
     may_replace: bool = False
     head: Head | None = None
+    is_transient: bool = False
 
 
 @frozen
@@ -45,6 +48,7 @@ class Deposit:
         node: as it will be.
         digests: of its blob, by all algorithms that are known.
         most: bytes that the repository may hold with it; None for no limit.
+        is_transient: as of an upload.
     """
 
     node: Node
@@ -53,6 +57,7 @@ class Deposit:
     by: str
     may_replace: bool
     most: int | None = None
+    is_transient: bool = False
 
 
 @frozen
@@ -131,10 +136,11 @@ class Depositors:
 
 @frozen
 class Occupied:
-    """What clients have put into a repository."""
+    """What clients have put into a repository; ``transient`` are bytes of what leaves soon, and is counted nowhere else."""
 
     size: int = 0
     files: int = 0
+    transient: int = 0
 
 
 def folders_above(path: str) -> Iterator[str]:

@@ -89,17 +89,19 @@ class Intake:
                 raise RegproxyError(Kind.CONFLICT, f"{folder[:-1]!a} is a file: nothing lies below it")
         if await self._parts.readers.run(lambda: self._holdings.folder(self.key, f"{upload.path}/")) is not None:
             raise RegproxyError(Kind.CONFLICT, f"{upload.path!a} is a folder")
-        room = self.room(held.size if held is not None else 0)
+        room = self.room(held.size if held is not None else 0, is_transient=upload.is_transient)
         if room is not None and (length or 0) > room.size:
             raise room.error
         return room
 
-    def room(self, freed: int) -> Allowance | None:
+    def room(self, freed: int, *, is_transient: bool = False) -> Allowance | None:
         """Bytes that there is room for, if so many are freed; None without a quota."""
         if self._most is None:
             return None
         text = f"repository {self.key} may hold {self._most} bytes, and would hold more with this file"
-        return Allowance(self._most - self._holdings.occupied(self.key).size + freed, RegproxyError(Kind.TOO_LARGE, text))
+        occupied = self._holdings.occupied(self.key)
+        there = occupied.transient if is_transient else occupied.size
+        return Allowance(self._most - there + freed, RegproxyError(Kind.TOO_LARGE, text))
 
     async def publish(self, upload: Upload, size: int, digests: Mapping[str, Digest]) -> Receipt:
         """Make a blob that is claimed a node."""
@@ -119,7 +121,7 @@ class Intake:
         sha256 = digests["sha256"].hex
         node = Node(self.key, upload.path, sha256, size, _head(upload, size, digests, now), Headers(), now, now, now)
         known = tuple(digests[name] for name in sorted(digests))
-        return Deposit(node, known, upload.properties, upload.by, upload.may_replace, self._most)
+        return Deposit(node, known, upload.properties, upload.by, upload.may_replace, self._most, upload.is_transient)
 
     async def take(self, node: Node, upload: Upload, *, moves: bool) -> None:
         """Put a node that is held already, and whose blob is durable, at another place."""

@@ -43,7 +43,7 @@ found[2] = [each["text"] for each in found[2]]
 
 @pytest.mark.client("datasets")
 def test_rows_and_files(twist_regproxy: Start, tmp_path: Path) -> None:
-    """As Parquet by ``push_to_hub``, of two configurations, by branch and by commit, whole and streamed; then CSV and JSON lines."""
+    """As Parquet, of two configurations, by branch and by commit, whole and streamed; then as CSV and JSON lines."""
     scene = ClientScene(twist_regproxy(hub()), tmp_path, "datasets", KEY)
     shards = [f"data/train-{number:05}-of-00003.parquet" for number in range(3)]
     assert scene.call(ROWS) == [True, True, {"number": 1, "text": "ä"}, {"number": 1, "text": "ä"}, True, shards]

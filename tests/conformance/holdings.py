@@ -93,6 +93,24 @@ class HoldingsContract:
         assert kept.put("x/y", blob=2, most=30)
         assert not kept.put("x/y", blob=1, most=30)
 
+    def test_what_leaves_soon(self, kept: Kept) -> None:
+        """Has a sum and a limit of its own, whatever takes its place, and however it goes."""
+        kept.put("a", blob=2, most=30)
+        kept.put("t", blob=3, most=30, is_transient=True)
+        assert Occupied(20, 1, 30) == kept.holdings.occupied("r")
+        assert Kind.TOO_LARGE is kept.refused("u", most=39, is_transient=True)
+        assert Kind.TOO_LARGE is kept.refused("b", blob=2, most=30)
+        assert kept.put("b", most=30)
+        assert not kept.put("t", blob=3, most=30, is_transient=True)
+        assert Occupied(30, 2, 30) == kept.holdings.occupied("r")
+        assert not kept.put("t", blob=1)
+        assert Occupied(40, 3, 0) == kept.holdings.occupied("r")
+        assert not kept.put("t", blob=2, is_transient=True)
+        assert kept.subject.index.complaints() == []
+        kept.subject.wait(kept.holdings.delete("r", "t"))
+        assert Occupied(30, 2, 0) == kept.holdings.occupied("r")
+        assert kept.subject.index.complaints() == []
+
     def test_taking(self, kept: Kept) -> None:
         """A node is at another place, too, with what is known of it; the one that moves has left."""
         kept.put("a/b", properties={"k": ("v", "w")})

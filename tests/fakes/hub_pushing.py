@@ -49,11 +49,12 @@ class HubClient:
     repo: str = "acme/tiny"
     kind: str = "models"
     authorization: str = ""
+    key: str = KEY
 
     @property
     def endpoint(self) -> str:
         """Its path."""
-        return f"/api/huggingfaceml/{KEY}"
+        return f"/api/huggingfaceml/{self.key}"
 
     def at(self, repo: str) -> "HubClient":
         """The same of another repository."""

@@ -64,7 +64,7 @@ class XetClient:
 def regproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regproxy]:
     """One server for all of these; each test has a repository of its own."""
     folder: Path = tmp_path_factory.mktemp("xet")
-    running = Regproxy(folder / "regproxy", hub("hub", 'xetFrom = "4MB"'))
+    running = Regproxy(folder / "regproxy", hub("hub", 'xetFrom = "4MB"') + hub("small", 'maxBytes = "100000"'))
     running.start()
     yield running
     running.close()
@@ -100,6 +100,19 @@ def test_there_and_back(client: XetClient, xorbs: tuple[Made, Made], path: str) 
     assert [client.hub.resolve(f"{number}.bin").body for number in range(2)] == contents
     head = client.hub.resolve("0.bin", method="HEAD")
     assert not {"x-xet-hash", "x-xet-refresh-route", "link"} & head.headers.keys()
+
+
+def test_what_is_sent_does_not_count_twice(regproxy: Regproxy) -> None:
+    """A repository may be filled, though what a file was made of is still there; a file is refused only beyond that."""
+    small = HubClient(regproxy, key="small")
+    client = XetClient.of(small)
+    xorbs = [make_xorb([random.Random(size).randbytes(size)]) for size in (60_000, 30_000, 9_900, 1_000)]
+    for xorb in xorbs[:2]:
+        assert [client.send(xorb).status, client.shard(make_shard([(xorb, 0, 1)])).status] == [200, 200]
+        small.committed(add_lfs(xorb.name, xorb.chunks[0]))
+    assert sorted(small.paths()) == sorted(xorb.name for xorb in xorbs[:2])
+    assert [client.send(xorbs[2]).status, client.shard(make_shard([(xorbs[2], 0, 1)])).status] == [200, 413]
+    assert client.send(xorbs[3]).status == 413
 
 
 def test_bad_xorbs(client: XetClient, xorbs: tuple[Made, Made]) -> None:

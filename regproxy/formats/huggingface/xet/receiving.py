@@ -90,7 +90,8 @@ class Receiving:
         too_large = RegproxyError(Kind.TOO_LARGE, "a xorb has at most 64 MiB")
         if (self._request.body.length or 0) > LIMIT:
             raise too_large
-        upload = Upload(place, by=who, may_replace=True, head=Head(media_type=OCTETS, etag=f'"{call.hash}"'))
+        head = Head(media_type=OCTETS, etag=f'"{call.hash}"')
+        upload = Upload(place, by=who, may_replace=True, head=head, is_transient=True)
         receipt = await self._repository.receive(upload, Capped(self._request.body, LIMIT, too_large), approve)
         return receipt.is_new
 
