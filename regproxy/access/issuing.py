@@ -7,7 +7,7 @@ import msgspec
 from attrs import field, frozen
 from twisted.internet.interfaces import IReactorTime
 
-from regproxy.access.scopes import ADMIN, USER, Scope
+from regproxy.access.scopes import USER, Scope
 from regproxy.access.tokens import Claims, hash_of, new_reference, new_refresh, refreshed_by, sign
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_directory import Directory
@@ -122,4 +122,4 @@ class Issuing:
 
 def needs_administrator(scope: Scope) -> bool:
     """Whether only an administrator may have a token with this scope made, be it for himself."""
-    return scope.groups is not None or ADMIN in scope.text.split()
+    return scope.groups is not None or scope.admin or scope.metrics

@@ -44,6 +44,11 @@ class Principal:
         """Whether he may change users, rights and everybody's tokens: as himself, by nothing that was narrowed."""
         return self.admin and not self.is_narrowed
 
+    @property
+    def sees_all_numbers(self) -> bool:
+        """Whether the metrics of every repository are for him."""
+        return self.is_administrator or (self.admin and self.scope is not None and self.scope.metrics)
+
     def may(self, action: Action, repository: str, rclass: str, path: str) -> bool:
         """Whether he may do that."""
         rights = self._rights.get((repository, rclass)) or self._work_out(repository, rclass)

@@ -2,7 +2,7 @@
 
 ``applied-permissions/user`` is all that the owner may do, ``applied-permissions/admin`` the same of an administrator,
 ``applied-permissions/groups:a,b`` what those groups may do, ``artifact:REPOSITORY[/PATTERN]:r,w,d,a,m`` some actions at some
-paths.
+paths, ``system:metrics:r`` the numbers of all repositories and nothing in them.
 """
 
 import re
@@ -16,6 +16,7 @@ from regproxy.model.patterns import Patterns
 
 USER = "applied-permissions/user"
 ADMIN = "applied-permissions/admin"
+METRICS = "system:metrics:r"
 LONGEST = 500
 _GROUPS = "applied-permissions/groups:"
 _ARTIFACT = re.compile(r"artifact:([A-Za-z0-9._-]+|\*)(?:/(.*))?:([rwdam*](?:,[rwdam*])*)")
@@ -36,12 +37,19 @@ class Grant:
         return action in self.actions and self.repository in ("*", repository) and self.paths.admits(path)
 
 
+_NOTHING = Grant("", Patterns.of("**"), frozenset())
+"""A token with this grant only may do nothing in any repository."""
+
+
 @frozen
 class Scope:
-    """One scope; ``grants`` are empty for a token that may whatever its owner, or its groups, may."""
+    """One scope; ``grants`` are empty for a token that may whatever its owner, or its groups, may. ``metrics`` are the numbers of
+    repositories that its owner sees.
+    """
 
     text: str
     admin: bool = False
+    metrics: bool = False
     groups: tuple[str, ...] | None = None
     grants: tuple[Grant, ...] = field(default=())
 
@@ -59,11 +67,13 @@ class Scope:
                 groups = (*(groups or ()), *filter(None, named))
             elif artifact is not None:
                 grants.append(_grant(artifact))
+            elif word == METRICS:
+                grants.append(_NOTHING)
             elif word not in (USER, ADMIN):
                 raise RegproxyError(Kind.INVALID, f"expected a scope such as {USER} or artifact:REPOSITORY/PATH:r, not {word!a}")
         if groups is not None and (USER in words or ADMIN in words):
             raise RegproxyError(Kind.INVALID, "a token is its owner's, or its groups'")
-        return cls(text, ADMIN in words, groups, () if USER in words or ADMIN in words else tuple(grants))
+        return cls(text, ADMIN in words, METRICS in words, groups, () if USER in words or ADMIN in words else tuple(grants))
 
     def narrowed(self, grant: str) -> str:
         """The text of a scope for one thing that this one allows; a token that has the rights of groups has no others then."""

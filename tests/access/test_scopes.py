@@ -39,11 +39,22 @@ def test_artifacts(action: Action, repository: str, path: str, expected: bool) -
     assert not scope.reaches("other")
 
 
+def test_numbers() -> None:
+    """They are seen by it, and nothing is allowed by it."""
+    scope = Scope.of("system:metrics:r")
+    assert scope.metrics
+    assert not any(scope.allows(repository, action, "p") for repository in ("r", "") for action in Action)
+    assert not scope.reaches("r")
+    assert Scope.of("system:metrics:r artifact:r:r").allows("r", Action.READ, "p")
+    assert not Scope.of("artifact:r:r").metrics
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
         "root",
+        "system:metrics:w",
         "artifact:files",
         "artifact:files:x",
         "artifact:files:",

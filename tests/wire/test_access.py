@@ -11,6 +11,7 @@ import pytest
 from attrs import frozen
 
 from regproxy.access.first import OPEN
+from regproxy.access.scopes import METRICS
 from regproxy.model.access import Action
 from regproxy.model.principals import ANONYMOUS, Target, TokenRow, User
 from tests.fakes.deploying import Answer, ask, local
@@ -112,7 +113,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             assert ask(regproxy, "PUT", "/api/storage/secret/f?properties=kind=odd").status == 204
             assert ask(regproxy, "GET", "/vault/f").body == DATA
             row = TokenRow(id="gone", subject="ann", scope="applied-permissions/user", issued=1.0)
-            good, gone = populate(
+            good, gone, bobs, admins = populate(
                 regproxy,
                 User(name="ann", password=HASH),
                 User(name="bob", password=HASH),
@@ -121,6 +122,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
                 Target(name="private", repositories=tuple(PRIVATE), users={"ann": ALL}),
                 TokenRow(id="good", subject="ann", scope="applied-permissions/user", issued=1.0),
                 row,
+                *(TokenRow(id=f"of {who}", subject=who, scope=METRICS, issued=1.0) for who in ("bob", "admin")),
             )
             assert ask(regproxy, "GET", "/secret/f", authorization=f"Bearer {gone}").status == 200
             populate(regproxy, User(name="eve", password=HASH, enabled=False))
@@ -130,6 +132,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
                 "ann": {"authorization": basic("ann")},
                 "ann by token": {"x_jfrog_art_api": good},
                 "ann by password": {"authorization": basic("", good)},
+                "bob's scraper": {"x_jfrog_art_api": bobs},
+                "scraper": {"x_jfrog_art_api": admins},
             }
             yield Scene(regproxy, upstream, shown)
         finally:
@@ -194,12 +198,17 @@ def test_lists_show_what_one_may_see(scene: Scene) -> None:
 @pytest.mark.parametrize("path", ["/metrics", "/artifactory/api/v1/metrics"])
 def test_numbers_show_what_one_may_see(scene: Scene, path: str) -> None:
     """Those of the server are everybody's, those of a repository of those for whom it is there."""
-    for who, expected in (("nobody", set[str]()), ("bob", set[str]()), ("ann", {"secret", "vault"})):
+    both = {"secret", "vault"}
+    for key in both:
+        assert ask(scene.regproxy, "GET", f"/{key}/f", **scene.shown["ann"]).status == 200
+    for who, expected in (("nobody", set()), ("bob", set()), ("bob's scraper", set()), ("ann", both), ("scraper", both)):
         page = ask(scene.regproxy, "GET", path, **scene.shown[who]).body.decode()
         assert "\nregproxy_store_bytes " in page
-        assert expected == set(PRIVATE) & set(re.findall('repository="([^"]+)"', page)), who
+        assert expected == both & set(re.findall('repository="([^"]+)"', page)), who
         assert page.endswith("# EOF\n")
     assert ask(scene.regproxy, "GET", path, authorization=basic("bob", "wrong")).status == 401
+    for private, status in (("/secret/f", 404), ("/api/security/users", 403)):
+        assert ask(scene.regproxy, "GET", private, **scene.shown["scraper"]).status == status
 
 
 def test_a_digest_is_no_key(scene: Scene) -> None:
