@@ -22,8 +22,8 @@ REFERENCE = "images/team/app:1"
 
 @pytest.fixture
 def regproxy(twist_regproxy: Start) -> Regproxy:
-    """A server with two local repositories."""
-    return twist_regproxy(images() + images("others", package_type="oci"))
+    """A server with two local repositories, and one that is nearly full from the beginning."""
+    return twist_regproxy(images() + images("others", package_type="oci") + images("small", 'maxBytes = "100KB"'))
 
 
 def host(regproxy: Regproxy) -> str:
@@ -150,8 +150,8 @@ def test_buildah(regproxy: Regproxy, tmp_path: Path) -> None:
 
 
 @pytest.mark.client("containerd", "dockerd", "docker")
-def test_docker(regproxy: Regproxy, tmp_path: Path) -> None:
-    """The digest that docker was told when it pushed is the one that it pulls."""
+async def test_docker(regproxy: Regproxy, tmp_path: Path) -> None:
+    """The digest that docker was told when it pushed is the one that it pulls. What there is no room for is not tried again."""
     reference = f"{host(regproxy)}/{REFERENCE}"
     with (
         Containerd(tmp_path / "containerd") as containerd,
@@ -164,7 +164,13 @@ def test_docker(regproxy: Regproxy, tmp_path: Path) -> None:
         assert f"digest: {digest}" in pushed
         run_client(dockerd.docker("tag", reference, f"{host(regproxy)}/images/team/second:1"))
         assert "Mounted from images/team/app" in run_client(dockerd.docker("push", f"{host(regproxy)}/images/team/second:1"))
-        run_client(dockerd.docker("rmi", "--force", reference, f"{host(regproxy)}/images/team/second:1"))
+        small = f"{host(regproxy)}/small/app:1"
+        run_client(dockerd.docker("tag", reference, small))
+        refused = await run(dockerd.docker("push", small))
+        assert refused.code != 0
+        assert "denied: repository small may hold 100000 bytes" in refused.output
+        assert "Retrying" not in refused.output
+        run_client(dockerd.docker("rmi", "--force", reference, f"{host(regproxy)}/images/team/second:1", small))
         assert f"Digest: {digest}" in run_client(dockerd.docker("pull", reference))
         assert identity == run_client(dockerd.docker("inspect", "--format", "{{.Id}}", reference))
 

@@ -94,7 +94,7 @@ def test_locations(client: Client) -> None:
         (simple("x").body, INDEX, (400, "MANIFEST_INVALID")),
         (simple("x").body, MANIFEST, (404, "MANIFEST_BLOB_UNKNOWN")),
         (index_of(simple("x")).body, INDEX, (404, "MANIFEST_BLOB_UNKNOWN")),
-        (b" " * (9 << 20), MANIFEST, (413, "SIZE_INVALID")),
+        (b" " * (9 << 20), MANIFEST, (413, "DENIED")),
     ],
 )
 def test_manifests_that_are_not_taken(client: Client, body: bytes, media_type: str, expected: tuple[int, str]) -> None:

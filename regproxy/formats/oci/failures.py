@@ -20,7 +20,7 @@ _CODES = {
     403: "DENIED",
     404: "NAME_UNKNOWN",
     405: "UNSUPPORTED",
-    413: "SIZE_INVALID",
+    413: "DENIED",  # dockerd shows the reason at once: of SIZE_INVALID it sends the layer five times more
     416: "RANGE_INVALID",
     _TOO_MANY: "TOOMANYREQUESTS",
     501: "UNSUPPORTED",
