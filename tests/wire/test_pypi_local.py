@@ -257,5 +257,7 @@ def test_rights(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert (401, True) == (challenge.status, "basic" in challenge.headers["www-authenticate"].lower())
     assert 200 == ask(proxy, "GET", "/api/pypi/own/simple/demo-pkg/", **bob).status
     assert [{"name": "demo-pkg"}] == ask(proxy, "GET", "/api/pypi/own/simple/", accept=JSON_TYPE, **bob).json["projects"]
+    again = [ask(proxy, "POST", "/api/pypi/own/reindex", b"", **headers).status for headers in ({}, bob, ann)]
+    assert [401, 403, 200] == again
     assert 403 == ask(proxy, "DELETE", f"/own/demo-pkg/1.0/{WHEEL.filename}", **ann).status
     proxy.close()

@@ -33,6 +33,7 @@ _READ = ["GET", "HEAD"]
 _MOVED = 301
 _DEPTH = 3
 """Segments of a file's path."""
+_REINDEXED = b"There is nothing to do: the index is made of what is there, whenever somebody asks for it.\n"
 _INDEX_HEADERS = Headers.of(cache_control="no-cache", vary="Accept")
 """Whoever has published something sees it at once."""
 
@@ -58,6 +59,12 @@ class HostedRoutes:
     async def upload(self, request: ProxyRequest) -> None:
         """Take a file."""
         await self._serving.send(request, await Publishing(self._serving, self._repository).upload(request))
+
+    @app.route("/reindex", methods=["POST"])
+    async def reindex(self, request: ProxyRequest) -> None:
+        """Scripts ask for it after they have put files: the index is never behind."""
+        self._serving.permit_somewhere(request, Action.WRITE)
+        await self._serving.send(request, Text(_REINDEXED, "text/plain"))
 
     @app.route("/<path:rest>", methods=["DELETE"])
     async def delete(self, request: ProxyRequest, rest: str) -> None:  # noqa: ARG002 - as above
