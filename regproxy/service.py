@@ -11,6 +11,7 @@ from pathlib import Path
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReactorCore
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.web.resource import Resource
@@ -43,7 +44,7 @@ from regproxy.model.size import parse_size
 from regproxy.notify import Notify
 from regproxy.offline import INDEX, STORE
 from regproxy.records import Records
-from regproxy.refusal import refusals
+from regproxy.refusal import fail_at_exit, refusals
 from regproxy.reload import Reload
 from regproxy.repo.doubts import Doubts
 from regproxy.repo.eviction import Eviction
@@ -220,7 +221,10 @@ class Regproxy(Service):
             self._front.add_port(self._side_door.listen)
         except Exception as error:
             log.critical("cannot start: {error}", error=error)
-            self._reactor.stop()
+            fail_at_exit()
+            self._reactor.callWhenRunning(self._reactor.stop)  # it does not run yet if nothing had to be waited for
+            if isinstance(error, CannotListenError | RegproxyError):
+                return  # they say all there is to say
             raise
         self._control.startService()
         self._standing.elect(self._begin_jobs)

@@ -27,7 +27,7 @@ from regproxy.model.settings import Configuration
 from regproxy.model.size import parse_size
 from regproxy.notify import Notify
 from regproxy.offline import INDEX, STORE
-from regproxy.refusal import refusals
+from regproxy.refusal import fail_at_exit, refusals
 from regproxy.reload import Reload
 from regproxy.standing import Logging
 from regproxy.store.disk import DiskStore
@@ -125,7 +125,8 @@ class Supervisor(Service):
             if self._is_ending or not self.running:
                 return  # it was told to end before the workers were there
             log.critical("cannot start: {error}", error=error)
-            self._reactor.stop()
+            fail_at_exit()
+            self._reactor.callWhenRunning(self._reactor.stop)
             if isinstance(error, CannotListenError | NotServingError):
                 return  # they say all there is to say
             raise

@@ -137,3 +137,18 @@ def test_the_companion_shows_what_is_held(twist_regproxy: Callable[..., Regproxy
         assert get(regproxy, "/files-cache/a") == (200, b"x" * 100)
         assert get(regproxy, "/files-cache/b")[0] == 404
         assert upstream.asked["GET", "/b"] == 0
+
+
+def test_it_does_not_start(twist_regproxy: Callable[..., Regproxy]) -> None:
+    """A port that is taken ends it, with a status that says so, and the next start is a start."""
+    regproxy = twist_regproxy(remote("http://127.0.0.1:9"))
+    regproxy.terminate()
+    free = regproxy.port
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        regproxy.port = taken.getsockname()[1]
+        regproxy.start(ready=False)
+        assert regproxy.wait_end() == 1
+    assert "cannot start: Couldn't listen" in regproxy.log
+    regproxy.port = free
+    regproxy.start()
+    assert regproxy.terminate() == 0

@@ -161,7 +161,7 @@ def test_it_does_not_start_without_workers(twist_regproxy: Callable[..., Regprox
         regproxy.terminate()
         regproxy.port = taken.getsockname()[1]
         regproxy.start(ready=False)
-        regproxy.wait_end()
+        assert regproxy.wait_end() == 1
         assert "cannot start" in regproxy.log
 
 
