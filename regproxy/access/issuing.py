@@ -1,14 +1,23 @@
 """Gives out tokens, and takes them back."""
 
 import hmac
-from secrets import token_hex
 
 import msgspec
 from attrs import field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from regproxy.access.scopes import USER, Scope
-from regproxy.access.tokens import Claims, hash_of, new_reference, new_refresh, refreshed_by, sign
+from regproxy.access.tokens import (
+    Claims,
+    family_of,
+    hash_of,
+    is_refresh,
+    new_identifier,
+    new_reference,
+    refresh_for,
+    refreshed_by,
+    sign,
+)
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_directory import Directory
 from regproxy.model.principals import TokenRow, User
@@ -16,6 +25,8 @@ from regproxy.telemetry.events import Events, What
 
 REFRESHED_WITHIN = 30 * 86_400.0
 """Seconds behind its end for which a token can still be refreshed."""
+AGAIN_WITHIN = 30.0
+"""Seconds for which a client whose answer was lost may refresh once more by what is used up."""
 YEAR = 365 * 86_400
 LONGEST = 10 * YEAR
 LONGEST_DESCRIPTION = 1024
@@ -52,7 +63,7 @@ class Issuing:
     _clock: IReactorTime
     _events: Events = field(factory=Events)
 
-    async def issue(self, wish: Wish) -> Issued:
+    async def issue(self, wish: Wish, replaces: str = "", replaced: float = 0.0) -> Issued:
         """Make a token for a user who is there; ``RegproxyError`` (INVALID) for what makes no sense."""
         scope = Scope.of(wish.scope or USER)
         if self.directory.get(User, wish.username) is None:
@@ -62,8 +73,8 @@ class Issuing:
         now = self._clock.seconds()
         expires = float(int(now) + wish.expires_in) if wish.expires_in else None
         reference = new_reference() if wish.include_reference_token else ""
-        identifier = token_hex(16)
-        refresh = new_refresh(identifier) if wish.refreshable and wish.expires_in else ""
+        identifier = new_identifier(family_of(replaces))
+        refresh = refresh_for(identifier, self.directory.key()) if wish.refreshable and wish.expires_in else ""
         row = TokenRow(
             id=identifier,
             subject=wish.username,
@@ -74,6 +85,8 @@ class Issuing:
             description=wish.description,
             refresh=hash_of(refresh) if refresh else "",
             kept=None if expires is None else expires + REFRESHED_WITHIN if refresh else expires,
+            replaces=replaces,
+            replaced=replaced,
         )
         await self.directory.add(row, now)
         self._events.tell(What.TOKEN, subject=row.subject, change="created", detail=f"{row.id} {row.scope}")
@@ -89,10 +102,17 @@ class Issuing:
         )
 
     async def refresh(self, secret: str) -> Issued:
-        """Make another token in place of one, by what was given with it, which is good once; UNAUTHENTICATED if it is not."""
-        row, now = self.directory.token(refreshed_by(secret)), self._clock.seconds()
-        good = row is not None and row.refresh and hmac.compare_digest(row.refresh, hash_of(secret))
-        if row is None or not good or (row.kept is not None and row.kept <= now):
+        """Make another token in place of one, by what was given with it, which is good once; UNAUTHENTICATED if it is not.
+
+        What was used is in two hands: whoever shows it again ends what came of it, the other one's too.
+        """
+        identifier, now = refreshed_by(secret), self._clock.seconds()
+        row = self.directory.token(identifier)
+        if row is None and is_refresh(secret, self.directory.key()):
+            row = await self._used(identifier, now)
+        elif row is None or not row.refresh or not hmac.compare_digest(row.refresh, hash_of(secret)):
+            row = None
+        if row is None or (row.kept is not None and row.kept <= now):
             raise RegproxyError(Kind.UNAUTHENTICATED, "this refresh token is none, or was used")
         owner = self.directory.get(User, row.subject)
         if owner is None or not owner.enabled:
@@ -108,8 +128,20 @@ class Issuing:
                 description=row.description,
                 include_reference_token=bool(row.reference),
                 refreshable=True,
-            )
+            ),
+            identifier,
+            row.replaced if row.replaces == identifier else now,
         )
+
+    async def _used(self, identifier: str, now: float) -> TokenRow | None:
+        """What took a token's place, if it has just done so; else nothing of that family is worth anything any more."""
+        family = self.directory.tokens(family_of(identifier))
+        for row in family:
+            if row.replaces == identifier and now < row.replaced + AGAIN_WITHIN:
+                return row
+        for row in family:
+            await self.revoke(row.id)
+        return None
 
     async def revoke(self, identifier: str) -> bool:
         """Take one back: from now on it is worth nothing; False if there is none."""

@@ -6,8 +6,9 @@ has no row of its own and is worth as much as the token it was made from.
 """
 
 import hashlib
+import hmac
 from collections.abc import Mapping
-from secrets import token_urlsafe
+from secrets import token_hex, token_urlsafe
 from typing import Any
 
 import jwt
@@ -21,6 +22,7 @@ REFRESH = "rpr_"
 _SUBJECT = "regproxy/users/"
 _ALGORITHM = "HS256"
 _LONGEST = 4096
+_FAMILY = 16
 
 
 @frozen
@@ -81,9 +83,25 @@ def new_reference() -> str:
     return REFERENCE + token_urlsafe(32)
 
 
-def new_refresh(identifier: str) -> str:
-    """What a token is refreshed by; it names its token."""
-    return f"{REFRESH}{identifier}_{token_urlsafe(32)}"
+def new_identifier(family: str = "") -> str:
+    """Of a token; one that takes another's place is of its family, which is how all of their identifiers begin."""
+    return (family or token_hex(_FAMILY // 2)) + token_hex(8)
+
+
+def family_of(identifier: str) -> str:
+    """What the identifiers of all tokens begin with that came of one and the same by being refreshed."""
+    return identifier[:_FAMILY]
+
+
+def refresh_for(identifier: str, key: bytes) -> str:
+    """What a token is refreshed by: it names its token, and that it is ours can be seen when there is no such token any more."""
+    seal = hmac.new(key, b"refresh " + identifier.encode(), hashlib.sha256)
+    return f"{REFRESH}{identifier}_{seal.hexdigest()}"
+
+
+def is_refresh(text: str, key: bytes) -> bool:
+    """Whether it was made by ``refresh_for``."""
+    return hmac.compare_digest(text.encode(), refresh_for(refreshed_by(text), key).encode())
 
 
 def refreshed_by(text: str) -> str:

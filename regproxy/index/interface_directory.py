@@ -39,8 +39,8 @@ class Directory(Protocol):
     def token_of(self, reference: str) -> TokenRow | None:
         """The token with a short form that hashes to this."""
 
-    def tokens(self) -> Sequence[TokenRow]:
-        """All, oldest first."""
+    def tokens(self, beginning: str = "") -> Sequence[TokenRow]:
+        """All, or those whose ids begin so; oldest first."""
 
     def add(self, token: TokenRow, now: float) -> Deferred[None]:
         """Keep a token, and drop those that have expired."""

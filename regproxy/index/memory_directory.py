@@ -63,9 +63,10 @@ class MemoryDirectory:
         """By its short form."""
         return next((token for token in self._tokens.values() if reference and token.reference == reference), None)
 
-    def tokens(self) -> Sequence[TokenRow]:
-        """All."""
-        return sorted(self._tokens.values(), key=lambda token: (token.issued, token.id))
+    def tokens(self, beginning: str = "") -> Sequence[TokenRow]:
+        """All, or some."""
+        found = (token for token in self._tokens.values() if token.id.startswith(beginning))
+        return sorted(found, key=lambda token: (token.issued, token.id))
 
     def add(self, token: TokenRow, now: float) -> Deferred[None]:
         """Keep a token."""

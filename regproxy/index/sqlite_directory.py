@@ -20,6 +20,7 @@ _GET = "SELECT body FROM principals WHERE kind = ? AND name = ?"
 _EVERY = "SELECT body FROM principals WHERE kind = ? ORDER BY name"
 _PUT = "INSERT INTO principals (kind, name, body) VALUES (?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body"
 _REMOVE = "DELETE FROM principals WHERE kind = ? AND name = ?"
+_LAST = "\U0010ffff"
 _ADD = "INSERT INTO tokens (id, subject, reference, expires, body) VALUES (?, ?, ?, ?, ?)"
 _COUNT = "UPDATE access SET stamp = stamp + 1"
 
@@ -68,9 +69,10 @@ class SqliteDirectory:
         """By its short form."""
         return self._token("SELECT body FROM tokens WHERE reference = ? AND reference <> ''", reference)
 
-    def tokens(self) -> Sequence[TokenRow]:
-        """All."""
-        found = [msgspec.json.decode(row[0], type=TokenRow) for row in self._index.look("SELECT body FROM tokens", ())]
+    def tokens(self, beginning: str = "") -> Sequence[TokenRow]:
+        """All, or some."""
+        rows = self._index.look("SELECT body FROM tokens WHERE id >= ? AND id < ?", (beginning, beginning + _LAST))
+        found = [msgspec.json.decode(row[0], type=TokenRow) for row in rows]
         return sorted(found, key=lambda token: (token.issued, token.id))
 
     def add(self, token: TokenRow, now: float) -> Deferred[None]:

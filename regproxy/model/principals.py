@@ -67,6 +67,8 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
         issued, expires: seconds since the epoch; None never.
         refresh: SHA-256 of what it can be refreshed by; empty if it cannot.
         kept: until when the row stays: longer than the token lasts, if it can be refreshed.
+        replaces: the token that was refreshed for this one; empty if none was.
+        replaced: when that was.
     """
 
     id: str
@@ -78,6 +80,8 @@ class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     refresh: str = ""
     kept: float | None = None
+    replaces: str = ""
+    replaced: float = 0.0
 
 
 def is_good_name(entry: Entry) -> bool:

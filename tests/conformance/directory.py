@@ -72,6 +72,7 @@ class DirectoryContract:
             known.wait(known.directory.add(token, 1.0))
         directory = known.directory
         assert [old, new] == list(directory.tokens())
+        assert ([new], []) == (list(directory.tokens("a")), list(directory.tokens("ab")))
         assert (old, new, None) == (directory.token("b"), directory.token("a"), directory.token("c"))
         assert (old, None, None) == tuple(map(directory.token_of, ("ff", "fe", "")))
         assert known.wait(directory.revoke("b"))

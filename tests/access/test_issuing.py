@@ -1,0 +1,127 @@
+"""Tokens that are refreshed: good once, and what was used ends all that came of it."""
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import msgspec
+import pytest
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from regproxy.access.issuing import AGAIN_WITHIN, Issued, Issuing, Wish
+from regproxy.access.tokens import hash_of
+from regproxy.errors import RegproxyError
+from regproxy.index.memory_directory import MemoryDirectory
+from regproxy.model.principals import TokenRow, User
+
+DAY = 86_400
+
+T = TypeVar("T")
+
+
+def result_of(work: Coroutine[Any, Any, T]) -> T:
+    """What comes of something that waits for nothing."""
+    found: list[T] = []
+    failed: list[BaseException] = []
+    Deferred.fromCoroutine(work).addCallbacks(found.append, lambda failure: failed.append(failure.value))
+    for error in failed:
+        raise error
+    return found[0]
+
+
+@define
+class Scene:
+    """A directory with one user in it."""
+
+    clock: Clock = field(factory=Clock)
+    directory: MemoryDirectory = field(factory=MemoryDirectory)
+
+    def __attrs_post_init__(self) -> None:
+        self.directory.put(User(name="ann"))
+
+    @property
+    def issuing(self) -> Issuing:
+        """What is tested."""
+        return Issuing(self.directory, self.clock)
+
+    def made(self) -> Issued:
+        """A token that can be refreshed."""
+        return result_of(self.issuing.issue(Wish(username="ann", expires_in=DAY, refreshable=True)))
+
+    def refreshed(self, secret: str) -> Issued:
+        """Another one in its place."""
+        return result_of(self.issuing.refresh(secret))
+
+    def refuses(self, secret: str) -> bool:
+        """Whether nothing can be refreshed by it."""
+        with pytest.raises(RegproxyError, match="is none, or was used"):
+            self.refreshed(secret)
+        return True
+
+    def alive(self) -> list[str]:
+        """The tokens that are worth something."""
+        return [row.id for row in self.directory.tokens()]
+
+
+def test_what_was_used_ends_its_family() -> None:
+    """Be it shown by the thief or by the owner; tokens of others go on."""
+    scene = Scene()
+    other, first = scene.made(), scene.made()
+    second = scene.refreshed(first.refresh_token)
+    third = scene.refreshed(second.refresh_token)
+    assert [other.token_id, third.token_id] == scene.alive()
+    assert scene.refuses(first.refresh_token)
+    assert [other.token_id] == scene.alive()
+    assert scene.refuses(third.refresh_token)
+    assert scene.refreshed(other.refresh_token).scope == other.scope
+
+
+def test_an_answer_that_was_lost_is_asked_for_again() -> None:
+    """For a while, however often: what the lost one had is revoked."""
+    scene = Scene()
+    first = scene.made()
+    lost = scene.refreshed(first.refresh_token)
+    scene.clock.advance(AGAIN_WITHIN - 1)
+    second = scene.refreshed(first.refresh_token)
+    assert [second.token_id] == scene.alive()
+    scene.clock.advance(2)
+    assert scene.refuses(first.refresh_token)
+    assert not scene.alive()
+    assert lost.token_id != second.token_id
+
+
+def test_whoever_loses_a_race_is_found_out() -> None:
+    """A thief that was quick enough has what he got for as long as the owner does not refresh again."""
+    scene = Scene()
+    first = scene.made()
+    owners = scene.refreshed(first.refresh_token)
+    thiefs = scene.refreshed(first.refresh_token)
+    assert [thiefs.token_id] == scene.alive()
+    assert scene.refuses(owners.refresh_token)
+    assert not scene.alive()
+
+
+def test_what_is_not_ours_ends_nothing() -> None:
+    """Whoever knows no more than a token's identifier does no harm; nor does what was revoked come back."""
+    scene = Scene()
+    first = scene.made()
+    second = scene.refreshed(first.refresh_token)
+    for forged in (f"rpr_{first.token_id}_{'0' * 64}", f"rpr_{second.token_id}_x", "rpr_", "rpr_ä_ä"):
+        assert scene.refuses(forged)
+    assert [second.token_id] == scene.alive()
+    result_of(scene.issuing.revoke(second.token_id))
+    scene.clock.advance(AGAIN_WITHIN)
+    assert scene.refuses(first.refresh_token)
+    assert not scene.alive()
+
+
+def test_what_an_older_version_made_is_refreshed() -> None:
+    """Its secret was made at random, and there is nothing but its hash."""
+    scene, identifier = Scene(), "0123456789abcdef0123456789abcdef"
+    secret = f"rpr_{identifier}_at-random"
+    row = TokenRow(id=identifier, subject="ann", scope="applied-permissions/user", issued=0.0, expires=60.0)
+    scene.directory.add(msgspec.structs.replace(row, refresh=hash_of(secret), kept=600.0), 0.0)
+    assert scene.refuses(f"{secret}!")
+    assert scene.refreshed(secret).expires_in == 60
+    assert not scene.directory.token(identifier)
