@@ -14,6 +14,7 @@ from regproxy.config_access import check_access, check_quotas
 from regproxy.config_hooks import check_webhooks
 from regproxy.config_reading import Mistakes
 from regproxy.config_urls import split_url
+from regproxy.config_virtual import check_virtual
 from regproxy.model.headers import is_safe
 from regproxy.model.patterns import Patterns
 from regproxy.model.settings import Configuration, Limits, RepositorySettings, Server
@@ -74,6 +75,7 @@ def check(configuration: Configuration, formats: Mapping[str, Format], mistakes:
     _unique((item.key for item in configuration.repository), "repository", "key", mistakes)
     for number, settings in enumerate(configuration.repository):
         _Repository(settings, f"repository[{number}]", mistakes).check(configuration, formats)
+        check_virtual(settings, configuration.repository, f"repository[{number}]", mistakes)
     _docker(configuration, mistakes)
 
 
@@ -202,7 +204,7 @@ class _Repository:
         if self.settings.rclass == "remote":
             self._url(found)
         elif self.settings.url:
-            self.wrong("url", "expected nothing: a local repository has no upstream")
+            self.wrong("url", f"expected nothing: a {self.settings.rclass} repository has no upstream")
         self._references(configuration)
         self._keyring()
         self._numbers()
@@ -243,7 +245,7 @@ class _Repository:
         if settings.credential_helper and any(others):
             self.wrong("credentialHelper", "expected this, or username, password and token, not both")
         if settings.credential_helper and settings.rclass != "remote":
-            self.wrong("credentialHelper", "expected nothing: a local repository has no upstream")
+            self.wrong("credentialHelper", f"expected nothing: a {settings.rclass} repository has no upstream")
 
     def _numbers(self) -> None:
         for field, (written, least) in _AT_LEAST.items():

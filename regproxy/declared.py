@@ -17,6 +17,7 @@ from regproxy.admin.declaring import Declaring
 from regproxy.config_changes import changed
 from regproxy.config_checks import AUTO, check_repository
 from regproxy.config_reading import Mistakes, table
+from regproxy.config_virtual import check_virtual
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_declarations import Declarations, Said
 from regproxy.model.settings import Configuration, RepositorySettings
@@ -30,7 +31,7 @@ log = make_logger()
 KNOWN = frozenset(each.encode_name for each in msgspec.structs.fields(RepositorySettings))
 FILES = ("passwordFile", "tokenFile", "caFile", "credentialHelper")
 FIXED = ("rclass", "packageType")
-NOT_YET = frozenset({"virtual", "federated"})
+NOT_YET = frozenset({"federated"})
 
 
 @define(eq=False)
@@ -61,7 +62,7 @@ class Declared(Declaring):
         self._stamp = self._declarations.stamp()
         before, self._said = self._said, self._declarations.every()
         kept = (self._kept(key, said) for key, said in self._said.items() if key not in self._in_file)
-        made = tuple(settings for settings in kept if settings is not None)
+        made = self._with_members(tuple(settings for settings in kept if settings is not None))
         merged = msgspec.structs.replace(self._file, repository=(*self._file.repository, *made))
         changes = changed(self._served, merged)
         same = {settings.key for settings in merged.repository} - set(changes.added) - set(changes.replaced) - anew
@@ -81,6 +82,11 @@ class Declared(Declaring):
         except RegproxyError as error:
             log.error("{key} is not served: {error}", key=key, error=error.text)  # noqa: TRY400 - it says what there is to say
             return None
+
+    def _with_members(self, made: tuple[RepositorySettings, ...]) -> tuple[RepositorySettings, ...]:
+        """Those that were made; of a virtual one those members stay that are still there."""
+        keys = frozenset((*self._in_file, *(settings.key for settings in made)))
+        return tuple(_without_gone(settings, keys) for settings in made)
 
     async def _clear_behind(self, key: str, ended: "Deferred[object]") -> None:
         """What was arriving when a repository was removed goes with it, unless somebody has made another one meanwhile."""
@@ -105,7 +111,7 @@ class Declared(Declaring):
         if key.lower() in {taken.lower() for taken in (*self._in_file, *self._said)}:
             raise RegproxyError(Kind.INVALID, f"there is a repository {key!a} already")
         given = {name: value for name, value in said.items() if value is not None}
-        self._checked(key, given)
+        self._check_members(self._checked(key, given))
         if not await self._declarations.put(key, given, replace=False):
             raise RegproxyError(Kind.CONFLICT, f"{key} is being removed or made by somebody else at this moment")
         self._events.tell(What.REPOSITORY, repository=key, subject=key, change="created")
@@ -113,7 +119,7 @@ class Declared(Declaring):
 
     async def change(self, key: str, said: Said) -> None:
         """Change what is said of one."""
-        before = self._made(key)
+        before = self._still(self._made(key), key)
         merged = {**before, **said}
         for name in FIXED:
             if merged.get(name) != before.get(name, merged.get(name)):
@@ -121,7 +127,7 @@ class Declared(Declaring):
         given = {name: value for name, value in merged.items() if value is not None}
         if "customHttpHeaders" in said:
             given["customHttpHeaders"] = _with_values(said["customHttpHeaders"], before.get("customHttpHeaders"))
-        self._checked(key, given)
+        self._check_members(self._checked(key, given))
         if not await self._declarations.put(key, given, replace=True):
             raise RegproxyError(Kind.CONFLICT, f"{key} has just been removed")
         self._events.tell(What.REPOSITORY, repository=key, subject=key, change="changed", detail=",".join(sorted(said)))
@@ -138,8 +144,32 @@ class Declared(Declaring):
             raise _unknown(key)
         self._events.tell(What.REPOSITORY, repository=key, subject=key, change="removed")
         self.look()
+        await self._leave(key)
         await self._clear(key)
         return files
+
+    async def _leave(self, key: str) -> None:
+        """Whoever makes a repository of this key again does not make it a member of those that this one was one of."""
+        for virtual, said in list(self._said.items()):
+            named = said.get("repositories"), said.get("defaultDeploymentRepo")
+            if key in (*(named[0] if isinstance(named[0], list) else ()), named[1]):
+                await self._declarations.put(virtual, self._still(said, virtual), replace=True)
+        self.look()
+
+    def _still(self, said: Said, key: str) -> Said:
+        """What was said of one, without members that are not there any more."""
+        served = next((each for each in self._served.repository if each.key == key and each.rclass == "virtual"), None)
+        if served is None:
+            return said
+        now = {"repositories": list(served.repositories), "defaultDeploymentRepo": served.default_deployment_repo}
+        return {**said, **{name: value for name, value in now.items() if name in said}}
+
+    def _check_members(self, settings: RepositorySettings) -> None:
+        mistakes = Mistakes()
+        others = (each for each in self._served.repository if each.key != settings.key)
+        check_virtual(settings, (*others, settings), "", mistakes)
+        if mistakes.lines:
+            raise RegproxyError(Kind.INVALID, "; ".join(mistakes.lines))
 
     async def _clear(self, key: str) -> None:
         while await self._declarations.clear(key):
@@ -165,7 +195,7 @@ class Declared(Declaring):
         mistakes = Mistakes()
         if said.get("rclass") in NOT_YET:
             raise RegproxyError(
-                Kind.INVALID, f"rclass: {said['rclass']} repositories are not there yet: local and remote ones are"
+                Kind.INVALID, f"rclass: {said['rclass']} repositories are not there yet: local, remote and virtual ones are"
             )
         for name in FILES:
             if said.get(name):
@@ -185,6 +215,16 @@ class Declared(Declaring):
         if mistakes.lines or settings is None:
             raise RegproxyError(Kind.INVALID, "; ".join(mistakes.lines))
         return settings
+
+
+def _without_gone(settings: RepositorySettings, keys: frozenset[str]) -> RepositorySettings:
+    if settings.rclass != "virtual":
+        return settings
+    members = tuple(key for key in settings.repositories if key in keys)
+    deployment = settings.default_deployment_repo
+    return msgspec.structs.replace(
+        settings, repositories=members, default_deployment_repo=deployment if deployment in keys else ""
+    )
 
 
 def _unknown(key: str) -> RegproxyError:

@@ -6,6 +6,7 @@ goes on until its flights have landed; then its upstream is closed.
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
@@ -23,6 +24,7 @@ from regproxy.repo.remote import Remote
 from regproxy.repo.shelf import Shelf
 from regproxy.repo.trash import Trash
 from regproxy.repo.tree import Tree
+from regproxy.repo.virtual import Virtual, flattened
 from regproxy.stream.follower import Sending
 from regproxy.stream.spawn import spawn
 from regproxy.telemetry.metrics import Metrics
@@ -34,6 +36,7 @@ from regproxy.web.catalog import Catalog, Table
 from regproxy.web.gate import Gate
 from regproxy.web.guard import Guard
 from regproxy.web.serving import Served
+from regproxy.web.virtual import VirtualServed
 
 _CAN = RepositorySettings(key=TRASH, rclass="local", description="What was deleted.")
 
@@ -145,9 +148,26 @@ class Repositories:
             repositories[remote.key] = self._served(remote, remote.settings, base_url, guard, companion)
         for local in self._locals.values():
             repositories[local.key] = self._served(local, local.settings, base_url, guard)
+        for settings in configuration.repository:
+            if settings.rclass == "virtual":
+                repositories[settings.key] = self._virtual(settings, configuration, repositories, base_url, guard)
         can = Local(_CAN, self._shared.parts, self._shared.holdings, self._shared.shelf)
         companions[can.key] = self._served(can, _CAN, base_url, guard)
         return Table(repositories, companions, configuration.docker)
+
+    def _virtual(
+        self,
+        settings: RepositorySettings,
+        configuration: Configuration,
+        repositories: Mapping[str, Served],
+        base_url: BaseUrl,
+        guard: Guard,
+    ) -> Served:
+        """Over those that are served: one whose upstream is not known yet is left out."""
+        virtuals = {each.key: each.repositories for each in configuration.repository if each.rclass == "virtual"}
+        members = tuple(repositories[key] for key in flattened(settings.key, virtuals) if key in repositories)
+        make = partial(VirtualServed, served=members)
+        return self._served(Virtual(settings), settings, base_url, guard, make=make)
 
     def _served(
         self,
@@ -156,12 +176,13 @@ class Repositories:
         base_url: BaseUrl,
         guard: Guard,
         companion: Served | None = None,
+        make: Callable[..., Served] = Served,
     ) -> Served:
         shared = self._shared
         found = shared.formats[repository.settings.package_type]
         readers = shared.parts.readers
         tree = Tree(owner.key, shared.parts.index, shared.holdings, readers)
-        return Served(
+        return make(
             repository,
             found,
             tree,

@@ -11,6 +11,13 @@ from regproxy.model.principals import ANY, ANY_LOCAL, ANY_REMOTE, Target
 
 _ALL_PATHS = frozenset({(), ("**",), ("**/*",), ("**", "**/*")})
 
+_ALL_OF = {
+    "local": frozenset({ANY_LOCAL}),
+    "remote": frozenset({ANY_REMOTE}),
+    # It shows nothing but what may be seen in its members too.
+    "virtual": frozenset({ANY_LOCAL, ANY_REMOTE}),
+}
+
 
 @frozen
 class Rule:
@@ -43,7 +50,7 @@ class Rights:
     @classmethod
     def of(cls, user: str, groups: Sequence[str], repository: str, rclass: str, targets: Iterable[Target]) -> Self:
         """Work them out."""
-        wanted = {repository, ANY, ANY_LOCAL if rclass == "local" else ANY_REMOTE}
+        wanted = {repository, ANY, *_ALL_OF[rclass]}
         anywhere: set[Action] = set()
         rules = []
         for target in targets:

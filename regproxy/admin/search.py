@@ -12,11 +12,11 @@ from regproxy.model.access import Action
 from regproxy.model.digest import Digest
 from regproxy.model.patterns import Patterns
 from regproxy.model.properties import gathered
-from regproxy.repo.interface import Text
+from regproxy.repo.interface import Serving, Text
 from regproxy.web.catalog import Catalog
 from regproxy.web.items import storage_uri
 from regproxy.web.request import ProxyRequest
-from regproxy.web.serving import Served
+from regproxy.web.virtual import VirtualServed
 
 MOST = 1000
 ALGORITHMS = ("sha256", "sha1", "md5")
@@ -69,14 +69,16 @@ class Search:
             found += self._seen(request, served, await served.tree.annotated(wanted, MOST))
         return _results(found)
 
-    def _searched(self, request: ProxyRequest, arguments: Arguments) -> Iterator[Served]:
+    def _searched(self, request: ProxyRequest, arguments: Arguments) -> Iterator[Serving]:
         keys = arguments.words("repos")
         for each in map(self._catalog, keys) if keys else iter(self._catalog):
             served = None if each is None else each.seen_by(request)
-            if served is not None:
+            if isinstance(served, VirtualServed):
+                yield from served.members(request) if keys else ()  # all others are looked at anyway
+            elif served is not None:
                 yield served
 
-    def _seen(self, request: ProxyRequest, served: Served, paths: Sequence[str]) -> list[str]:
+    def _seen(self, request: ProxyRequest, served: Serving, paths: Sequence[str]) -> list[str]:
         base_url, key = served.base_url(request), served.repository.key
         return [storage_uri(base_url, key, path) for path in paths if served.permits(request, Action.READ, path)]
 

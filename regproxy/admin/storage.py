@@ -14,17 +14,19 @@ from attrs import frozen
 from regproxy.admin.arguments import Arguments
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.access import Action
-from regproxy.model.deposit import Folder, Properties
+from regproxy.model.deposit import Child, Folder, Properties
 from regproxy.model.node import Node
 from regproxy.model.principals import ANONYMOUS
 from regproxy.model.properties import checked, parse_names, parse_properties
-from regproxy.repo.interface import Text
+from regproxy.repo.interface import Serving, Text
+from regproxy.repo.virtual import in_order, united
 from regproxy.web.body import read_whole
 from regproxy.web.catalog import Catalog
 from regproxy.web.guard import readable
 from regproxy.web.items import file_info, folder_info, listed_file, listed_folder, storage_uri, when
 from regproxy.web.request import ProxyRequest
 from regproxy.web.serving import Served
+from regproxy.web.virtual import VirtualServed
 
 LISTED = 100_000
 CHANGES_LIMIT = 1 << 20
@@ -35,10 +37,15 @@ NO_CONTENT = Text(b"", "text/plain", status=204)
 
 @frozen
 class Item:
-    """What a request is about; ``path`` is a folder's with its slash."""
+    """What a request is about; ``path`` is a folder's with its slash.
+
+    Attributes:
+        parts: where it is: the repository, or those members of a virtual one that have it; the first one has the file.
+    """
 
     served: Served
     found: Node | Folder
+    parts: Sequence[Serving]
 
     @property
     def path(self) -> str:
@@ -113,8 +120,8 @@ class Storage:
 
     async def _annotate(self, request: ProxyRequest, item: Item, properties: Properties, *, below: bool) -> None:
         if below and isinstance(item.found, Folder):
-            await item.served.permit_below(request, Action.ANNOTATE, item.path)
-        await item.served.tree.annotate(item.path, properties, below=below)
+            await item.parts[0].permit_below(request, Action.ANNOTATE, item.path)
+        await item.parts[0].tree.annotate(item.path, properties, below=below)
 
     async def item(self, request: ProxyRequest, action: Action) -> Item:
         """What a request is about, if he may do that with it."""
@@ -125,25 +132,47 @@ class Storage:
             error = self._catalog.unknown(request, key)
             raise RegproxyError(error.kind, f"Unable to find item: {error.text}")
         request.node = path
-        served.permit(request, action, path)
-        found = await served.tree.find(path)
+        if isinstance(served, VirtualServed):
+            found, parts = await _through(request, served, action, path)
+        else:
+            served.permit(request, action, path)
+            found, parts = await served.tree.find(path), [served]
         if found is None:
             raise RegproxyError(Kind.NOT_FOUND, f"Unable to find item {path!a} in {key}")
-        return Item(served, found)
+        return Item(served, found, parts)
 
     async def _info(self, request: ProxyRequest, item: Item, base_url: str) -> Text:
-        tree = item.served.tree
+        tree = item.parts[0].tree
         match item.found:
             case Node() as node:
                 return render(file_info(node, item.key, base_url, tree.digests(node), tree.depositors(node)))
             case folder:
-                children = readable(item.served, request, folder.path, await tree.children(folder.path))
+                children = await _children(request, item.parts, folder.path)
                 return await item.served.apart(lambda: render(folder_info(folder, item.key, base_url, children)))
+
+
+async def _through(
+    request: ProxyRequest, served: VirtualServed, action: Action, path: str
+) -> tuple[Node | Folder | None, Sequence[Serving]]:
+    """What a virtual repository has at a path, and the members that have it; what is changed is changed in one of them."""
+    if action is not Action.READ:
+        member, _ = served.deployment(request)
+        member.permit(request, action, path)
+        return await member.tree.find(path), [member]
+    served.permit(request, action, path)
+    seen = [each for each in served.members(request) if each.permits(request, action, path)]
+    found = [(each, await each.tree.find(path)) for each in in_order(seen, lambda member: member.repository.has(path))]
+    there = [(member, what) for member, what in found if what is not None]
+    return there[0][1] if there else None, [member for member, _ in there]
+
+
+async def _children(request: ProxyRequest, parts: Sequence[Serving], path: str) -> Sequence[Child]:
+    return united([readable(each, request, path, await each.tree.children(path)) for each in parts])
 
 
 def _properties(item: Item, base_url: str, arguments: Arguments) -> Text:
     names = arguments.words("properties")
-    found = item.served.tree.properties(item.path)
+    found = item.parts[0].tree.properties(item.path)
     shown = {name: list(values) for name, values in found.items() if not names or name in names}
     if not shown:
         raise RegproxyError(Kind.NOT_FOUND, "No properties could be found.")
@@ -151,7 +180,7 @@ def _properties(item: Item, base_url: str, arguments: Arguments) -> Text:
 
 
 def _downloads(item: Item, base_url: str) -> Text:
-    found = item.served.tree.downloads(item.path)
+    found = item.parts[0].tree.downloads(item.path)
     last = 0 if found.last is None else int(found.last * 1000)
     by = {} if found.last is None else {"lastDownloadedBy": found.by or ANONYMOUS}
     elsewhere = {"remoteDownloadCount": 0, "remoteLastDownloaded": 0}  # what clients of typed languages insist on
@@ -162,28 +191,31 @@ def _downloads(item: Item, base_url: str) -> Text:
 async def _listed(request: ProxyRequest, item: Item, arguments: Arguments) -> Sequence[Mapping[str, object]]:
     if isinstance(item.found, Node):
         raise RegproxyError(Kind.INVALID, "a list is one of a folder")
-    top, tree = item.path, item.served.tree
+    top = item.path
     depth = arguments.number("depth", DEEPEST) if arguments.flag("deep", default=False) else 1
-    entries: list[dict[str, Any]] = []
-    async for page in tree.below(top):
-        near = [node for node in page if node.path.count("/", len(top)) < depth]
-        entries += [listed_file(node, top) for node in near if item.served.permits(request, Action.READ, node.path)]
-        if len(entries) > LISTED:
-            raise RegproxyError(Kind.TOO_LARGE, f"more than {LISTED} files are there: list a folder of it")
-    if arguments.flag("listFolders", default=False):
-        folders = [each for each in await tree.folders_below(top) if item.served.permits(request, Action.READ, each.path)]
-        entries += [listed_folder(folder, top) for folder in folders if folder.path.count("/", len(top)) <= depth]
+    entries: dict[str, dict[str, Any]] = {}
+    for part in item.parts:
+        async for page in part.tree.below(top):
+            near = [node for node in page if node.path.count("/", len(top)) < depth and node.path not in entries]
+            entries |= {each.path: listed_file(each, top) for each in near if part.permits(request, Action.READ, each.path)}
+            if len(entries) > LISTED:
+                raise RegproxyError(Kind.TOO_LARGE, f"more than {LISTED} files are there: list a folder of it")
+        if arguments.flag("listFolders", default=False):
+            folders = [each for each in await part.tree.folders_below(top) if each.path.count("/", len(top)) <= depth]
+            seen = [each for each in folders if each.path not in entries and part.permits(request, Action.READ, each.path)]
+            entries |= {each.path: listed_folder(each, top) for each in seen}
     if arguments.flag("includeRootPath", default=False):
-        entries.append(listed_folder(item.found, top))
-    return sorted(entries, key=lambda entry: str(entry["uri"]))
+        entries[top] = listed_folder(item.found, top)
+    return sorted(entries.values(), key=lambda entry: str(entry["uri"]))
 
 
 async def _newest(request: ProxyRequest, item: Item, base_url: str) -> Text:
     newest = item.found if isinstance(item.found, Node) else None
     if newest is None:
-        async for page in item.served.tree.below(item.path):
-            seen = [node for node in page if item.served.permits(request, Action.READ, node.path)]
-            newest = max([*seen, *([newest] if newest else [])], key=lambda node: node.modified, default=None)
+        for part in item.parts:
+            async for page in part.tree.below(item.path):
+                seen = [node for node in page if part.permits(request, Action.READ, node.path)]
+                newest = max([*seen, *([newest] if newest else [])], key=lambda node: node.modified, default=None)
     if newest is None:
         raise RegproxyError(Kind.NOT_FOUND, "Unable to find item: there is no file in this folder")
     return render({"uri": storage_uri(base_url, item.key, newest.path), "lastModified": when(newest.modified)})

@@ -45,7 +45,7 @@ class System:
         """The repositories as XML, without secrets; to be read only."""
         administrator(request, self._gate)
         root = Element("config")
-        for rclass in ("local", "remote"):
+        for rclass in ("local", "remote", "virtual"):
             found = [each.owner for each in self._catalog if each.owner.rclass == rclass]
             kind = SubElement(root, f"{rclass}Repositories")
             for settings in sorted(found, key=lambda settings: settings.key):
@@ -59,7 +59,8 @@ class System:
         looking = self._looking
         counts, held = await looking.readers.run(looking.counts), looking.held()
         total, used, free = await looking.readers.run(self._disk)
-        known = {served.owner.key: (name_of(served), served.owner) for served in self._catalog}
+        holding = [served for served in self._catalog if served.owner.rclass != "virtual"]
+        known = {served.owner.key: (name_of(served), served.owner) for served in holding}
         rows = _rows(counts, known)
         files, folders, size = (sum(getattr(each, name) for each in counts) for name in ("files", "folders", "size"))
         everything = _row("TOTAL", "NA", Count("", files, folders, size), size) | {"projectKey": ""}

@@ -19,7 +19,7 @@ from regproxy.model.access import Action
 from regproxy.model.deposit import Folder, Upload
 from regproxy.model.node import Node
 from regproxy.repo.intake import apart
-from regproxy.repo.interface import Hosting, Text, is_hosting
+from regproxy.repo.interface import Hosting, Text, is_hosting, is_virtual
 from regproxy.web.catalog import Catalog
 from regproxy.web.errors import STATUS
 from regproxy.web.request import ProxyRequest
@@ -44,6 +44,8 @@ class Transfers:
         key, path = address_of(arguments.first("to"))
         is_dry, stops = arguments.flag("dry", default=False), arguments.flag("failFast", default=False)
         item = await Storage(self._catalog).item(request, Action.READ)
+        if is_virtual(item.served.repository):
+            raise RegproxyError(Kind.INVALID, f"{item.key} shows what its members have: copy or move it from one of these")
         if moves:
             await _permit_leaving(request, item)
         target = self._catalog.find(key, request)

@@ -69,7 +69,7 @@ class TrashCan:
         found = await served.tree.find(path) if path else None
         if found is None:
             raise RegproxyError(Kind.NOT_FOUND, f"Unable to find item {path!a} in {TRASH}")
-        return Item(served, found)
+        return Item(served, found, [served])
 
     def _served(self) -> Served:
         served = self._catalog(TRASH)

@@ -70,7 +70,7 @@ def _print(found: Any, line: str, *, as_json: bool) -> None:
 
 
 @repo.command("list")
-@click.option("--type", "rclass", type=click.Choice(["local", "remote"]), help="These only.")
+@click.option("--type", "rclass", type=click.Choice(["local", "remote", "virtual"]), help="These only.")
 @click.option("--package-type", help="These only.")
 @json_option
 @config_option
@@ -110,7 +110,7 @@ def show(*, key: str, config: Path, data_dir: Path | None) -> None:
 
 @repo.command()
 @click.argument("key")
-@click.option("--type", "rclass", type=click.Choice(["local", "remote"]), help="What it is.")
+@click.option("--type", "rclass", type=click.Choice(["local", "remote", "virtual"]), help="What it is.")
 @click.option("--package-type", help="generic, docker, pypi, huggingfaceml, …")
 @_said_options
 @json_option

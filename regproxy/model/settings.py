@@ -37,7 +37,7 @@ class RepositorySettings(_Section, frozen=True):
     """One ``[[repository]]``."""
 
     key: str
-    rclass: Literal["remote", "local"]
+    rclass: Literal["remote", "local", "virtual"]
     package_type: str = "generic"
     description: str = ""
     notes: str = ""
@@ -76,6 +76,7 @@ class RepositorySettings(_Section, frozen=True):
     hard_fail: bool = False
     offline: bool = False
     blacked_out: bool = False
+    priority_resolution: bool = False
 
     # What is stored, and how it is checked.
     store_artifacts_locally: bool = True
@@ -96,9 +97,12 @@ class RepositorySettings(_Section, frozen=True):
     propagate_query_params: bool = False
     unused_artifacts_cleanup_period_hours: int = 0
 
+    # Of a virtual repository: which ones it shows as one, in order, and which of them takes uploads.
+    repositories: tuple[str, ...] = ()
+    default_deployment_repo: str = ""
+
     # Accepted, kept and returned; they act with the parts of regproxy that they belong to.
     remote_repo_layout_ref: str = ""
-    priority_resolution: bool = False
     list_remote_folder_items: bool = False
     content_synchronisation: dict[str, object] = msgspec.field(default_factory=dict)
     share_configuration: bool = False
@@ -128,6 +132,10 @@ class RepositorySettings(_Section, frozen=True):
     block_pushing_schema1: bool = False
     external_dependencies_enabled: bool = False
     external_dependencies_patterns: tuple[str, ...] = ()
+    external_dependencies_remote_repo: str = ""
+    artifactory_requests_can_retrieve_remote_artifacts: bool = False
+    virtual_retrieval_cache_period_secs: int | None = None
+    resolve_docker_tags_by_timestamp: bool = False
     docker_project_id: str = ""
     py_pi_registry_url: str = msgspec.field(default="", name="pyPIRegistryUrl")
     py_pi_repository_suffix: str = msgspec.field(default="simple", name="pyPIRepositorySuffix")

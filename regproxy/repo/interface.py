@@ -255,6 +255,11 @@ def is_hosting(repository: Repository) -> TypeGuard[Hosting]:
     return repository.settings.rclass == "local"
 
 
+def is_virtual(repository: Repository) -> bool:
+    """Whether it shows what others have."""
+    return repository.settings.rclass == "virtual"
+
+
 class Serving(Protocol):
     """What a format's routes are given to serve one repository with."""
 
@@ -306,6 +311,16 @@ class Serving(Protocol):
         """Call what takes the processor a while (a large document) in a thread; the Deferred fires in the reactor."""
 
 
+class ServingSeveral(Serving, Protocol):
+    """A virtual repository. Its members speak for it: what may be done with them here needs a right on both."""
+
+    def members(self, request: IRequest) -> Sequence[Serving]:
+        """What it shows as one, in the order of its configuration, virtual ones resolved."""
+
+    def deployment(self, request: IRequest) -> tuple[Serving, Hosting]:
+        """The member that takes uploads; ``RegproxyError`` if there is none."""
+
+
 class Find(Protocol):
     """Finds repositories by what an address says."""
 
@@ -337,7 +352,7 @@ class Format(Protocol):
 
     @property
     def rclasses(self) -> frozenset[str]:
-        """Which kinds of repositories it can be: remote, local."""
+        """Which kinds of repositories it can be: remote, local, virtual; the last has a ``ServingSeveral``."""
 
     @property
     def api(self) -> str | None:

@@ -56,6 +56,10 @@ class Served:
 
     async def send(self, request: IRequest, answer: Answer) -> None:
         """Write an answer."""
+        await self.send_from(request, answer, self.tree)
+
+    async def send_from(self, request: IRequest, answer: Answer, tree: Tree) -> None:
+        """Write an answer whose bytes, if it has any, are those of a node of this tree."""
         ours = cast(ProxyRequest, request)
         ours.repository = self.repository.key
         if not self._is_permitted(ours, answer):
@@ -67,18 +71,21 @@ class Served:
             self.guard.spent(ours, self.owner, ours.sentLength)
         if isinstance(answer, Body) and answer.path and _is_download(ours):
             who = ours.principal
-            self.tree.downloaded(answer.path, ours.answered, who.name if who is not None and who.is_user else "")
+            tree.downloaded(answer.path, ours.answered, who.name if who is not None and who.is_user else "")
 
     def permit(self, request: IRequest, action: Action, path: str) -> str:
         """Who asks, if he may."""
         cast(ProxyRequest, request).repository = self.repository.key  # for the log of what is refused, too
         who = self.guard.permit(cast(ProxyRequest, request), self.owner, action, path)
         self._count(cast(ProxyRequest, request))
-        if action is Action.READ and not self._may_be_asked_for(cast(ProxyRequest, request), path):
-            raise self.guard.denied(
-                self.owner, Action.WRITE, path, f"{self.repository.key} does not hold this, and {who} may not have it fetched"
-            )
+        if action is Action.READ and not self.may_be_asked_for(request, path):
+            raise self.not_to_be_fetched(path, who)
         return who
+
+    def not_to_be_fetched(self, path: str, who: str) -> RegproxyError:
+        """Why he does not get what is not held."""
+        text = f"{self.repository.key} does not hold this, and {who} may not have it fetched"
+        return self.guard.denied(self.owner, Action.WRITE, path, text)
 
     def permit_somewhere(self, request: IRequest, action: Action) -> str:
         """Who asks, if there may be a path at which he may do that."""
@@ -118,9 +125,9 @@ class Served:
             for node in page:
                 self.permit(request, action, node.path)
 
-    def _may_be_asked_for(self, request: ProxyRequest, path: str) -> bool:
+    def may_be_asked_for(self, request: IRequest, path: str) -> bool:
         """What is not held has to be fetched, which he may at some paths only."""
-        if self._companion is None or self.guard.permits(request, self.owner, Action.WRITE, path):
+        if self._companion is None or self.guard.permits(cast(ProxyRequest, request), self.owner, Action.WRITE, path):
             return True
         return self.repository.has(path)
 

@@ -78,8 +78,13 @@ async def test_another_process_sees_it() -> None:
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        ({**LOCAL, "rclass": "virtual"}, "virtual repositories are not there yet"),
-        ({**LOCAL, "rclass": "other"}, 'expected "remote" or "local"'),
+        ({**LOCAL, "rclass": "federated"}, "federated repositories are not there yet"),
+        ({**LOCAL, "rclass": "virtual", "packageType": "pypi"}, "pypi has no other"),
+        ({**LOCAL, "rclass": "virtual", "repositories": ["none"]}, "there is no 'none'"),
+        ({**LOCAL, "rclass": "virtual", "repositories": ["file", "mine"]}, "lead back to it"),
+        ({**LOCAL, "rclass": "virtual", "repositories": [], "defaultDeploymentRepo": "file"}, "defaultDeploymentRepo"),
+        ({**LOCAL, "repositories": ["file"]}, "only a virtual repository has members"),
+        ({**LOCAL, "rclass": "other"}, 'expected "remote" or "local" or "virtual"'),
         ({"packageType": "generic"}, "rclass"),
         ({**LOCAL, "packageType": "nothing"}, "packageType"),
         ({**LOCAL, "key": "other"}, "key"),

@@ -7,7 +7,7 @@ import pytest
 from regproxy.config import ConfigurationError, load
 from tests.fakes.formats import named_formats
 
-KINDS = 'repository[0].rclass (a): expected "remote" or "local"'
+KINDS = 'repository[0].rclass (a): expected "remote" or "local" or "virtual"'
 REPOSITORY = '[[repository]]\nkey = "r"\nrclass = "remote"\nurl = "https://r.example"\n'
 DOCKER = REPOSITORY + 'packageType = "docker"\n'
 
@@ -55,7 +55,7 @@ def mistakes(tmp_path: Path, text: str) -> list[str]:
         ),
         (
             "[[repository]]\nkey = 'a'\nrclass = 'virtual'\nurl = 'http://a'",
-            'repository[0].rclass (a): expected "remote" or "local"',
+            "repository[0].rclass (a): expected local or remote: generic has no other",
         ),
         ("[[repository]]\nkey = 'a'\nrclass = 'local'\nurl = 'http://a'", "repository[0].url (a): expected nothing"),
         (

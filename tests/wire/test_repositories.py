@@ -90,7 +90,7 @@ def test_refusals(admin: Asker) -> None:
     """With the reason in the envelope; nothing has changed then."""
     for method, key, said, status, text in (
         ("PUT", "files", LOCAL, 400, "already"),
-        ("PUT", "new", {**LOCAL, "rclass": "virtual"}, 400, "virtual repositories are not there yet"),
+        ("PUT", "new", {**LOCAL, "rclass": "federated"}, 400, "federated repositories are not there yet"),
         ("PUT", "new", {**LOCAL, "maxBytes": "much"}, 400, "maxBytes"),
         ("PUT", "new", b"{", 400, "body"),
         ("PUT", "new", [1], 400, "body"),

@@ -41,10 +41,15 @@ def _json(value: Mapping[str, object], status: int, location: str) -> Text:
 
 @frozen(eq=False)
 class LocalRoutes:
-    """The addresses of one repository; an answer is JSON, or Artifactory's envelope."""
+    """The addresses of one repository; an answer is JSON, or Artifactory's envelope.
+
+    Attributes:
+        shown: the key in addresses that an answer has, if it is not the repository's own.
+    """
 
     serving: Serving
     _repository: Hosting
+    _shown: str = ""
 
     app = new_app()
     register(app, envelope)
@@ -110,7 +115,7 @@ class LocalRoutes:
         return self._created(request, receipt, upload.by)
 
     def _created(self, request: ProxyRequest, receipt: Receipt, who: str) -> Text:
-        base_url, key = self.serving.base_url(request), self._repository.key
+        base_url, key = self.serving.base_url(request), self._shown or self._repository.key
         digests = {digest.algorithm: digest.hex for digest in receipt.digests}
         depositors = self.serving.tree.depositors(receipt.node) or Depositors(who, who)
         info = file_info(receipt.node, key, base_url, digests, depositors)
@@ -123,7 +128,7 @@ class LocalRoutes:
         folder = await self.serving.tree.folder(path)
         if folder is None:
             return Missing("it was deleted at once")
-        base_url, key = self.serving.base_url(request), self._repository.key
+        base_url, key = self.serving.base_url(request), self._shown or self._repository.key
         return _json(folder_info(folder, key, base_url, ()), 201, download_uri(base_url, key, path))
 
     @app.route("/<path:path>", methods=["DELETE"])

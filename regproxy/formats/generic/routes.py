@@ -1,6 +1,7 @@
 """The routes of a remote repository, GET and HEAD of any path, and the format itself."""
 
 from collections.abc import Mapping
+from typing import cast
 
 from attrs import evolve, frozen
 from twisted.web.resource import IResource
@@ -9,11 +10,23 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.formats.generic.local import LocalRoutes
 from regproxy.formats.generic.names import want_for
 from regproxy.formats.generic.plan import plan
+from regproxy.formats.generic.virtual import VirtualRoutes
 from regproxy.model.access import Action
 from regproxy.model.fetch import Fetch
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
-from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable, is_hosting
+from regproxy.repo.interface import (
+    AutoUrl,
+    Find,
+    Missing,
+    Refused,
+    Serving,
+    ServingSeveral,
+    Text,
+    Unavailable,
+    is_hosting,
+    is_virtual,
+)
 from regproxy.web.direct import Direct
 from regproxy.web.errors import envelope, register
 from regproxy.web.request import ProxyRequest
@@ -78,7 +91,7 @@ class Generic:
     """``packageType = "generic"``."""
 
     package_types = frozenset({"generic"})
-    rclasses = frozenset({"remote", "local"})
+    rclasses = frozenset({"remote", "local", "virtual"})
     api = None
     auto: AutoUrl | None = None
 
@@ -87,6 +100,9 @@ class Generic:
         if is_hosting(serving.repository):
             hosted = LocalRoutes(serving, serving.repository)
             return Direct(hosted.read, hosted.app.resource(), envelope)
+        if is_virtual(serving.repository):
+            several = VirtualRoutes(cast(ServingSeveral, serving))
+            return Direct(several.read, several.app.resource(), envelope)
         routes = Routes(serving)
         return Direct(routes.file, routes.app.resource(), envelope)
 

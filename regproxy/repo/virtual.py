@@ -1,0 +1,127 @@
+"""A virtual repository: several that are shown as one. It has nothing of its own, its members do all the work.
+
+Rules:
+
+1. Members with ``priorityResolution`` come first, then those that hold what is asked for, then local ones, then remote ones; each
+   time in the order of the configuration.
+2. Whoever says that he does not have it leaves the question to the next. So does one that cannot be asked, unless ``hardFail``
+   says otherwise; a local one that cannot read what it has is the last.
+3. If nobody has it, what stood in the way is the answer: "not there" is said only when all have said so.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from attrs import frozen
+
+from regproxy.errors import Kind, RegproxyError
+from regproxy.model.deposit import Child
+from regproxy.model.digest import Digest
+from regproxy.model.settings import RepositorySettings
+from regproxy.model.want import Want
+from regproxy.repo.interface import Answer, Missing, Refused, Serving, Unavailable, is_hosting
+from regproxy.repo.outcome import failure
+
+M = TypeVar("M", bound=Serving)
+
+_ABSENT = frozenset({Kind.NOT_FOUND})
+_UPSTREAM = frozenset({Kind.UPSTREAM_DOWN, Kind.UPSTREAM_SLOW, Kind.UPSTREAM_BUSY, Kind.UPSTREAM_BAD, Kind.INTEGRITY})
+
+
+@frozen(eq=False)
+class Virtual:
+    """One virtual repository, for those who want to know its name and configuration: what it shows is asked of its members."""
+
+    settings: RepositorySettings
+
+    @property
+    def key(self) -> str:
+        """Its name in addresses."""
+        return self.settings.key
+
+    def has(self, path: str, digest: Digest | None = None) -> bool:  # noqa: ARG002 - it holds nothing
+        """Nothing is held here."""
+        return False
+
+    async def resolve(self, want: Want) -> Answer:  # noqa: ARG002 - as above
+        """Nothing is here: whose rights count is known where the members are asked."""
+        return Missing(f"{self.key} has nothing that its members do not have")
+
+
+def flattened(key: str, virtuals: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """The members of a virtual repository, those of virtual ones in their place; each once, and none for ever."""
+    found: dict[str, None] = {}
+    seen = {key}
+
+    def add(names: Sequence[str]) -> None:
+        for name in names:
+            if name not in virtuals:
+                found.setdefault(name)
+            elif name not in seen:
+                seen.add(name)
+                add(virtuals[name])
+
+    add(virtuals.get(key, ()))
+    return list(found)
+
+
+def in_order(members: Iterable[M], holds: Callable[[M], bool]) -> Sequence[M]:
+    """Whom to ask first."""
+
+    def rank(member: M) -> tuple[bool, bool, bool]:
+        settings = member.repository.settings
+        return not settings.priority_resolution, not holds(member), settings.rclass != "local"
+
+    return sorted(members, key=rank)
+
+
+async def first(members: Iterable[M], ask: Callable[[M], Awaitable[Answer]], absent: Answer) -> tuple[M | None, Answer]:
+    """Ask one after the other until one has it; if none has, what is to be said of that. ``RegproxyError`` to log in first."""
+    told, login = absent, None
+    for member in members:
+        answer: Answer
+        try:
+            answer = await ask(member)
+        except RegproxyError as error:
+            if error.kind is Kind.UNAUTHENTICATED:
+                login = login or error
+                continue
+            answer = _of(error)
+        if not isinstance(answer, Missing | Refused | Unavailable):
+            return member, answer
+        if isinstance(answer, Unavailable) and (member.repository.settings.hard_fail or is_hosting(member.repository)):
+            return member, answer
+        if _weight(answer) > _weight(told):
+            told = answer
+    if login is not None:
+        raise login
+    return None, told
+
+
+def _weight(answer: Answer) -> int:
+    match answer:
+        case Unavailable():
+            return 2
+        case Refused():
+            return 1
+    return 0
+
+
+def _of(error: RegproxyError) -> Answer:
+    """What a member says by raising; what is wrong with the question is so for all of them."""
+    if error.kind in _ABSENT:
+        return Missing(error.text)
+    if error.kind is Kind.DENIED:
+        return Refused(403, error.text)
+    if error.kind in _UPSTREAM:
+        return failure(error)
+    raise error
+
+
+def united(folders: Iterable[Sequence[Child]]) -> Sequence[Child]:
+    """What lies in a folder of several repositories: of one name the first, by name."""
+    found: dict[tuple[str, bool], Child] = {}
+    for children in folders:
+        for child in children:
+            found.setdefault((child.name, child.node is None), child)
+    return [found[key] for key in sorted(found)]
