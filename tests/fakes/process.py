@@ -220,8 +220,9 @@ class Regproxy:
                 raise AssertionError(f"regproxy did not stop within {STOP_SECONDS:.0f} s:\n{self.tail}") from None
             finally:
                 self.process = None
-        found = [sign for sign in SIGNS_OF_TROUBLE if sign in self.log]
-        assert found == [], f"the log has {found}:\n{self.log[-8000:]}"
+        log = self.log
+        found = [log.index(sign) for sign in SIGNS_OF_TROUBLE if sign in log]
+        assert found == [], f"the log has trouble:\n{log[max(0, min(found) - 1000) : min(found) + 7000]}"
 
     def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``regproxy NAME`` over its data, and wait for its end."""

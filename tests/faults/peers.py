@@ -92,8 +92,8 @@ class Packaged:
 
 
 def regproxy(folder: Path, origin: int, idle_millis: int = 1500) -> Regproxy:
-    """Ourselves, as the tests have it."""
-    return Regproxy(folder, REGPROXY.format(url=f"http://127.0.0.1:{origin}", idle=idle_millis))
+    """Ourselves, as the tests have it: without the scrub, which holds the blob that it reads as if a case had left it open."""
+    return Regproxy(folder, '[store]\nscrubRate = "0"\n' + REGPROXY.format(url=f"http://127.0.0.1:{origin}", idle=idle_millis))
 
 
 def nginx(folder: Path, origin: int) -> Packaged:

@@ -159,7 +159,7 @@ SLOW, RATE_SECONDS = (4000, 20) if FULL else (300, 3)
 def test_slow_readers(twist_regproxy: Callable[..., Regproxy]) -> None:
     """Many clients at a kilobyte a second: what each costs is bounded, and small hits are answered beside them."""
     with serving({"/big": DATA, "/small": b"x" * 1000}) as upstream, ExitStack() as stack:
-        limits = f"[limits]\nconnectionsPerClient = {SLOW + 100}\nconnections = {SLOW + 100}\n"
+        limits = f"[limits]\nconnectionsPerClient = {SLOW + 100}\nconnections = {SLOW + 100}\nstalledPerClient = 0\n"
         regproxy = twist_regproxy(limits + remote(upstream.url), files=2 * SLOW + 200)
         assert get(regproxy.port, "/files/big")[1] == DATA
         for _ in range(200):
