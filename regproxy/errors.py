@@ -6,6 +6,7 @@ which only the log sees. The map from kinds to HTTP is in ``web/errors.py`` and 
 Twisted's and OpenSSL's exceptions to kinds is in ``upstream/failures.py``.
 """
 
+import errno
 from enum import Enum
 
 
@@ -30,6 +31,9 @@ class Kind(Enum):
     STORAGE = "storage"
 
 
+_USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+
+
 class RegproxyError(Exception):
     """Trouble that somebody above can do something about.
 
@@ -49,3 +53,8 @@ class RegproxyError(Exception):
 
     def __repr__(self) -> str:
         return f"RegproxyError({self.kind.value}: {self.text})"
+
+
+def is_used_up(error: OSError) -> bool:
+    """Whether it passes by itself, when others have ended: descriptors or memory. Of the file in question it says nothing."""
+    return error.errno in _USED_UP

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from txaio.tx import make_logger
 
-from regproxy.errors import RegproxyError
+from regproxy.errors import RegproxyError, is_used_up
 from regproxy.model.node import Node
 from regproxy.repo.parts import Parts
 
@@ -54,7 +54,9 @@ async def make_durable(parts: Parts, sha256: str) -> None:
         await parts.index.synced(sha256)
     except FileNotFoundError:
         return  # evicted meanwhile
-    except OSError:
+    except OSError as error:
+        if is_used_up(error):
+            return  # as if nobody had tried: the next start finds it unsynced
         # The kernel forgets what it could not write and says so once: asked again, it would call the blob safe.
         with suppress(OSError, RegproxyError):  # a disk that has become read-only keeps what it has
             await condemn(parts, sha256, "unsynced")

@@ -10,7 +10,7 @@ from typing import Literal
 from attrs import define, field
 from txaio.tx import make_logger
 
-from regproxy.errors import Kind, RegproxyError
+from regproxy.errors import Kind, RegproxyError, is_used_up
 from regproxy.repo.damage import condemn
 from regproxy.repo.parts import Parts
 from regproxy.stream.checked import CheckedBlob
@@ -78,6 +78,8 @@ class Doubts:
         try:
             found = await hash_blob(reader, self._parts.readers, pace)
         except OSError as error:
+            if is_used_up(error):
+                raise
             log.error("blob {sha256} cannot be read: {error}", sha256=sha256, error=error)  # noqa: TRY400 - where, is no news
             return False
         self._parts.recorder.blob_checked(reader.size)

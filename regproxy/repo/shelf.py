@@ -13,7 +13,7 @@ from typing import TypeVar
 from attrs import Factory, define, field
 from txaio.tx import make_logger
 
-from regproxy.errors import Kind, RegproxyError
+from regproxy.errors import Kind, RegproxyError, is_used_up
 from regproxy.model.node import Node
 from regproxy.repo.damage import condemn
 from regproxy.repo.doubts import Doubts
@@ -60,6 +60,8 @@ class Shelf:
         try:
             reader = self._parts.store.open(sha256)
         except OSError as error:
+            if is_used_up(error):
+                raise
             await self._bad(sha256, str(error))
             return None
         if reader is None:

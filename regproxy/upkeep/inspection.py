@@ -6,6 +6,7 @@ On a running server everything moves: a row that seems wrong is looked up once m
 import msgspec
 from attrs import define
 
+from regproxy.errors import is_used_up
 from regproxy.index.interface import BlobRow
 from regproxy.repo.damage import condemn, forsake, is_local, is_there, names
 from regproxy.repo.parts import Parts
@@ -32,6 +33,8 @@ class Inspector:
             found = await hash_blob(reader, self._parts.readers, self._pace)
             detail = "" if found == row.sha256 else f"hashes to {found}"
         except OSError as error:
+            if is_used_up(error):
+                raise
             detail = str(error)
         finally:
             reader.close()
@@ -42,6 +45,8 @@ class Inspector:
         try:
             reader = self._parts.store.open(row.sha256)
         except OSError as error:
+            if is_used_up(error):
+                raise
             return await self.wrong(Trouble.DAMAGED, row, str(error))
         if reader is None:
             return await self.wrong(Trouble.MISSING, row, "no such file")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from attrs import define, field
 from txaio.tx import make_logger
 
+from regproxy.errors import is_used_up
 from regproxy.index.interface import BlobRow
 from regproxy.repo.parts import Parts
 from regproxy.stream.rehash import Rehash
@@ -56,6 +57,8 @@ class Scrub:
             self._parts.recorder.blob_checked(self._row.size)
             detail = "" if found == self._row.sha256 else f"hashes to {found}"
         except OSError as error:
+            if is_used_up(error):
+                raise
             count, detail = SMALLEST, str(error)
         row = self._row
         self.close()

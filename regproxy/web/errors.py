@@ -4,7 +4,6 @@ What a client is shown is ``RegproxyError.text`` or a generic sentence; details 
 in short ASCII, because pip, apt and mvn show nothing else of a refusal.
 """
 
-import errno
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -15,7 +14,7 @@ from twisted.python.failure import Failure
 from txaio.tx import make_logger
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from regproxy.errors import Kind, RegproxyError
+from regproxy.errors import Kind, RegproxyError, is_used_up
 from regproxy.model.headers import Headers
 from regproxy.repo.interface import Text
 from regproxy.stream.places import RETRY_AFTER
@@ -47,10 +46,6 @@ STATUS = {
 }
 
 
-USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
-"""What passes by itself, when others have ended."""
-
-
 def envelope(status: int, message: str) -> Text:
     """Write Artifactory's ``{"errors": […]}``."""
     body = msgspec.json.format(msgspec.json.encode({"errors": [{"status": status, "message": message}]}))
@@ -79,7 +74,7 @@ def explain(request: ProxyRequest, failure: Failure, shape: Shape) -> None:
             if isinstance(error, MethodNotAllowed):
                 request.setHeader("allow", ", ".join(sorted(error.valid_methods or ())))
             _answer(request, shape(error.code or 500, error.name))
-        case OSError() if error.errno in USED_UP:
+        case OSError() if is_used_up(error):
             log.error("{id}: {error!r}", id=request.request_id, error=error)
             request.setHeader("retry-after", str(RETRY_AFTER))
             _answer(request, shape(503, "the server has too much to do at once"))

@@ -1,5 +1,6 @@
 """Stored blobs that have rotted: what those are sent who ask for them, and what the next one is."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -8,6 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from regproxy.model.want import Shape, Want
+from regproxy.repo.damage import make_durable
 from regproxy.repo.doubts import Reads
 from regproxy.repo.interface import Origin
 from regproxy.stream.growing import TAIL
@@ -172,3 +174,22 @@ def test_what_cannot_be_synced_is_discarded(monkeypatch: pytest.MonkeyPatch) -> 
         assert content(got[0]) == BIG
     assert (made.recorder.lost, list(made.store.each())) == (["unsynced"], [])
     refill(made, made.resolve(blob(BIG)), BIG)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_a_process_that_has_used_up_what_it_may_have_condemns_nothing(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Ten thousand clients took all descriptors: that says nothing of a blob. Who asks now is refused, who asks later has it."""
+    made = holding(BIG, "off")
+
+    def used_up(*_: object) -> None:
+        raise OSError(number, "used up")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(made.store), "open", used_up)
+        (failure,) = made.resolve(blob(BIG))
+        failure.trap(OSError)
+        patch.setattr(type(made.store), "sync", used_up)
+        Deferred.fromCoroutine(make_durable(made.parts, SHA[BIG]))
+    assert [] == made.recorder.lost
+    (answer,) = made.resolve(blob(BIG))
+    assert BIG == content(answer)

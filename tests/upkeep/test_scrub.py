@@ -1,9 +1,11 @@
 """The scrub finds what has rotted within one cycle, keeps its pace, and goes on where it was."""
 
+import errno
 from pathlib import Path
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from regproxy.stream.rehash import SLICE
 from regproxy.upkeep.scrub import Scrub
@@ -99,3 +101,20 @@ def test_a_disk_that_fails(held: Holdings, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("regproxy.stream.rehash.os.pread", broken)
     step(scrub)
     assert held.recorder.lost == ["damaged"]
+
+
+def test_used_up_descriptors_are_no_damage(held: Holdings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step fails, and is tried again."""
+    held.hold(b"good" * 5000)
+
+    def used_up(*_: object) -> None:
+        raise OSError(errno.EMFILE, "used up")
+
+    scrub = Scrub(held.parts, 1e6, PERIOD)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(held.store), "open", used_up)
+        got: list[Failure] = []
+        Deferred.fromCoroutine(scrub.step()).addErrback(got.append)
+        got[0].trap(OSError)
+    cycle(held, scrub)
+    assert [] == held.recorder.lost
