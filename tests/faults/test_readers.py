@@ -25,10 +25,10 @@ FLAT = 48 * MIB
 
 
 def _most() -> int:
-    """How many connections the limit of descriptors allows, at both ends."""
+    """How many connections the limit of descriptors allows, at both ends: each takes the server two, with the blob's."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return min(CRAWLERS, (hard if hard != resource.RLIM_INFINITY else soft) - 500)
+    return min(CRAWLERS, ((hard if hard != resource.RLIM_INFINITY else soft) - 500) // 2)
 
 
 def _p99(port: int, path: str, data: bytes) -> float:
