@@ -15,6 +15,7 @@ from regproxy.web.accel import HANDED_ON
 from tests.fakes.clients import find_program
 from tests.fakes.files import Files, remote, serving
 from tests.fakes.process import CHECKOUT, Regproxy, free_port
+from tests.wire.test_life import wait_until
 
 pytestmark = pytest.mark.client("nginx")
 DATA = random.Random(8).randbytes(3 << 20)
@@ -42,9 +43,11 @@ class Pair:
     regproxy: Regproxy
     upstream: Files
     folder: Path
+    asked: int = 0
 
     def ask(self, port: int, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
         """One request."""
+        self.asked += port == self.front
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
@@ -54,13 +57,15 @@ class Pair:
         finally:
             connection.close()
 
+    def fill(self) -> None:
+        """The first one, through nginx; from now on it is held."""
+        assert DATA == self.ask(self.front, "/files/big")[2]
+        wait_until(lambda: self.ask(self.regproxy.port, "/files/big", "HEAD")[1]["x-regproxy-cache"] == "hit")
+
     def redirected(self) -> list[str]:
         """The requests that nginx answered from a file, by their addresses."""
-        for _ in range(100):
-            lines = (self.folder / "access.log").read_text().splitlines()
-            if lines:
-                break
-            time.sleep(0.02)
+        wait_until(lambda: len((self.folder / "access.log").read_text().splitlines()) >= self.asked)
+        lines = (self.folder / "access.log").read_text().splitlines()
         return [line.split()[0] for line in lines if line.split()[1] != "-"]
 
 
@@ -106,7 +111,7 @@ def test_the_example_hands_every_header_on() -> None:
 
 def test_a_stored_blob_is_sent_by_nginx(pair: Pair) -> None:
     """The fill is streamed, the hit is redirected; status, headers and bytes are those that regproxy itself sends."""
-    assert pair.ask(pair.front, "/files/big")[2] == DATA
+    pair.fill()
     assert pair.redirected() == []
     own = pair.ask(pair.regproxy.port, "/files/big")
     through = pair.ask(pair.front, "/files/big")
@@ -119,9 +124,10 @@ def test_a_stored_blob_is_sent_by_nginx(pair: Pair) -> None:
 def test_nothing_is_made_up_and_nothing_said_twice(pair: Pair) -> None:
     """Of what upstream named no type, nginx names none; every header comes once."""
     pair.upstream.media_type = ""
-    pair.ask(pair.front, "/files/big")
+    pair.fill()
     connection = http.client.HTTPConnection("127.0.0.1", pair.front, timeout=30)
     connection.request("GET", "/files/big")
+    pair.asked += 1
     answer = connection.getresponse()
     names = [name.lower() for name, _ in answer.getheaders()]
     assert DATA == answer.read()
@@ -134,7 +140,7 @@ def test_nothing_is_made_up_and_nothing_said_twice(pair: Pair) -> None:
 @pytest.mark.parametrize("asked", ["bytes=0-0", "bytes=100-", "bytes=-5", "bytes=1000-2000"])
 def test_one_range(pair: Pair, asked: str) -> None:
     """Cut out by nginx, as regproxy would."""
-    pair.ask(pair.front, "/files/big")
+    pair.fill()
     own, through = pair.ask(pair.regproxy.port, "/files/big", Range=asked), pair.ask(pair.front, "/files/big", Range=asked)
     assert (own[0], own[2], own[1]["content-range"]) == (through[0], through[2], through[1]["content-range"])
     assert (own[0], through[1]["etag"]) == (206, own[1]["etag"])
@@ -143,7 +149,7 @@ def test_one_range(pair: Pair, asked: str) -> None:
 
 def test_what_needs_our_validators_is_answered_by_us(pair: Pair) -> None:
     """Conditionals, If-Range, several ranges, ranges that cannot be, HEAD: the same through nginx, and none redirected."""
-    pair.ask(pair.front, "/files/big")
+    pair.fill()
     etag = pair.ask(pair.regproxy.port, "/files/big", "HEAD")[1]["etag"]
     modified = "Sat, 01 Jan 2000 00:00:00 GMT"
     for status, headers in (
@@ -175,7 +181,7 @@ def test_small_ones_are_not_worth_it(pair: Pair) -> None:
 
 def test_nobody_else_is_redirected(pair: Pair) -> None:
     """A client that comes directly gets bytes, whatever it says of itself, and the location is closed to clients."""
-    pair.ask(pair.front, "/files/big")
+    pair.fill()
     status, headers, body = pair.ask(pair.regproxy.port, "/files/big", X_Forwarded_For="127.0.0.1")
     assert (status, "x-accel-redirect" in headers, body) == (200, False, DATA)
     (blob,) = (pair.regproxy.data_dir / "store" / "blobs" / "sha256").rglob("??/*")
@@ -184,7 +190,7 @@ def test_nobody_else_is_redirected(pair: Pair) -> None:
 
 def test_a_file_that_nginx_cannot_have(pair: Pair) -> None:
     """It asks again, and regproxy sends it."""
-    pair.ask(pair.front, "/files/big")
+    pair.fill()
     site = pair.folder / "site.conf"
     site.write_text(site.read_text().replace(f"{pair.regproxy.data_dir}/store/blobs/sha256/", f"{pair.folder}/nothing/"))
     port = free_port()
