@@ -13,7 +13,7 @@ from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from txaio.tx import make_logger
 
-from regproxy.errors import RegproxyError
+from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface import Index
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.size import parse_size
@@ -112,6 +112,19 @@ class Room:
                         raise
                     self.troubled(settings.key, error)
         return EnduringWriter.through(Window.open(0, bounded=not whole))
+
+    async def make(self, length: int | None) -> None:
+        """Free what an upload takes of the disk; ``RegproxyError`` (NO_ROOM) if even all that may go is not enough."""
+        need = length or 0
+        await self._turn.acquire()
+        try:
+            lacking = self.lacking(need)
+            if lacking:
+                await self.eviction.free(lacking)
+                if self.lacking(need):
+                    raise RegproxyError(Kind.NO_ROOM, f"there is no room for {need} bytes more on the disk")
+        finally:
+            self._turn.release()
 
     def live(self, repository: str | None = None) -> int:
         """Bytes of the live fills, of a repository or of all."""

@@ -169,6 +169,7 @@ class Sessions:
         seen = await self.received(name, subject)
         if at is not None and at != seen:
             raise _not_next(seen)
+        await parts.room.make(length)
         writer = await parts.writers.run(lambda: parts.store.resume(name, None if length is None else seen + length))
         if writer is None:
             raise _busy()

@@ -49,6 +49,7 @@ class Storing:
         """Take a body; ``RegproxyError`` says why not, and then it has been aborted. ``look`` may raise when it is all there."""
         parts = self._parts
         try:
+            await parts.room.make(source.length)
             writer = await parts.writers.run(lambda: parts.store.create(source.length))
         except BaseException as error:
             source.abort()

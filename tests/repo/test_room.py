@@ -8,8 +8,10 @@ import pytest
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
+from regproxy.errors import Kind, RegproxyError
 from regproxy.model.head import Head
 from regproxy.model.node import Node
+from regproxy.repo.room import reserve_of
 from regproxy.store.memory import MemoryStore, MemoryWriter
 from regproxy.stream.enduring import EnduringWriter
 from tests.conformance.store import name_of, read, stored
@@ -73,6 +75,28 @@ def test_live_fills_count() -> None:
     first.abort()
     assert made.parts.room.live() == 0
     assert is_kept(writer(made, 200 * KIB))
+
+
+def test_what_is_cached_goes_for_uploads() -> None:
+    """Only where the disk lacks room; what even an empty cache would not make room for is refused, and nothing goes."""
+    made = bench()
+    hold(made, b"o" * 100 * KIB, "old")
+    hold(made, b"y" * 100 * KIB, "young")
+    made.parts.room.limit = 200 * KIB
+    free = made.store.space().free - reserve_of(made.store.space())
+    for length, paths in ((50 * KIB, ["old", "young"]), (free + 50 * KIB, ["young"])):
+        assert not ask_for(made, length)
+        assert paths == [node.path for node in made.index.nodes("r")]
+    (refused,) = ask_for(made, 1 << 50)
+    assert (Kind.NO_ROOM, True) == (refused.kind, str(1 << 50) in refused.text)
+    assert ["young"] == [node.path for node in made.index.nodes("r")]
+
+
+def ask_for(made: Bench, length: int) -> list[RegproxyError]:
+    """Ask for room for an upload: how that went wrong."""
+    ended: list[Any] = []
+    Deferred.fromCoroutine(made.parts.room.make(length)).addBoth(ended.append)
+    return [failure.value for failure in ended if failure is not None]
 
 
 def test_nothing_goes_in_vain() -> None:

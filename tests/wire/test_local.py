@@ -179,6 +179,17 @@ def test_patterns_and_quota(twist_regproxy: Start) -> None:
     assert ask(files, "PUT", "/files/in/c", DATA).status == 201
 
 
+def test_what_no_disk_holds_is_refused_at_once(files: Regproxy) -> None:
+    """Before the body is asked for, and the client is told why."""
+    for method, path in (("PUT", "/files/huge"), ("PUT", "/artifactory/files/huge")):
+        with socket.create_connection(("127.0.0.1", files.port), timeout=30) as client:
+            head = f"{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {1 << 49}\r\nExpect: 100-continue\r\n\r\n"
+            client.sendall(head.encode())
+            answer = client.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 507 ")
+            assert b"no room" in answer
+
+
 def test_writing_needs_to_be_allowed(twist_regproxy: Start) -> None:
     """By default from this machine only, and what a proxy has forwarded is from elsewhere; never means never."""
     closed = twist_regproxy('[access]\nanonymousWrite = "never"\n' + local())
