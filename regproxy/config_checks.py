@@ -269,6 +269,10 @@ class _Repository:
             Patterns.of(settings.includes_pattern, settings.excludes_pattern)
         except ValueError as error:
             self.wrong("includesPattern", str(error))
+        try:
+            Patterns.of(settings.shared_names_pattern)
+        except ValueError as error:
+            self.wrong("sharedNamesPattern", str(error))
         for number, host in enumerate(settings.allowed_hosts):
             if not _HOST.fullmatch(host):
                 self.wrong(f"allowedHosts[{number}]", 'expected a host such as "cdn.example.com" or "*.example.com"')

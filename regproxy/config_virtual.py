@@ -11,8 +11,12 @@ def check_virtual(settings: RepositorySettings, every: Iterable[RepositorySettin
     known = {each.key: each for each in every}
     inside, name = f"{where}." if where else "", settings.key[:80]
     if settings.rclass != "virtual":
-        if settings.repositories or settings.default_deployment_repo:
-            key = "repositories" if settings.repositories else "defaultDeploymentRepo"
+        said = {
+            "repositories": settings.repositories,
+            "defaultDeploymentRepo": settings.default_deployment_repo,
+            "sharedNamesPattern": settings.shared_names_pattern,
+        }
+        for key in [key for key, value in said.items() if value][:1]:
             mistakes.add(f"{inside}{key}", "expected nothing: only a virtual repository has members", name)
         return
     for number, key in enumerate(settings.repositories):

@@ -97,9 +97,11 @@ class RepositorySettings(_Section, frozen=True):
     propagate_query_params: bool = False
     unused_artifacts_cleanup_period_hours: int = 0
 
-    # Of a virtual repository: which ones it shows as one, in order, and which of them takes uploads.
+    # Of a virtual repository: which ones it shows as one, in order, which of them takes uploads, and for which names others
+    # are asked although a local one has them.
     repositories: tuple[str, ...] = ()
     default_deployment_repo: str = ""
+    shared_names_pattern: str = ""
 
     # Accepted, kept and returned; they act with the parts of regproxy that they belong to.
     remote_repo_layout_ref: str = ""

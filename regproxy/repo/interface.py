@@ -10,6 +10,7 @@ from typing import Protocol, TypeGuard, TypeVar
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 
@@ -319,6 +320,13 @@ class ServingSeveral(Serving, Protocol):
 
     def deployment(self, request: IRequest) -> tuple[Serving, Hosting]:
         """The member that takes uploads; ``RegproxyError`` if there is none."""
+
+    def owners(self, name: str) -> Sequence[Serving]:
+        """Members one of which may own a name: local ones, be they visible or not; none for a name that is to be shared."""
+
+    @property
+    def clock(self) -> IReactorTime:
+        """For what has a limit of time."""
 
 
 class Find(Protocol):

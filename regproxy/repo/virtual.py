@@ -7,12 +7,16 @@ Rules:
 2. Whoever says that he does not have it leaves the question to the next. So does one that cannot be asked, unless ``hardFail``
    says otherwise; a local one that cannot read what it has is the last.
 3. If nobody has it, what stood in the way is the answer: "not there" is said only when all have said so.
+4. Of a name that a local one has, others with ``priorityResolution`` may speak, and no more: whose a name is, a format knows.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
-from attrs import frozen
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.deposit import Child
@@ -21,8 +25,13 @@ from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface import Answer, Missing, Refused, Serving, Unavailable, is_hosting
 from regproxy.repo.outcome import failure
+from regproxy.stream.observer import OneShot
 
 M = TypeVar("M", bound=Serving)
+T = TypeVar("T")
+
+BUDGET = 20.0
+"""Seconds for what is put together of what all members say; who is slower counts as one that cannot be asked."""
 
 _ABSENT = frozenset({Kind.NOT_FOUND})
 _UPSTREAM = frozenset({Kind.UPSTREAM_DOWN, Kind.UPSTREAM_SLOW, Kind.UPSTREAM_BUSY, Kind.UPSTREAM_BAD, Kind.INTEGRITY})
@@ -75,6 +84,11 @@ def in_order(members: Iterable[M], holds: Callable[[M], bool]) -> Sequence[M]:
     return sorted(members, key=rank)
 
 
+def is_trusted(member: Serving) -> bool:
+    """Whether it may speak of a name that a local repository has."""
+    return is_hosting(member.repository) or member.repository.settings.priority_resolution
+
+
 async def first(members: Iterable[M], ask: Callable[[M], Awaitable[Answer]], absent: Answer) -> tuple[M | None, Answer]:
     """Ask one after the other until one has it; if none has, what is to be said of that. ``RegproxyError`` to log in first."""
     told, login = absent, None
@@ -89,13 +103,98 @@ async def first(members: Iterable[M], ask: Callable[[M], Awaitable[Answer]], abs
             answer = _of(error)
         if not isinstance(answer, Missing | Refused | Unavailable):
             return member, answer
-        if isinstance(answer, Unavailable) and (member.repository.settings.hard_fail or is_hosting(member.repository)):
+        if isinstance(answer, Unavailable) and _ends(member):
             return member, answer
         if _weight(answer) > _weight(told):
             told = answer
     if login is not None:
         raise login
     return None, told
+
+
+@frozen
+class Heard(Generic[M, T]):
+    """What all members said.
+
+    Attributes:
+        parts: of those that have it, in the order of the members.
+        told: what is to be said if there are none.
+        silent: the keys of those that could not be asked: the parts are not all that there is.
+    """
+
+    parts: Sequence[tuple[M, T]]
+    told: Missing | Refused | Unavailable
+    silent: Sequence[str] = ()
+
+
+async def every(
+    members: Sequence[M],
+    ask: Callable[[M], Coroutine[Any, Any, T | Missing | Refused | Unavailable]],
+    absent: Missing,
+    clock: IReactorTime,
+) -> Heard[M, T]:
+    """Ask all at once and wait for all, within the budget; ``RegproxyError`` to log in, if nobody has it.
+
+    What ``ask`` returns needs no release: it may come when nobody waits any more.
+    """
+    asked = [_Asked(ask(member), clock, member.repository.key) for member in members]
+    heard: list[tuple[M, T]] = []
+    told: Missing | Refused | Unavailable = absent
+    login, silent = None, []
+    for member, each in zip(members, asked, strict=True):
+        answer = await each.answer()
+        if isinstance(answer, RegproxyError):
+            if answer.kind is Kind.UNAUTHENTICATED:
+                login = login or answer
+                continue
+            answer = _of(answer)
+        if isinstance(answer, Unavailable):
+            if _ends(member):
+                return Heard((), answer, (member.repository.key,))
+            silent.append(member.repository.key)
+        if not isinstance(answer, Missing | Refused | Unavailable):
+            heard.append((member, answer))
+        elif _weight(answer) > _weight(told):
+            told = answer
+    if login is not None and not heard:
+        raise login
+    return Heard(heard, told, silent)
+
+
+@define(eq=False)
+class _Asked(Generic[T]):
+    """One that was asked, and is waited for until its time is over."""
+
+    _work: Coroutine[Any, Any, T]
+    _clock: IReactorTime
+    _key: str
+    _told: "OneShot[T | Unavailable]" = field(factory=OneShot, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        late = self._clock.callLater(BUDGET, lambda: self._told.fire(Unavailable(504, f"{self._key} is slow")))
+
+        def settle(outcome: "T | Failure") -> None:
+            if self._told.fired:
+                return
+            late.cancel()
+            if isinstance(outcome, Failure):
+                self._told.fail(outcome)
+            else:
+                self._told.fire(outcome)
+
+        Deferred.fromCoroutine(self._work).addBoth(settle)
+
+    async def answer(self) -> T | Unavailable | RegproxyError:
+        """What it said, by returning or raising."""
+        try:
+            return await self._told.when()
+        except RegproxyError as error:
+            return error
+
+
+def _ends(member: Serving) -> bool:
+    """Whether its outage is the answer, whatever others have."""
+    return member.repository.settings.hard_fail or is_hosting(member.repository)
 
 
 def _weight(answer: Answer) -> int:
@@ -107,7 +206,7 @@ def _weight(answer: Answer) -> int:
     return 0
 
 
-def _of(error: RegproxyError) -> Answer:
+def _of(error: RegproxyError) -> Missing | Refused | Unavailable:
     """What a member says by raising; what is wrong with the question is so for all of them."""
     if error.kind in _ABSENT:
         return Missing(error.text)

@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
 
 from regproxy.errors import Kind, RegproxyError
@@ -31,10 +32,21 @@ class VirtualServed(Served):
 
     served: tuple[Served, ...] = field(kw_only=True)
     _patterns: Patterns = field(init=False)
+    _shared: Patterns | None = field(init=False)
 
     @_patterns.default
     def _read_patterns(self) -> Patterns:
         return Patterns.of(self.owner.includes_pattern, self.owner.excludes_pattern)
+
+    @_shared.default
+    def _read_shared(self) -> Patterns | None:
+        shared = self.owner.shared_names_pattern
+        return Patterns.of(shared) if shared.strip() else None
+
+    @property
+    def clock(self) -> IReactorTime:
+        """The server's."""
+        return self._sending.clock
 
     def members(self, request: IRequest) -> "Sequence[Member]":
         """What it shows as one: of a remote only what is held, if he may not have it fetch."""
@@ -48,6 +60,12 @@ class VirtualServed(Served):
             text = f"{self.repository.key} takes nothing: its configuration has no defaultDeploymentRepo"
             raise RegproxyError(Kind.METHOD_NOT_ALLOWED, text)
         return member, member.repository
+
+    def owners(self, name: str) -> "Sequence[Member]":
+        """Its local members, whoever may read them, and blacked out or not; none for a name that is shared."""
+        if self._shared is not None and self._shared.admits(name):
+            return ()
+        return [Member(each, self) for each in self.served if is_hosting(each.repository)]
 
     def permit(self, request: IRequest, action: Action, path: str) -> str:
         """Who asks, if he may, and if there is such a path here."""

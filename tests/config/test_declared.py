@@ -84,6 +84,7 @@ async def test_another_process_sees_it() -> None:
         ({**LOCAL, "rclass": "virtual", "repositories": ["file", "mine"]}, "lead back to it"),
         ({**LOCAL, "rclass": "virtual", "repositories": [], "defaultDeploymentRepo": "file"}, "defaultDeploymentRepo"),
         ({**LOCAL, "repositories": ["file"]}, "only a virtual repository has members"),
+        ({**LOCAL, "sharedNamesPattern": "a"}, "sharedNamesPattern"),
         ({**LOCAL, "rclass": "other"}, 'expected "remote" or "local" or "virtual"'),
         ({"packageType": "generic"}, "rclass"),
         ({**LOCAL, "packageType": "nothing"}, "packageType"),

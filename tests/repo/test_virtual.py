@@ -1,4 +1,4 @@
-"""Who is asked first, what the answer is if nobody has it, and how folders are laid over one another."""
+"""Who is asked first, what the answer is if nobody has it, what all together have, and how folders are laid over one another."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,12 +8,14 @@ import pytest_twisted
 from attrs import define, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.deposit import Child
 from regproxy.model.settings import RepositorySettings
 from regproxy.repo.interface import Answer, Missing, Refused, Text, Unavailable
-from regproxy.repo.virtual import Virtual, first, flattened, in_order, united
+from regproxy.repo.virtual import BUDGET, Virtual, every, first, flattened, in_order, is_trusted, united
 
 ABSENT = Missing("nobody has it")
 DOWN = Unavailable(503, "down")
@@ -86,6 +88,72 @@ async def test_log_in_first() -> None:
 def wrong() -> RegproxyError:
     """What is wrong with a question."""
     return RegproxyError(Kind.INVALID, "no")
+
+
+@pytest.mark.parametrize(
+    ("members", "expected", "told", "silent"),
+    [
+        ([member(FOUND), member(), member(FOUND)], [0, 2], ABSENT, 0),
+        ([member(FOUND), member(DOWN)], [0], DOWN, 1),
+        ([member(FOUND), member(RegproxyError(Kind.UPSTREAM_DOWN, "down"))], [0], DOWN, 1),
+        ([member(FOUND), member(LOGIN)], [0], ABSENT, 0),
+        ([member(FOUND), member(DENIED)], [0], Refused(403, DENIED.text), 0),
+        ([member(), member(DOWN), member(Refused(403, "no"))], [], DOWN, 1),
+        ([member(FOUND), member(DOWN, hard_fail=True)], [], DOWN, 1),
+        ([member(FOUND), member(DOWN, rclass="local")], [], DOWN, 1),
+        ([member(), member()], [], ABSENT, 0),
+        ([], [], ABSENT, 0),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_every(members: list[Any], expected: list[int], told: Missing | Refused | Unavailable, silent: int) -> None:
+    """What those say that have it, and who could not be asked; an outage that ends the search leaves nothing."""
+    clock = Clock()
+    heard = await every(members, lambda each: each.ask(), ABSENT, clock)
+    assert [(members[number], FOUND) for number in expected] == list(heard.parts)
+    assert (told, silent, []) == (heard.told, len(heard.silent), clock.getDelayedCalls())
+
+
+@pytest_twisted.ensureDeferred
+async def test_every_asks_at_once() -> None:
+    """Nobody waits for another one, and the slowest is not waited for longer than the budget; what it says then is nobody's."""
+    waiting: dict[object, Deferred[Text]] = {}
+
+    async def ask(each: object) -> Answer:
+        waiting[each] = Deferred()
+        return await waiting[each]
+
+    clock, members = Clock(), [member(), member()]
+    asked = Deferred.fromCoroutine(every(members, ask, ABSENT, clock))
+    assert 2 == len(waiting)
+    waiting[members[1]].callback(FOUND)
+    clock.advance(BUDGET - 1)
+    assert not asked.called
+    clock.advance(1)
+    heard = await asked
+    assert ([(members[1], FOUND)], Unavailable(504, "m is slow")) == (list(heard.parts), heard.told)
+    waiting[members[0]].errback(RuntimeError("late"))
+
+
+@pytest_twisted.ensureDeferred
+async def test_every_log_in_first() -> None:
+    """As of one after the other; what nobody foresaw is no answer."""
+    for members, expected in (([member(LOGIN), member(DOWN)], RegproxyError), ([member(wrong())], RegproxyError)):
+        with pytest.raises(expected):
+            await every(members, lambda each: each.ask(), ABSENT, Clock())
+
+    async def fail(_: object) -> Answer:
+        raise RuntimeError("unforeseen")
+
+    with pytest.raises(RuntimeError):
+        await every([member(FOUND)], fail, ABSENT, Clock())
+
+
+def test_is_trusted() -> None:
+    """With a name that is a local one's: local ones, and those that are told to come first."""
+    assert [True, True, False] == [
+        is_trusted(each) for each in (member(rclass="local"), member(priority_resolution=True), member())
+    ]
 
 
 def test_in_order() -> None:
