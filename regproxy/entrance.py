@@ -141,10 +141,10 @@ class Entrance:
     async def _put_user(self, target: str) -> Mapping[str, object]:
         new = read(target.encode(), NewUser)
         name = new.name.lower()
+        password = await self._registering.hash(new.password) if new.password else ""
         user = self._directory.get(User, name) or User(name=name, groups=self._registering.auto_joined())
-        password = await self._registering.hash(new.password) if new.password else user.password
         email, admin = user.email if new.email is None else new.email, user.admin if new.admin is None else new.admin
-        changed = msgspec.structs.replace(user, password=password, email=email, admin=admin)
+        changed = msgspec.structs.replace(user, password=password or user.password, email=email, admin=admin)
         await self._registering.keep(changed)
         return show_user(changed)
 

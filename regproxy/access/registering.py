@@ -58,7 +58,7 @@ class Registering:
         return removed
 
     def hash(self, password: str) -> "Deferred[str]":
-        """Hash a password in a thread; INVALID for one that will not do."""
+        """Hash a password in a thread; INVALID for one that will not do. Its user may be another one behind that: look then."""
         if not SHORTEST <= len(password) <= LONGEST:
             raise RegproxyError(Kind.INVALID, f"a password has {SHORTEST} to {LONGEST} characters")
         return self._pool.run(lambda: hashed(password))

@@ -1,5 +1,6 @@
 """``/access/api/v2/{users,groups,permissions}``: for administrators. What ``people.py`` serves, as newer scripts ask for it."""
 
+from collections.abc import Callable
 from urllib.parse import quote
 
 import msgspec
@@ -20,6 +21,7 @@ from regproxy.admin.access_forms import (
     show_permission,
     show_team,
 )
+from regproxy.admin.forms import said
 from regproxy.admin.people import administrator, form_of, found
 from regproxy.admin.storage import render
 from regproxy.model.principals import E, Entry, Group, Target, User
@@ -63,7 +65,8 @@ class AccessPeople:
         """Create one; 409 if he is there."""
         form = await form_of(request, self._gate, AccountForm)
         groups = self._registering.auto_joined() if form.groups is None else form.groups
-        await self._keep_user(request, User(name=form.username.lower(), groups=groups), form, is_new=True)
+        user = User(name=form.username.lower(), groups=groups)
+        await self._keep_user(request, lambda: user, form, is_new=True)
 
     @app.route("/api/v2/users/<name>", methods=["GET"])
     async def user(self, request: ProxyRequest, name: str) -> None:
@@ -74,7 +77,7 @@ class AccessPeople:
     async def change_user(self, request: ProxyRequest, name: str) -> None:
         """Change what is said of one."""
         form = await form_of(request, self._gate, AccountForm)
-        await self._keep_user(request, self._found(request, User, name.lower()), form, is_new=False)
+        await self._keep_user(request, lambda: self._found(request, User, name.lower()), form, is_new=False)
 
     @app.route("/api/v2/users/<name>", methods=["DELETE"])
     async def remove_user(self, request: ProxyRequest, name: str) -> None:
@@ -95,8 +98,9 @@ class AccessPeople:
     async def change_password(self, request: ProxyRequest, name: str) -> None:
         """Give one another password."""
         form = await form_of(request, self._gate, PasswordForm)
+        password = await self._registering.hash(form.password)
         user = self._found(request, User, name.lower())
-        await self._registering.keep(msgspec.structs.replace(user, password=await self._registering.hash(form.password)))
+        await self._registering.keep(msgspec.structs.replace(user, password=password))
         send_text(request, _NOTHING)
 
     @app.route("/api/v2/groups", methods=["GET"])
@@ -180,10 +184,10 @@ class AccessPeople:
         """Remove one: what it gave, nobody has any more."""
         await self._remove(request, Target, name)
 
-    async def _keep_user(self, request: ProxyRequest, user: User, form: AccountForm, *, is_new: bool) -> None:
-        changed = form.changed(user)
-        if form.password is not None and not form.internal_password_disabled:
-            changed = msgspec.structs.replace(changed, password=await self._registering.hash(form.password))
+    async def _keep_user(self, request: ProxyRequest, user: Callable[[], User], form: AccountForm, *, is_new: bool) -> None:
+        given = None if form.internal_password_disabled else form.password
+        password = None if given is None else await self._registering.hash(given)
+        changed = msgspec.structs.replace(form.changed(user()), **said(password=password))
         await self._registering.keep(changed, replace=not is_new)
         send_text(request, evolve(render(show_account(changed)), status=201 if is_new else 200))
 

@@ -1,6 +1,6 @@
 """``/api/security/users``, ``/api/security/groups`` and ``/api/v2/security/permissions``: for administrators."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -11,7 +11,7 @@ from twisted.web.resource import IResource
 
 from regproxy.access.principal import Principal
 from regproxy.access.registering import Registering
-from regproxy.admin.forms import GroupForm, TargetForm, UserForm, read, show_group, show_target, show_user, target_of
+from regproxy.admin.forms import GroupForm, TargetForm, UserForm, read, said, show_group, show_target, show_user, target_of
 from regproxy.admin.storage import render
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.access import Action
@@ -94,13 +94,14 @@ class People:
         """Create one, or replace it; a new one needs a password to log in by it."""
         form = await self._form(request, UserForm)
         groups = self._registering.auto_joined() if form.groups is None else form.groups
-        await self._keep_user(request, User(name=name.lower(), groups=groups), form)
+        user = User(name=name.lower(), groups=groups)
+        await self._keep_user(request, lambda: user, form)
 
     @app.route("/security/users/<name>", methods=["POST"])
     async def change_user(self, request: ProxyRequest, name: str) -> None:
         """Change what is said of one."""
         form = await self._form(request, UserForm)
-        await self._keep_user(request, self._found(request, User, name.lower()), form)
+        await self._keep_user(request, lambda: self._found(request, User, name.lower()), form)
 
     @app.route("/security/users/<name>", methods=["DELETE"])
     async def remove_user(self, request: ProxyRequest, name: str) -> None:
@@ -166,10 +167,9 @@ class People:
     async def _form(self, request: ProxyRequest, form: type[F]) -> F:
         return await form_of(request, self._gate, form)
 
-    async def _keep_user(self, request: ProxyRequest, user: User, form: UserForm) -> None:
-        changed = form.changed(user)
-        if form.password is not None:
-            changed = msgspec.structs.replace(changed, password=await self._registering.hash(form.password))
+    async def _keep_user(self, request: ProxyRequest, user: Callable[[], User], form: UserForm) -> None:
+        password = None if form.password is None else await self._registering.hash(form.password)
+        changed = msgspec.structs.replace(form.changed(user()), **said(password=password))
         self._said(request, is_new=await self._registering.keep(changed))
 
     async def _keep_group(self, request: ProxyRequest, group: Group, form: GroupForm) -> None:
