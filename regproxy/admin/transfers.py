@@ -122,8 +122,10 @@ class Transfer:
             self._files += 1
 
     async def _make_folders(self, top: Folder) -> None:
-        tree, here = self._item.served.tree, self._target.tree
-        for folder in (top, *await tree.folders_below(top.path)):
+        served, here = self._item.served, self._target.tree
+        tree = served.tree
+        below = [each for each in await tree.folders_below(top.path) if served.permits(self._request, Action.READ, each.path)]
+        for folder in (top, *below):
             path = self._path + folder.path[len(top.path) :]
             if not path or not self._target.permits(self._request, Action.WRITE, path):
                 continue
