@@ -19,6 +19,7 @@ from regproxy.web.request import ProxyRequest
 from regproxy.web.virtual import VirtualServed
 
 MOST = 1000
+MOST_PROPERTIES = 100
 ALGORITHMS = ("sha256", "sha1", "md5")
 _NAME = re.compile(r"[^,/]{1,255}")
 
@@ -62,8 +63,8 @@ class Search:
         """``?name=value``, several of which all have to hold; ``*`` is any value."""
         arguments = Arguments.of(request.uri)
         wanted = gathered((name, value or "*") for name, value in arguments.pairs if name != "repos")
-        if not wanted:
-            raise RegproxyError(Kind.INVALID, "a property is expected")
+        if not 0 < sum(map(len, wanted.values())) <= MOST_PROPERTIES:
+            raise RegproxyError(Kind.INVALID, f"1 to {MOST_PROPERTIES} properties are expected")
         found: list[str] = []
         for served in self._searched(request, arguments):
             found += self._seen(request, served, await served.tree.annotated(wanted, MOST))

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from regproxy.telemetry.merging import Family, How, family_of, page
 
 _HITS = frozenset({"hit", "stale", "joined"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 
 
@@ -83,7 +84,7 @@ class Metrics:
 
     def requested(self, method: str, code: int, seconds: float) -> None:
         """A request has ended."""
-        self._bind_request(method, str(code)).inc()
+        self._bind_request(method if method in _METHODS else "other", str(code)).inc()
         self._duration.observe(seconds)
 
     def filled(self, repository: str, size: int) -> None:

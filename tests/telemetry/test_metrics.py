@@ -24,6 +24,8 @@ def used() -> Metrics:
     metrics.answered("r", "fill", 50)
     metrics.answered("r", "", 0)
     metrics.requested("GET", 200, 0.1)
+    for number in range(3):
+        metrics.requested(f"MADE-UP-{number}", 405, 0.1)
     metrics.filled("r", 50)
     metrics.verification_failed("r")
     metrics.upstream_answered("r", 200, 0.2)
@@ -44,12 +46,13 @@ def test_names_and_values() -> None:
         ("regproxy_http_response_bytes_total", (("cache", "fill"), repository)): 50,
         ("regproxy_saved_bytes_total", (repository,)): 100,
         ("regproxy_http_requests_total", (("code", "200"), ("method", "GET"))): 1,
+        ("regproxy_http_requests_total", (("code", "405"), ("method", "other"))): 3,
         ("regproxy_fills_total", (repository,)): 1,
         ("regproxy_upstream_bytes_total", (repository,)): 50,
         ("regproxy_digest_mismatch_total", (repository,)): 1,
         ("regproxy_upstream_requests_total", (("code", "200"), repository)): 1,
         ("regproxy_upstream_failures_total", (repository,)): 1,
-        ("regproxy_http_request_duration_seconds_count", ()): 1,
+        ("regproxy_http_request_duration_seconds_count", ()): 4,
         ("regproxy_upstream_ttfb_seconds_count", (repository,)): 1,
         ("regproxy_reactor_lag_seconds", ()): 0.5,
     }

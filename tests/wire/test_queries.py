@@ -111,6 +111,7 @@ def test_refusals(admin: Asker) -> None:
     assert (400, True) == (answer.status, "character" in answer.error)
     assert 400 == admin("POST", "/api/search/aql", b"\xff").status
     assert 413 == admin("POST", "/api/search/aql", b" " * (1 << 20)).status
+    assert 400 == admin("GET", "/api/search/prop?" + "&".join(f"p{number}=1" for number in range(600))).status
 
 
 def test_what_was_never_downloaded(admin: Asker) -> None:
