@@ -11,6 +11,7 @@ Rules:
 4. It ends once: complete by its framing, or failed; whoever has it then hears of that behind the last byte that was taken.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -54,7 +55,7 @@ class RequestBody:
     complete: bool = field(default=False, init=False)
     received: int = field(default=0, init=False)
     _failed: RegproxyError | None = field(default=None, init=False)
-    _queue: list[bytes] = field(factory=list, init=False)
+    _queue: deque[bytes] = field(factory=deque, init=False)
     _queued: int = field(default=0, init=False)
     _consumer: Consumer | None = field(default=None, init=False)
     _delivery: Deferred[None] | None = field(default=None, init=False)
@@ -99,7 +100,7 @@ class RequestBody:
         """It wants more."""
         self._paused = False
         while self._queue and not self._paused and self._consumer is not None:
-            data = self._queue.pop(0)
+            data = self._queue.popleft()
             self._queued -= len(data)
             self._consumer.write(data)
         if self._paused or self._settle():

@@ -7,6 +7,7 @@ Rules:
 3. The file is complete when the form is: its delivery fires behind the last boundary and the end of the body.
 """
 
+from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -69,7 +70,7 @@ class FormFile:
     _delivery: "Deferred[None]" = field(init=False)
     _producer: IPushProducer | None = field(default=None, init=False)
     _consumer: Consumer | None = field(default=None, init=False)
-    _queue: list[bytes] = field(factory=list, init=False)
+    _queue: deque[bytes] = field(factory=deque, init=False)
     _paused: bool = field(default=True, init=False)
     _is_here: bool = field(default=False, init=False)
     _part: str | None = field(default=None, init=False)
@@ -124,7 +125,7 @@ class FormFile:
         """Go on."""
         self._paused = False
         while self._queue and not self._paused and self._consumer is not None:
-            self._consumer.write(self._queue.pop(0))
+            self._consumer.write(self._queue.popleft())
         if not self._paused and self._producer is not None:
             self._producer.resumeProducing()
 
