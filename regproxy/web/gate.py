@@ -66,10 +66,14 @@ class Gate:
             return None
         return Deferred.fromCoroutine(self._later(request, found, credential))
 
-    def sign(self, principal: Principal, repository: str, path: str, actions: Sequence[Action]) -> str:
-        """What to add to the query of an address, so that whoever has it may do that, there, as he who asks."""
+    def sign(self, principal: Principal, repository: str, path: str, actions: Sequence[Action], shown: str = "") -> str:
+        """What to add to the query of an address, so that whoever has it may do that, there, as he who asks.
+
+        He may read what repository ``shown`` shows, too: nothing by itself, if that is a virtual one.
+        """
         letters = ",".join(LETTERS[action] for action in actions)
-        token, _ = self.authority.session(principal, f"artifact:{repository}/{path}:{letters}", SIGNED_SECONDS)
+        grant = f"artifact:{repository}/{path}:{letters}" + (f" artifact:{shown}:{LETTERS[Action.READ]}" if shown else "")
+        token, _ = self.authority.session(principal, grant, SIGNED_SECONDS)
         return f"{SIGNATURE.decode()}={token}"
 
     def _unspoken(self, request: ProxyRequest) -> None:

@@ -123,11 +123,21 @@ class Guard:
         principal = self._principal(request)
         return principal.name if principal.is_user else ""
 
-    def sign(self, request: ProxyRequest, settings: RepositorySettings, path: str, actions: Sequence[Action]) -> str:
-        """What makes an address good for that without credentials; who asks may do it."""
+    def sign(
+        self,
+        request: ProxyRequest,
+        settings: RepositorySettings,
+        path: str,
+        actions: Sequence[Action],
+        through: RepositorySettings | None = None,
+    ) -> str:
+        """What makes an address good for that without credentials, ``through`` a virtual repository too; who asks may do it."""
         for action in actions:
             self.permit(request, settings, action, path)
-        return self._gate.sign(self._principal(request), settings.key, path, actions)
+        principal, shown = self._principal(request), ""
+        if through is not None and principal.may_somewhere(Action.READ, through.key, through.rclass):
+            shown = through.key
+        return self._gate.sign(principal, settings.key, path, actions, shown)
 
     def knows(self, request: ProxyRequest, settings: RepositorySettings) -> bool:
         """Whether there is this repository for him."""

@@ -149,8 +149,9 @@ class Member:
                 self.permit(request, action, node.path)
 
     def sign(self, request: IRequest, path: str, *actions: Action) -> str:
-        """Good at the member's own address only."""
-        return self.served.sign(request, path, *actions)
+        """Good for the member's path, at its own address and here: where its rights count, but who asks has to see both."""
+        ours, owner = cast(ProxyRequest, request), self.served.owner
+        return self._changes(request, lambda: self.served.guard.sign(ours, owner, path, actions, self._through.owner), path)
 
     def seen_by(self, request: IRequest) -> "Member | None":
         """As there is one for who asks."""

@@ -1,4 +1,4 @@
-"""The Hugging Face hub, remote and local: ``docs/formats/huggingface.md``."""
+"""The Hugging Face hub, remote, local and virtual: ``docs/formats/huggingface.md``."""
 
 from collections.abc import Mapping
 
@@ -7,10 +7,11 @@ from twisted.web.resource import IResource
 
 from regproxy.formats.huggingface import failures, plan, routes
 from regproxy.formats.huggingface.local import routes as local_routes
+from regproxy.formats.huggingface.virtual import routes as virtual_routes
 from regproxy.model.fetch import Fetch
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
-from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable, is_hosting
+from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable, is_hosting, is_virtual
 
 
 @frozen
@@ -18,7 +19,7 @@ class HuggingFace:
     """The format (``repo.interface.Format``)."""
 
     package_types: frozenset[str] = frozenset({"huggingfaceml"})
-    rclasses: frozenset[str] = frozenset({"remote", "local"})
+    rclasses: frozenset[str] = frozenset({"remote", "local", "virtual"})
     api: str | None = "huggingfaceml"
     auto: AutoUrl | None = None
 
@@ -26,6 +27,8 @@ class HuggingFace:
         """Serve one repository below ``/api/huggingfaceml/{repo}``."""
         if is_hosting(serving.repository):
             return local_routes.resource_for(serving, serving.repository)
+        if is_virtual(serving.repository):
+            return virtual_routes.resource_for(serving)
         return routes.resource_for(serving)
 
     def mounts(self, find: Find) -> Mapping[bytes, IResource]:  # noqa: ARG002 - has none

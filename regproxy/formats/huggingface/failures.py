@@ -8,6 +8,7 @@ would not help.
 
 import json
 import re
+from typing import TypeGuard
 
 from twisted.web.iweb import IRequest
 
@@ -65,7 +66,7 @@ def explained(answer: Answer, address: Address, commit: str = "") -> Answer:
     match answer:
         case Missing(reason, kept):
             return failure(Missing(reason, _with_code(kept, _missing_code(address, commit), commit)))
-        case Refused(status, reason, kept) if _PRIVATE.search(kept.first(MESSAGE) or ""):
+        case Refused(status, reason, kept) if is_private(answer):
             return failure(Refused(status, reason, _with_code(kept, REPO)))
         case Refused(403, reason, kept):
             return failure(Refused(403, reason, _with_code(kept, GATED)))
@@ -73,6 +74,13 @@ def explained(answer: Answer, address: Address, commit: str = "") -> Answer:
             return failure(answer)
         case _:
             return answer
+
+
+def is_private(answer: Answer) -> TypeGuard[Refused]:
+    """Whether a hub says that there is no such repository, or not for us: it makes no difference between the two."""
+    if not isinstance(answer, Refused):
+        return False
+    return answer.kept.first(CODE) == REPO or _PRIVATE.search(answer.kept.first(MESSAGE) or "") is not None
 
 
 def permit_read(serving: Serving, request: IRequest, path: str) -> str:

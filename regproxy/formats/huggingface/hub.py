@@ -25,7 +25,7 @@ JSON = "application/json; charset=utf-8"
 PAGES = 2000
 FOLDERS = 20
 DEFAULT_BRANCH = "main"
-_NONSENSE = Unavailable(502, "upstream sent something else than the document that was asked for")
+NONSENSE = Unavailable(502, "upstream sent something else than the document that was asked for")
 _READER = {
     "type": "user",
     "id": "regproxy",
@@ -217,7 +217,7 @@ class Hub:
         try:
             return await self._serving.parse(found, DOCUMENT_LIMIT, parse), found
         except (ValueError, RecursionError):
-            raise _Nothing(_NONSENSE) from None
+            raise _Nothing(NONSENSE) from None
 
 
 def _of_commit(found: Answer, commit: str) -> Answer:

@@ -27,6 +27,7 @@ from regproxy.formats.huggingface.address import (
     Id,
     Info,
     Listing,
+    PathsInfo,
     Refs,
     Tree,
     Type,
@@ -68,6 +69,8 @@ def node_of(address: Address) -> str:
     match address:
         case File(repo, revision, path):
             return f"{folder_of(repo)}/{_one(revision)}/{path}"
+        case PathsInfo(repo, revision):
+            return _places(Tree(repo, revision))[0]
         case Tree() | Info() | Refs() | Commits() | Listing() | AuthCheck():
             return _places(address)[0]
         case _:

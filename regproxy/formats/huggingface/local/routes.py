@@ -14,14 +14,14 @@ from regproxy.formats.huggingface.local.calls import MayWrite, parse_call
 from regproxy.formats.huggingface.local.committing import OutdatedError
 from regproxy.formats.huggingface.local.hosted import Hosted, to_json
 from regproxy.formats.huggingface.local.listing import whoami_json
-from regproxy.formats.huggingface.local.places import references_place, tree_place
+from regproxy.formats.huggingface.local.places import references_place
 from regproxy.formats.huggingface.local.publishing import Publisher
 from regproxy.formats.huggingface.local.writing import QUESTION_LIMIT, Writing, name_of
 from regproxy.formats.huggingface.names import node_of
 from regproxy.formats.huggingface.xet.answering import Generations, Xet
 from regproxy.formats.huggingface.xet.calls import is_xet, parse_xet
 from regproxy.model.access import Action
-from regproxy.repo.interface import Hosting, Refused, Serving, Text
+from regproxy.repo.interface import Answer, Hosting, Refused, Serving, Text
 from regproxy.web.body import read_whole
 from regproxy.web.direct import Direct
 from regproxy.web.errors import STATUS, register
@@ -50,13 +50,13 @@ class LocalRoutes:
 
     async def read(self, request: ProxyRequest) -> None:
         """Answer a GET or HEAD."""
-        await _explained(request, self._read)
+        await with_reasons(request, self._read)
 
     @app.route("/", methods=_WRITE, endpoint="write")
     @app.route("/<path:rest>", methods=_WRITE, endpoint="write below")
     async def write(self, request: ProxyRequest, rest: str = "") -> None:  # noqa: ARG002 - ``request.rest`` is that, never joined
         """Answer what changes something, and the two calls that ask by a POST."""
-        await _explained(request, self._write)
+        await with_reasons(request, self._write)
 
     async def _read(self, request: ProxyRequest) -> None:
         if is_xet(request.rest):
@@ -93,12 +93,20 @@ class LocalRoutes:
 
     async def _answer(self, request: ProxyRequest, address: Address) -> None:
         if isinstance(address, Fixed):
-            send_text(request, self._fixed(request, address))
+            send_text(request, fixed(request, address, may_write=self.may_create(request)))
             return
         request.node = node_of(address)
         if not isinstance(address, Listing):  # of a list, everybody sees what he may see
-            place = tree_place(address.repo, address.revision) if isinstance(address, PathsInfo) else request.node
-            permit_read(self._serving, request, place)
+            permit_read(self._serving, request, request.node)
+        answer = await self.answer(request, await self._asked(request, address))
+        if isinstance(address, Listing) and isinstance(answer, Text):
+            send_text(request, answer)
+        else:
+            await self._serving.send(request, answer)
+
+    async def answer(self, request: ProxyRequest, asked: Asked) -> Answer:
+        """What is answered to one who may ask that."""
+        assert not isinstance(asked.address, Fixed)
         serving = self._serving
         hosted = Hosted(
             serving,
@@ -106,11 +114,7 @@ class LocalRoutes:
             lambda path: permit_read(serving, request, path),
             lambda path: serving.permits(request, Action.READ, path),
         )
-        answer = await hosted.answer(address, await self._asked(request, address))
-        if isinstance(address, Listing) and isinstance(answer, Text):
-            send_text(request, answer)
-        else:
-            await serving.send(request, answer)
+        return await hosted.answer(asked.address, asked)
 
     async def _asked(self, request: ProxyRequest, address: Address) -> Asked:
         return Asked(
@@ -122,19 +126,25 @@ class LocalRoutes:
             media_type=request.getHeader("content-type") or "",
         )
 
-    def _fixed(self, request: ProxyRequest, address: Fixed) -> Text:
-        if address is Fixed.VALIDATE_YAML:
-            return to_json({"errors": [], "warnings": []})
-        if request.getHeader("authorization") is None:
-            return error_text(401, "Unauthorized", "Invalid credentials in Authorization header")
-        name = name_of(request)
-        return to_json(whoami_json(name, may_write=self._serving.permits(request, Action.WRITE, f"models/{name}/any/_refs.json")))
+    def may_create(self, request: ProxyRequest) -> bool:
+        """Whether he may make a repository in his own namespace."""
+        return self._serving.permits(request, Action.WRITE, f"models/{name_of(request)}/any/_refs.json")
 
     def _endpoint(self, request: ProxyRequest) -> str:
         return self._serving.base_url(request).removesuffix(request.prefix) + request.mount
 
 
-async def _explained(request: ProxyRequest, answer: Callable[[ProxyRequest], Coroutine[Any, Any, None]]) -> None:
+def fixed(request: ProxyRequest, address: Fixed, *, may_write: bool) -> Text:
+    """What is not about anything in the repository."""
+    if address is Fixed.VALIDATE_YAML:
+        return to_json({"errors": [], "warnings": []})
+    if request.getHeader("authorization") is None:
+        return error_text(401, "Unauthorized", "Invalid credentials in Authorization header")
+    return to_json(whoami_json(name_of(request), may_write=may_write))
+
+
+async def with_reasons(request: ProxyRequest, answer: Callable[[ProxyRequest], Coroutine[Any, Any, None]]) -> None:
+    """Answer; what is refused is refused with the code that the client's own exception depends on."""
     try:
         await answer(request)
     except AddressError as error:

@@ -1,0 +1,1 @@
+"""Several hubs as one."""

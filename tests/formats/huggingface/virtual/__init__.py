@@ -1,0 +1,1 @@
+"""Of several hubs as one."""
