@@ -253,7 +253,8 @@ class Launch:
         self._ask_sidecar()
         try:
             while not await self._received(flight, fill, source):
-                if self._leaving or not fill.blob.readers:
+                # Who has come since then gets the rest, if that can be had.
+                if self._leaving or not (fill.blob.readers and fill.waybill.can_continue):
                     raise _LeftError(Kind.UPSTREAM_DOWN, "regproxy stops" if self._leaving else "every client has left")
                 source = await fill.go_on()
             await self._store(flight, fill)

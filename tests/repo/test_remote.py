@@ -1,7 +1,11 @@
 """What a remote repository answers, seen without sockets."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from attrs import evolve
+from twisted.internet.defer import Deferred
 
 from regproxy.model.fetch import Probe
 from regproxy.model.headers import Headers
@@ -9,7 +13,7 @@ from regproxy.model.want import Shape, Want
 from regproxy.repo.interface import Described, Missing, Origin, Refused, Unavailable
 from regproxy.repo.remote import DISTRUST_SECONDS
 from regproxy.stream.growing import TAIL
-from tests.fakes.remote import BIG, SMALL, Body, bench, blob, content, digest_of, fetched
+from tests.fakes.remote import BIG, SMALL, Body, bench, blob, chunks, content, digest_of, fetched
 
 
 def test_a_long_body_is_answered_at_its_headers() -> None:
@@ -282,3 +286,33 @@ def test_the_budget_counts_from_the_question() -> None:
     third = made.resolve(want)
     made.clock.advance(0)
     assert [got[0].origin for got in (second, third)] == [Origin.STALE, Origin.STALE]
+
+
+@pytest.mark.parametrize("length", [None, len(BIG)])
+def test_a_body_that_cannot_be_continued_ends_where_it_was_left(length: int | None) -> None:
+    """A client that comes while its last bytes are written finds no way to the rest: he is cut, and nothing is stored."""
+    made = bench(landing="abandon")
+    want = Want("a/b", Shape.FILE)
+    first = made.resolve(want)
+    body = made.upstream.answer(200, Body(length))
+    for chunk in chunks(BIG)[:10]:
+        body.send(chunk)
+    pool: Any = made.parts.writers
+    at_once, waiting = pool.run, []
+
+    def later(work: Callable[[], object]) -> "Deferred[object]":
+        done: Deferred[object] = Deferred()
+        waiting.append(lambda: at_once(work).chainDeferred(done))
+        return done
+
+    pool.run = later
+    body.send(b"and a little more")
+    first[0].readable.release()
+    made.clock.advance(2.0)
+    second = made.resolve(want)
+    pool.run = at_once
+    waiting.pop()()
+    readable = second[0].readable
+    assert (body.aborted, len(made.upstream.questions), waiting) == (True, 1, [])
+    assert (readable.complete, readable.failed is not None, made.index.node("r", "a/b")) == (False, True, None)
+    readable.release()
