@@ -7,6 +7,7 @@ an ingest for each of its connections; bytes beyond the stretch that a connectio
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from attrs import define, field
@@ -161,9 +162,11 @@ class Ingest:
                 self._delivery.cancel()
 
     async def _drain(self) -> None:
-        if self._job is not None:
+        """Wait for the job, whoever wants to leave: its thread has the writer's descriptor."""
+        while self._job is not None:
             self._drained = Deferred()
-            await self._drained
+            with suppress(CancelledError):
+                await self._drained
 
     def _settle(self) -> None:
         if self._job is None and self._drained is not None:

@@ -105,13 +105,14 @@ class Scene:
     blob: GrowingBlob
     writer: Any
     outcome: list[Any]
+    run: Deferred[Any]
 
 
 def running(stretch: Stretch | None = None, *, fails: bool = False, body: Body | None = None) -> Scene:
     """Begin one."""
     writer: Any = MemoryStore().create(None)
     blob = GrowingBlob.over(writer.fileno(), None, withheld=False)
-    scene = Scene(body or Body(), Steps(), Hashes(), blob, writer, [])
+    scene = Scene(body or Body(), Steps(), Hashes(), blob, writer, [], Deferred())
     if fails:
 
         class Failing:
@@ -120,9 +121,8 @@ def running(stretch: Stretch | None = None, *, fails: bool = False, body: Body |
 
         writer = Failing()
     ingest = Ingest(blob, writer, scene.pool, scene.hashes, stretch or Stretch())
-    Deferred.fromCoroutine(ingest.run(scene.body)).addBoth(
-        lambda result: scene.outcome.append(result and (result.type, result.getErrorMessage()))
-    )
+    scene.run = Deferred.fromCoroutine(ingest.run(scene.body))
+    scene.run.addBoth(lambda result: scene.outcome.append(result and (result.type, result.getErrorMessage())))
     return scene
 
 
@@ -277,3 +277,15 @@ def test_stopped_from_outside(scene: Scene) -> None:
     scene.body.done.cancel()
     scene.pool.step()
     assert [kind for kind, _ in scene.outcome] == [CancelledError]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_nobody_leaves_while_a_thread_writes(scene: Scene, times: int) -> None:
+    """Who stops it behind the end of the body, however often, waits for what was taken, and then has all of it."""
+    scene.body.push(b"a")
+    scene.body.done.callback(None)
+    for _ in range(times):
+        scene.run.cancel()
+    assert scene.outcome == []
+    scene.pool.step()
+    assert (scene.outcome, list(scene.blob.extents)) == ([None], [Span(0, 1)])
