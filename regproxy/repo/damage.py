@@ -12,6 +12,7 @@ from txaio.tx import make_logger
 from regproxy.errors import RegproxyError, is_used_up
 from regproxy.model.node import Node
 from regproxy.repo.parts import Parts
+from regproxy.stream.source import BlobReader
 
 log = make_logger()
 
@@ -21,10 +22,14 @@ def is_local(node: Node) -> bool:
     return not node.origin
 
 
-async def condemn(parts: Parts, sha256: str, why: str) -> Sequence[Node]:
-    """Put a blob aside and drop what can be had again; returns the nodes that named it. ``why`` is a fixed word."""
+async def condemn(parts: Parts, sha256: str, why: str, seen: BlobReader | None = None) -> Sequence[Node] | None:
+    """Put a blob aside and drop what can be had again; returns the nodes that named it. ``why`` is a fixed word.
+
+    None, and nothing is done, if it is not what was ``seen``: while that was read through, somebody has stored it anew.
+    """
+    if not await parts.readers.run(lambda: parts.store.quarantine(sha256, seen)) and is_there(parts, sha256):
+        return None
     parts.recorder.blob_lost(why)
-    await parts.readers.run(lambda: parts.store.quarantine(sha256))
     return await forsake(parts, sha256, why)
 
 
@@ -33,6 +38,8 @@ async def forsake(parts: Parts, sha256: str, why: str) -> Sequence[Node]:
     nodes = await parts.readers.run(lambda: parts.index.nodes_of(sha256))
     log.error("blob {sha256} is {why}, named by {nodes}", sha256=sha256, why=why, nodes=names(nodes))
     for node in nodes:
+        if is_there(parts, sha256):
+            break  # stored anew
         if is_local(node):
             log.critical(
                 "LOST: {repository}:{path} was put here by somebody, came from no upstream, and its blob {sha256} is {why}",
@@ -41,7 +48,7 @@ async def forsake(parts: Parts, sha256: str, why: str) -> Sequence[Node]:
                 sha256=sha256,
                 why=why,
             )
-        elif _names(parts, node) and not is_there(parts, sha256):
+        elif _names(parts, node):
             await parts.index.remove(node.repository, node.path)
     await parts.index.forget(sha256)
     return nodes

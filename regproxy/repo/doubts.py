@@ -58,11 +58,10 @@ class Doubts:
             if reader is None:
                 return
             try:
-                right = await self.is_right(sha256, reader, Pace(self._parts.clock, SAMPLE_RATE))
+                if not await self.is_right(sha256, reader, Pace(self._parts.clock, SAMPLE_RATE)):
+                    await condemn(self._parts, sha256, "damaged", reader)
             finally:
                 reader.close()
-            if not right:
-                await condemn(self._parts, sha256, "damaged")
         finally:
             self._looking = False
 
@@ -104,7 +103,7 @@ class Doubts:
             right = await self.is_right(sha256, reader)
             if not right:
                 # Before its readers are cut off: one that comes back at once must not find it again.
-                await condemn(self._parts, sha256, "damaged")
+                await condemn(self._parts, sha256, "damaged", reader)
         except BaseException as error:
             blob.fail(error)
             raise

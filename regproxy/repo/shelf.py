@@ -66,13 +66,18 @@ class Shelf:
             return None
         if reader is None:
             return None
-        wrong = await self._wrong(node, reader)
+        try:
+            wrong = await self._wrong(node, reader)
+            if wrong:
+                await self._bad(sha256, wrong, reader)
+        except BaseException:
+            reader.close()
+            raise
         if wrong:
             reader.close()
-            await self._bad(sha256, wrong)
             return None
-        if self._doubts.reads == "always":
-            return await self._checked(sha256, reader)
+        if self._doubts.reads == "always" and reader.size > TAIL:
+            return self._doubts.checked(sha256, reader)
         self._doubts.opened(sha256)
         return StoredBlob(reader, lambda: self._doubts.look(sha256))
 
@@ -82,32 +87,28 @@ class Shelf:
             return f"it has {reader.size} bytes in place of {node.size}"
         if node.sha256 in self._suspects and not await self._is_sound(node.sha256, reader):
             return "it did not survive an unclean stop"
-        if self._doubts.reads != "always" and not self._remembered.opened(node.sha256, reader):
-            return "it does not hash to its name"
-        return ""
+        if self._doubts.reads != "always":
+            right = self._remembered.opened(node.sha256, reader)
+        else:  # of a longer one the end waits for that
+            right = reader.size > TAIL or await self._doubts.is_right(node.sha256, reader)
+        return "" if right else "it does not hash to its name"
 
-    async def _checked(self, sha256: str, reader: BlobReader) -> StoredBlob | None:
-        """Check before the end is let go, or, what is no longer than that, before anything is."""
-        if reader.size > TAIL:
-            return self._doubts.checked(sha256, reader)
-        if await self._doubts.is_right(sha256, reader):
-            return StoredBlob(reader, lambda: self._doubts.look(sha256))
-        reader.close()
-        await self._bad(sha256, "it does not hash to its name")
-        return None
-
-    async def _bad(self, sha256: str, reason: str) -> None:
+    async def _bad(self, sha256: str, reason: str, reader: BlobReader | None = None) -> None:
         log.error("blob {sha256}: {reason}", sha256=sha256, reason=reason)
-        await condemn(self._parts, sha256, "damaged")
+        await condemn(self._parts, sha256, "damaged", reader)
 
     async def _is_sound(self, sha256: str, reader: BlobReader) -> bool:
         if not await self._doubts.is_right(sha256, reader):
             return False
         try:
             await self._parts.readers.run(lambda: self._parts.store.sync(sha256))
-        except OSError:
+            await self._parts.index.synced(sha256)
+        except OSError as error:
+            if is_used_up(error):
+                raise
             return False
-        await self._parts.index.synced(sha256)
+        except RegproxyError:
+            return True  # but nobody can note it now: the next who asks looks again
         self._suspects.discard(sha256)
         return True
 

@@ -21,6 +21,7 @@ from regproxy.store.layout import READ_FLAGS, Layout, is_name
 from regproxy.store.leftovers import leftovers, sweep
 from regproxy.store.reading import OpenBlob
 from regproxy.store.spool import SpoolWriter
+from regproxy.stream.source import BlobReader
 
 
 @define
@@ -81,10 +82,13 @@ class DiskStore:
         """Rename it."""
         return claims.set_aside(self._layout, sha256)
 
-    def quarantine(self, sha256: str) -> bool:
+    def quarantine(self, sha256: str, seen: BlobReader | None = None) -> bool:
         """Move the file to ``quarantine/``, where the newest of each name is kept."""
+        path = self._layout.blob(sha256)
         try:
-            os.replace(self._layout.blob(sha256), f"{self._layout.quarantine}/{sha256}")  # noqa: PTH105 - paths are strings here
+            if seen is not None and not os.path.samestat(os.lstat(path), os.fstat(seen.fileno())):
+                return False
+            os.replace(path, f"{self._layout.quarantine}/{sha256}")  # noqa: PTH105 - paths are strings here
         except FileNotFoundError:
             return False
         return True

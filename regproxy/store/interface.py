@@ -148,8 +148,11 @@ class BlobStore(Protocol):
     def delete(self, sha256: str) -> bool:
         """Remove it; readers that have it open go on. Blocks. False if it was not there, or is claimed: then it stays."""
 
-    def quarantine(self, sha256: str) -> bool:
-        """Take a blob that does not match its name out of sight, but keep its bytes for inspection. Blocks."""
+    def quarantine(self, sha256: str, seen: BlobReader | None = None) -> bool:
+        """Take a blob that does not match its name out of sight, but keep its bytes for inspection. Blocks.
+
+        What was read for that is ``seen``: False, too, if another has its name by now.
+        """
 
     def sync(self, sha256: str) -> None:
         """Make a blob that was committed without ``durable`` survive a power loss. Blocks. ``OSError`` if it is gone."""

@@ -18,6 +18,7 @@ from regproxy.store.interface import NOTHING, BlobStat, Keep, Left, Space
 from regproxy.store.layout import is_name
 from regproxy.store.reading import OpenBlob
 from regproxy.store.writing import write_all
+from regproxy.stream.source import BlobReader
 
 CAPACITY = 1 << 34
 
@@ -234,13 +235,14 @@ class MemoryStore:
             found = None if self._claims[_checked(sha256)] else self._blobs.pop(sha256, None)
             return None if found is None else MemoryAside(self._blobs, sha256, found)
 
-    def quarantine(self, sha256: str) -> bool:
+    def quarantine(self, sha256: str, seen: BlobReader | None = None) -> bool:
         """Put it aside."""
         with self._lock:
-            found = self._blobs.pop(_checked(sha256), None)
-            if found is not None:
-                self._quarantined[sha256] = found
-            return found is not None
+            found = self._blobs.get(_checked(sha256))
+            if found is None or (seen is not None and not os.path.sameopenfile(found.descriptor, seen.fileno())):
+                return False
+            self._quarantined[sha256] = self._blobs.pop(sha256)
+            return True
 
     def sync(self, sha256: str) -> None:
         """Do nothing but check that it is there: memory is as durable as it gets."""

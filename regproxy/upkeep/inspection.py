@@ -3,11 +3,14 @@
 On a running server everything moves: a row that seems wrong is looked up once more before anybody believes it.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 from attrs import define
 
 from regproxy.errors import is_used_up
 from regproxy.index.interface import BlobRow
+from regproxy.model.node import Node
 from regproxy.repo.damage import condemn, forsake, is_local, is_there, names
 from regproxy.repo.parts import Parts
 from regproxy.stream.rehash import Pace, hash_blob
@@ -28,17 +31,21 @@ class Inspector:
         reader = await self.opened(row)
         if reader is None or isinstance(reader, Finding):
             return reader
-        detail = ""
+        try:
+            detail = await self._read(row, reader)
+            return await self.wrong(Trouble.DAMAGED, row, detail, reader) if detail else None
+        finally:
+            reader.close()
+
+    async def _read(self, row: BlobRow, reader: BlobReader) -> str:
+        """What is wrong with the bytes; empty if nothing is."""
         try:
             found = await hash_blob(reader, self._parts.readers, self._pace)
-            detail = "" if found == row.sha256 else f"hashes to {found}"
         except OSError as error:
             if is_used_up(error):
                 raise
-            detail = str(error)
-        finally:
-            reader.close()
-        return await self.wrong(Trouble.DAMAGED, row, detail) if detail else None
+            return str(error)
+        return "" if found == row.sha256 else f"hashes to {found}"
 
     async def opened(self, row: BlobRow) -> BlobReader | Finding | None:
         """Open what a row names, if it has the right size; None if the row has gone."""
@@ -52,24 +59,33 @@ class Inspector:
             return await self.wrong(Trouble.MISSING, row, "no such file")
         if reader.size == row.size:
             return reader
-        reader.close()
-        return await self.wrong(Trouble.SIZE, row, f"{reader.size} bytes, its row says {row.size}")
+        try:
+            return await self.wrong(Trouble.SIZE, row, f"{reader.size} bytes, its row says {row.size}", reader)
+        finally:
+            reader.close()
 
     def _is_current(self, row: BlobRow) -> bool:
         now = self._parts.index.blob(row.sha256)
         return now is not None and now.size == row.size
 
-    async def wrong(self, trouble: Trouble, row: BlobRow, detail: str) -> Finding | None:
-        """Report what a row has shown, and repair it; None if the row has gone or changed meanwhile."""
+    async def wrong(self, trouble: Trouble, row: BlobRow, detail: str, reader: BlobReader | None = None) -> Finding | None:
+        """Report what a row has shown, or the blob that was read for it, and repair it; None if either has changed meanwhile."""
         if not self._is_current(row):
             return None
-        if not self._repairs:
-            nodes = await self._parts.readers.run(lambda: self._parts.index.nodes_of(row.sha256))
-        elif is_there(self._parts, row.sha256):
-            nodes = await condemn(self._parts, row.sha256, trouble.value)
-        else:
-            self._parts.recorder.blob_lost(trouble.value)
-            nodes = await forsake(self._parts, row.sha256, trouble.value)
+        nodes = await self._repaired(trouble, row, reader)
+        if nodes is None:
+            return None
         local = any(is_local(node) for node in nodes)
         finding = Finding(trouble=trouble, name=row.sha256, detail=detail, nodes=names(nodes), local=local)
         return msgspec.structs.replace(finding, repaired=self._repairs and not local)
+
+    async def _repaired(self, trouble: Trouble, row: BlobRow, reader: BlobReader | None) -> Sequence[Node] | None:
+        """The nodes that name it; None if it is there again."""
+        if not self._repairs:
+            return await self._parts.readers.run(lambda: self._parts.index.nodes_of(row.sha256))
+        if trouble is not Trouble.MISSING:
+            return await condemn(self._parts, row.sha256, trouble.value, reader)
+        if is_there(self._parts, row.sha256):
+            return None
+        self._parts.recorder.blob_lost(trouble.value)
+        return await forsake(self._parts, row.sha256, trouble.value)

@@ -46,9 +46,9 @@ class Scrub:
 
     async def step(self) -> float:
         """Read one slice, or open the next blob; the seconds until more may be read."""
-        if self._rehash is None or self._row is None:
+        if self._rehash is None or self._row is None or self._reader is None:
             return await self._next()
-        trouble, detail = Trouble.DAMAGED, ""
+        detail = ""
         try:
             count = await self._rehash.advance()
             if not self._rehash.done:
@@ -60,10 +60,13 @@ class Scrub:
             if is_used_up(error):
                 raise
             count, detail = SMALLEST, str(error)
-        row = self._row
-        self.close()
-        if detail:
-            _tell(await self._inspector.wrong(trouble, row, detail))
+        row, reader = self._row, self._reader
+        self._row = self._reader = self._rehash = None
+        try:
+            if detail:
+                _tell(await self._inspector.wrong(Trouble.DAMAGED, row, detail, reader))
+        finally:
+            reader.close()
         return max(count, SMALLEST) / self._speed
 
     def close(self) -> None:

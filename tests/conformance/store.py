@@ -153,6 +153,20 @@ class StoreContract:
             assert list(store.each()) == []
         assert not store.quarantine(name)
 
+    def test_quarantine_is_for_what_was_seen(self, store: BlobStore) -> None:
+        """A blob that was stored anew while the one before was read through is another one."""
+        name = stored(store, b"anew")
+        seen = store.open(name)
+        assert seen is not None
+        stored(store, b"anew")
+        assert not store.quarantine(name, seen)
+        assert content(seen) == read(store, name) == b"anew"
+        now = store.open(name)
+        assert now is not None
+        assert store.quarantine(name, now)
+        assert not store.quarantine(name, now)
+        now.close()
+
     def test_readers_may_be_closed_twice(self, store: BlobStore) -> None:
         """The second close does not touch a descriptor that is somebody else's by now."""
         reader = store.open(stored(store, b"x"))

@@ -115,6 +115,20 @@ def test_a_sample_is_looked_at_behind_the_read() -> None:
     refill(made, made.resolve(blob(BIG)), BIG)
 
 
+def test_what_is_stored_anew_behind_a_look_stays() -> None:
+    """Somebody has brought the right bytes while the wrong ones were read through."""
+    made = holding(BIG, "sampled")
+    rot(made, BIG)
+    made.resolve(blob(BIG))[0].readable.release()
+    writer = made.store.create(len(BIG))
+    writer.write_at(0, [BIG])
+    writer.commit(SHA[BIG], durable=True)
+    made.clock.advance(1)
+    assert made.recorder.lost == []
+    (answer,) = made.resolve(blob(BIG))
+    assert (Origin.HIT, BIG) == (answer.origin, content(answer))
+
+
 def test_others_are_not_looked_at() -> None:
     """``sampled``: the lot decides."""
     made = holding(BIG, "sampled", share=0.4)

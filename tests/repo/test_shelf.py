@@ -1,13 +1,16 @@
 """Stored documents that something is made of."""
 
+import errno
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pytest
 from attrs import define, evolve, field
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 
 from regproxy.errors import Kind, RegproxyError
+from regproxy.model.node import Node
 from regproxy.model.want import Shape, Want
 from regproxy.repo.interface import Body
 from regproxy.repo.shelf import INLINE, Shelf
@@ -91,3 +94,52 @@ def test_too_large() -> None:
     failure.trap(RegproxyError)
     assert Kind.TOO_LARGE is failure.value.kind
     assert [] == threads.jobs
+
+
+def descriptors() -> int:
+    """How many this process has."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def asked(shelf: Shelf, node: Node) -> Any:
+    """What comes of opening a node's blob."""
+    got: list[Any] = []
+    Deferred.fromCoroutine(shelf.open(node)).addBoth(got.append)
+    return got[0]
+
+
+def test_what_is_right_is_served_when_nobody_can_note_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an unclean stop, with a database that takes nothing: the next who asks has it looked at again."""
+    made = bench()
+    fetched(made, blob(LARGE), LARGE).readable.release()
+    node, shelf = made.index.node("r", "a/b"), Shelf(made.parts)
+    assert node is not None
+    made.index.put(node, synced=False)
+    shelf.suspect()
+    full = RegproxyError(Kind.STORAGE, "full")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(made.index), "synced", lambda *_: fail(full))
+        asked(shelf, node).release()
+    assert (made.recorder.lost, made.index.unsynced()) == ([], [node.sha256])
+    asked(shelf, node).release()
+    assert made.index.unsynced() == []
+
+
+def test_a_look_that_fails_lets_its_descriptor_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says nothing of the blob, if that could only not be opened twice."""
+    made = bench()
+    fetched(made, blob(LARGE), LARGE).readable.release()
+    node, shelf = made.index.node("r", "a/b"), Shelf(made.parts)
+    assert node is not None
+    made.index.put(node, synced=False)
+    shelf.suspect()
+    before = descriptors()
+
+    def used_up(*_: object) -> None:
+        raise OSError(errno.EMFILE, "used up")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(made.store), "sync", used_up)
+        asked(shelf, node).trap(OSError)
+    assert (made.recorder.lost, descriptors()) == ([], before)
+    asked(shelf, node).release()

@@ -49,6 +49,19 @@ def test_rot_is_found_within_a_cycle(held: Holdings) -> None:
     assert held.verify(strict=True).findings == ()
 
 
+def test_an_upload_of_what_has_rotted_stays(held: Holdings) -> None:
+    """What was read through is not what has the name by now."""
+    name = held.hold(b"mine" * SLICE, "mine", origin="")
+    held.flip(name)
+    scrub = Scrub(held.parts, 1e9, PERIOD)
+    for _ in range(3):
+        step(scrub)
+    held.hold(b"mine" * SLICE, "mine", origin="")
+    cycle(held, scrub)
+    assert held.recorder.lost == []
+    assert held.verify(strict=True).findings == ()
+
+
 def test_the_pace(held: Holdings) -> None:
     """A slice, then a pause that makes it so many bytes per second."""
     held.hold(bytes(2 * SLICE))

@@ -8,9 +8,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from regproxy.stream.rehash import Pace
+from regproxy.upkeep import verification
 from regproxy.upkeep.inspection import Inspector
 from regproxy.upkeep.report import Trouble
-from tests.conformance.store import stored
+from tests.conformance.store import read, stored
 from tests.upkeep.scene import Holdings
 
 BIG = os.urandom(5 << 20)
@@ -117,6 +118,19 @@ def test_young_garbage_of_a_running_server_is_left_alone(held: Holdings) -> None
     assert held.troubles(repair=True, idle=False) == {}
     held.clock.advance(3601)
     assert held.troubles(repair=True, idle=False) == {name: Trouble.ORPHAN}
+
+
+def test_garbage_that_gets_a_row_while_it_is_read_is_none(held: Holdings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a running server somebody may upload the same bytes meanwhile: he was told that they are kept."""
+    name = stored(held.store, b"mine")
+
+    async def uploaded(*_: object) -> str:
+        return held.hold(b"mine", "mine", origin="")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verification, "hash_blob", uploaded)
+        assert held.troubles(repair=True, strict=True) == {}
+    assert read(held.store, name) == b"mine"
 
 
 def test_the_spool_counts_when_it_is_asked(held: Holdings) -> None:
