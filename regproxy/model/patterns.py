@@ -12,6 +12,7 @@ import re2
 from attrs import frozen
 
 EVERYTHING = "**/*"
+_NOTHING = "\x01"
 
 
 class _Matcher(Protocol):
@@ -24,7 +25,6 @@ def _segment(text: str) -> str:
 
 def _expression(pattern: str) -> str:
     """One Ant pattern as a regular expression over the whole path."""
-    pattern = pattern.lstrip("/")
     if pattern.endswith("/"):
         pattern += "**"
     segments = pattern.split("/")
@@ -42,8 +42,18 @@ def _expression(pattern: str) -> str:
     return written
 
 
+def _listed(patterns: str) -> list[str]:
+    return [pattern.strip().lstrip("/") for pattern in patterns.split(",") if pattern.strip()]
+
+
+def _tops(patterns: str) -> str:
+    """Of patterns of what lies in folders, those of the folders at the top."""
+    tops = (pattern.partition("/") for pattern in _listed(patterns))
+    return ",".join(top for top, slash, _ in tops if slash or top == "**")
+
+
 def _compile(patterns: str) -> _Matcher | None:
-    expressions = [_expression(pattern.strip()) for pattern in patterns.split(",") if pattern.strip()]
+    expressions = [_expression(pattern) for pattern in _listed(patterns)]
     if not expressions:
         return None
     options = re2.Options()
@@ -62,15 +72,25 @@ class Patterns:
 
     _includes: _Matcher | None
     _excludes: _Matcher | None
+    _tops: _Matcher | None = None
 
     @classmethod
     def of(cls, includes: str = EVERYTHING, excludes: str = "") -> Self:
         """Compile the values of the two keys; ``ValueError`` where they are too much for RE2."""
         everything = includes.strip() in ("", EVERYTHING)
-        return cls(None if everything else _compile(includes), _compile(excludes))
+        tops = None if everything else _compile(_tops(includes) or _NOTHING)
+        return cls(None if everything else _compile(includes), _compile(excludes), tops)
 
     def admits(self, path: str) -> bool:
         """Whether a node at this path (no leading slash, decoded) may be served."""
         if self._excludes is not None and self._excludes.fullmatch(path):
             return False
         return self._includes is None or self._includes.fullmatch(path) is not None
+
+    def reach(self, folder: str, deep: int) -> bool:
+        """Whether a file so many folders below one at the top may be served, by whatever name: False if all of them are excluded,
+        or none is included.
+        """
+        if self._excludes is not None and self._excludes.fullmatch("/".join([folder, *["\x01"] * deep])):
+            return False
+        return self._tops is None or self._tops.fullmatch(folder) is not None

@@ -89,8 +89,13 @@ def is_trusted(member: Serving) -> bool:
     return is_hosting(member.repository) or member.repository.settings.priority_resolution
 
 
-async def first(members: Iterable[M], ask: Callable[[M], Awaitable[Answer]], absent: Answer) -> tuple[M | None, Answer]:
-    """Ask one after the other until one has it; if none has, what is to be said of that. ``RegproxyError`` to log in first."""
+async def first(
+    members: Iterable[M], ask: Callable[[M], Awaitable[Answer]], absent: Answer, *, strict: bool = False
+) -> tuple[M | None, Answer]:
+    """Ask one after the other until one has it; if none has, what is to be said of that. ``RegproxyError`` to log in first.
+
+    ``strict``: one that cannot be asked ends the search, whatever ``hardFail`` says; another one's answer is no substitute.
+    """
     told, login = absent, None
     for member in members:
         answer: Answer
@@ -100,10 +105,10 @@ async def first(members: Iterable[M], ask: Callable[[M], Awaitable[Answer]], abs
             if error.kind is Kind.UNAUTHENTICATED:
                 login = login or error
                 continue
-            answer = _of(error)
+            answer = told_by(error)
         if not isinstance(answer, Missing | Refused | Unavailable):
             return member, answer
-        if isinstance(answer, Unavailable) and _ends(member):
+        if isinstance(answer, Unavailable) and (strict or _ends(member)):
             return member, answer
         if _weight(answer) > _weight(told):
             told = answer
@@ -147,7 +152,7 @@ async def every(
             if answer.kind is Kind.UNAUTHENTICATED:
                 login = login or answer
                 continue
-            answer = _of(answer)
+            answer = told_by(answer)
         if isinstance(answer, Unavailable):
             if _ends(member):
                 return Heard((), answer, (member.repository.key,))
@@ -206,7 +211,7 @@ def _weight(answer: Answer) -> int:
     return 0
 
 
-def _of(error: RegproxyError) -> Missing | Refused | Unavailable:
+def told_by(error: RegproxyError) -> Missing | Refused | Unavailable:
     """What a member says by raising; what is wrong with the question is so for all of them."""
     if error.kind in _ABSENT:
         return Missing(error.text)

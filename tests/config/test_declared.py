@@ -79,7 +79,7 @@ async def test_another_process_sees_it() -> None:
     ("said", "expected"),
     [
         ({**LOCAL, "rclass": "federated"}, "federated repositories are not there yet"),
-        ({**LOCAL, "rclass": "virtual", "packageType": "pypi"}, "pypi has no other"),
+        ({**LOCAL, "rclass": "virtual", "packageType": "pypi", "repositories": ["file"]}, "of packageType pypi: file is generic"),
         ({**LOCAL, "rclass": "virtual", "repositories": ["none"]}, "there is no 'none'"),
         ({**LOCAL, "rclass": "virtual", "repositories": ["file", "mine"]}, "lead back to it"),
         ({**LOCAL, "rclass": "virtual", "repositories": [], "defaultDeploymentRepo": "file"}, "defaultDeploymentRepo"),

@@ -1,16 +1,29 @@
-"""Python package indexes, remote and local: ``docs/formats/pypi.md``."""
+"""Python package indexes, remote, local and virtual: ``docs/formats/pypi.md``."""
 
 from collections.abc import Mapping
+from typing import cast
 
 from attrs import frozen
 from twisted.web.resource import IResource
 
 from regproxy.formats.pypi import auto, failures, plan, routes
 from regproxy.formats.pypi.hosted.routes import resource_for as hosted_resource
+from regproxy.formats.pypi.several.routes import resource_for as several_resource
 from regproxy.model.fetch import Fetch
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
-from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable, is_hosting
+from regproxy.repo.interface import (
+    AutoUrl,
+    Find,
+    Missing,
+    Refused,
+    Serving,
+    ServingSeveral,
+    Text,
+    Unavailable,
+    is_hosting,
+    is_virtual,
+)
 
 
 @frozen
@@ -18,7 +31,7 @@ class PyPi:
     """The format (``repo.interface.Format``)."""
 
     package_types: frozenset[str] = frozenset({"pypi"})
-    rclasses: frozenset[str] = frozenset({"remote", "local"})
+    rclasses: frozenset[str] = frozenset({"remote", "local", "virtual"})
     api: str | None = "pypi"
     auto: AutoUrl | None = auto.AUTO
 
@@ -26,6 +39,8 @@ class PyPi:
         """Serve one repository below ``/{repo}`` and ``/api/pypi/{repo}``."""
         if is_hosting(serving.repository):
             return hosted_resource(serving, serving.repository)
+        if is_virtual(serving.repository):
+            return several_resource(cast(ServingSeveral, serving))
         return routes.resource_for(serving)
 
     def mounts(self, find: Find) -> Mapping[bytes, IResource]:  # noqa: ARG002 - nothing lies outside a repository

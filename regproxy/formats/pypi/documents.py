@@ -13,7 +13,7 @@ from regproxy.formats.pypi.pages.accept import choose
 from regproxy.formats.pypi.pages.html_form import read_html, write_html
 from regproxy.formats.pypi.pages.json_form import read_json, write_json
 from regproxy.formats.pypi.pages.listing import read_list, write_list_html, write_list_json
-from regproxy.formats.pypi.pages.project import File
+from regproxy.formats.pypi.pages.project import File, Project
 from regproxy.formats.pypi.pages.release import rewrite_release
 from regproxy.formats.pypi.plan import ORIGIN_URL, SERIAL
 from regproxy.model.headers import Headers
@@ -58,20 +58,18 @@ class Documents:
         if not isinstance(answer, Body):
             return answer
         url = _url(answer)
-        if _is_json(answer):
-            return await self._work(answer, lambda data: read_json(data, url, filename).find(filename))
-        return await self._work(answer, lambda data: read_html(data, url).find(filename))
+        if is_json(answer):
+            return await self.work(answer, lambda data: read_json(data, url, filename).find(filename))
+        return await self.work(answer, lambda data: read_html(data, url).find(filename))
 
     async def page(self, name: str, accept: str | None) -> Answer:
         """The page of a project in the form that a client takes."""
         answer = await self.resolve(page_path(name), name)
         if not isinstance(answer, Body):
             return answer
-        is_json, url = _is_json(answer), _url(answer)
-        form = choose(accept, html_only=not is_json)
-        read = read_json if is_json else read_html
+        form, read = choose(accept, html_only=not is_json(answer)), reader_of(answer)
         write = write_json if form.is_json else write_html
-        rendered = await self._render((name, form.is_json), answer, lambda data: write(name, read(data, url)))
+        rendered = await self._render((name, form.is_json), answer, lambda data: write(name, read(data)))
         return _text(answer, rendered, form.value, {"vary": "Accept"})
 
     async def projects(self, accept: str | None) -> Answer:
@@ -79,9 +77,9 @@ class Documents:
         answer = await self.resolve(PROJECTS_PATH)
         if not isinstance(answer, Body):
             return answer
-        form, is_json = choose(accept), _is_json(answer)
+        form, says = choose(accept), is_json(answer)
         write = write_list_json if form.is_json else write_list_html
-        rendered = await self._render(("", form.is_json), answer, lambda data: write(read_list(data, is_json=is_json)))
+        rendered = await self._render(("", form.is_json), answer, lambda data: write(read_list(data, is_json=says)))
         return _text(answer, rendered, form.value, {"vary": "Accept"})
 
     async def release(self, name: str, path: str, root: str) -> Answer:
@@ -99,15 +97,16 @@ class Documents:
         async def make() -> Rendered:
             nonlocal begun
             begun = True
-            return await self._work(body, lambda data: Rendered.of(render(data)))
+            return await self.work(body, lambda data: Rendered.of(render(data)))
 
         try:
-            return await self._rendered.get((*kind, body.head.sha256, _is_json(body), _url(body)), make)
+            return await self._rendered.get((*kind, *identity(body)), make)
         finally:
             if not begun:
                 body.readable.release()
 
-    async def _work(self, body: Body, work: Callable[[bytes], T]) -> T:
+    async def work(self, body: Body, work: Callable[[bytes], T]) -> T:
+        """Make something of a document and release it; ``RegproxyError`` if it cannot be read."""
         try:
             return await self._serving.parse(body, DOCUMENT_LIMIT, work)
         except ValueError as error:
@@ -117,14 +116,26 @@ class Documents:
             raise RegproxyError(Kind.UPSTREAM_BAD, text) from error
 
 
+def reader_of(body: Body) -> Callable[[bytes], Project]:
+    """How a page is read."""
+    read, url = read_json if is_json(body) else read_html, _url(body)
+    return lambda data: read(data, url)
+
+
+def identity(body: Body) -> tuple[object, ...]:
+    """What is made of two documents is the same if these are."""
+    return body.head.sha256, is_json(body), _url(body)
+
+
+def is_json(body: Body) -> bool:
+    """Whether it is no HTML."""
+    media_type = (body.head.media_type or "").partition(";")[0].strip().lower()
+    return media_type == _JSON or media_type.endswith("+json")
+
+
 def _url(body: Body) -> str:
     """Where a page came from in the end."""
     return body.head.kept.first(ORIGIN_URL) or ""
-
-
-def _is_json(body: Body) -> bool:
-    media_type = (body.head.media_type or "").partition(";")[0].strip().lower()
-    return media_type == _JSON or media_type.endswith("+json")
 
 
 def _text(body: Body, rendered: Rendered, media_type: str, fields: Mapping[str, str]) -> Text:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import assert_never
 
-from attrs import define, evolve
+from attrs import define
 from twisted.web.resource import IResource
 
 from regproxy.errors import Kind, RegproxyError
@@ -11,19 +11,18 @@ from regproxy.formats.pypi import address
 from regproxy.formats.pypi.address import parse_address
 from regproxy.formats.pypi.documents import Rendered
 from regproxy.formats.pypi.failures import failure, refuse
+from regproxy.formats.pypi.hosted import files
 from regproxy.formats.pypi.hosted.contents import Contents
 from regproxy.formats.pypi.hosted.upload import Publishing
-from regproxy.formats.pypi.names import Part, file_path, normalise, version_of
+from regproxy.formats.pypi.names import Part, normalise
 from regproxy.formats.pypi.pages.accept import choose, wants_json
 from regproxy.formats.pypi.pages.html_form import write_html
 from regproxy.formats.pypi.pages.json_form import write_json
 from regproxy.formats.pypi.pages.listing import write_list_html, write_list_json
-from regproxy.formats.pypi.plan import FOREVER
 from regproxy.formats.pypi.routes import accept_of
 from regproxy.model.access import Action
 from regproxy.model.headers import Headers
-from regproxy.model.want import Shape, Want
-from regproxy.repo.interface import Answer, Body, Elsewhere, Hosting, Missing, Refused, Serving, Text, Unavailable
+from regproxy.repo.interface import Answer, Elsewhere, Hosting, Missing, Refused, Serving, Text, Unavailable
 from regproxy.web.direct import Direct
 from regproxy.web.errors import register
 from regproxy.web.request import ProxyRequest
@@ -94,7 +93,7 @@ class HostedRoutes:
             case address.File() as file:
                 request.node = file.path
                 self._serving.permit(request, Action.READ, file.path)
-                return await self._file(file, body=request.method == b"GET")
+                return await files.find(self._repository, file, body=request.method == b"GET")
             case address.Projects() | address.Page() as wanted:
                 request.node = wanted.path
                 self._serving.permit_somewhere(request, Action.READ)
@@ -104,16 +103,6 @@ class HostedRoutes:
                 return Missing("a local repository has no such document")
             case other:
                 assert_never(other)
-
-    async def _file(self, wanted: address.File, *, body: bool) -> Answer:
-        """A file, or its metadata; the digest in an address is the file's in both cases."""
-        if not self._repository.has(file_path(wanted.name, wanted.file), wanted.digest):
-            return Missing(f"{self._repository.key} does not have it")
-        version = version_of(wanted.name, wanted.file)
-        found = await self._repository.resolve(Want(wanted.path, Shape.BLOB, body, wanted.name, version))
-        if isinstance(found, Body) and wanted.digest is not None:
-            return found.showing(evolve(found.head, kept=found.head.kept.plus(FOREVER)))
-        return found
 
     async def _index(self, request: ProxyRequest, wanted: address.Projects | address.Page) -> Answer:
         contents = Contents(self._serving.tree, lambda path: self._serving.permits(request, Action.READ, path))
