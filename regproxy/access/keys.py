@@ -58,10 +58,11 @@ class Keys:
             try:
                 await self._renewed()
             except RegproxyError as error:
-                if key is None or now - self._since >= KEPT_SECONDS:
-                    raise RegproxyError(Kind.UPSTREAM_DOWN, f"the keys of {self._issuer.name} cannot be had now") from error
                 log.error("the keys of {name} were not renewed: {error}", name=self._issuer.name, error=error.text)  # noqa: TRY400 - one line
             key = self._of(name)
+        is_silent = self._asked is not None and self._since < self._asked
+        if is_silent and (key is None or now - self._since >= KEPT_SECONDS):
+            raise RegproxyError(Kind.UPSTREAM_DOWN, f"the keys of {self._issuer.name} cannot be had now")
         if key is None:
             raise RegproxyError(Kind.UNAUTHENTICATED, f"{self._issuer.name} has no key by which this token is signed")
         return key
