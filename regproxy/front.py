@@ -140,9 +140,10 @@ class Front:
         found = [(name.decode(), resource, each) for each in every for name, resource in each.mounts(self._catalog).items()]
         mounts = {name: resource for name, resource, _ in found}
         failures = {name: each.failure for name, _, each in found}
+        words = {each.api: each.failure for each in every if each.api}
         sessions = self._entrance.sessions()
         identify, look = self._entrance.gate.identify, self._declaring.look
-        return Root(self._catalog, fixed, mounts, failures, requests, identify, sessions, look)
+        return Root(self._catalog, fixed, mounts, failures, requests, identify, sessions, look, words)
 
     def _record(self, request: ProxyRequest) -> None:
         ended = self._reactor.seconds()

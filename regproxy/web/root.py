@@ -62,6 +62,7 @@ class Root:
         fixed: resources by first segment (``metrics``, ``livez``, …); ``api`` is the REST API, ``api/x`` a part of it,
             ``access/v2`` what is below ``access/api/v2``.
         mounts: those of formats, likewise, and how those write refusals.
+        words: how each format writes refusals, by its word behind ``api``; they tell nobody whether it has a repository.
         identify: notes who asks (``gate``); probes are open to all.
         token_server: at ``/v2/token``.
         look: called before a repository is looked for: there may be newer ones.
@@ -76,6 +77,7 @@ class Root:
     _identify: "Callable[[ProxyRequest], Deferred[None] | None]" = field(default=_anybody)
     _token_server: IResource | None = None
     _look: Callable[[], None] = field(default=_nothing)
+    _words: Mapping[str, Callable[[Unavailable], Text]] = field(factory=dict)
     isLeaf: bool = field(default=True, init=False)  # noqa: N815 - Twisted's name
     _resources: "WeakKeyDictionary[Served, IResource]" = field(factory=WeakKeyDictionary, init=False)
 
@@ -133,7 +135,7 @@ class Root:
 
     def _refused(self, request: ProxyRequest, error: RegproxyError) -> int:
         """In the words of the client's format; the same for what is not there and what is not for everybody."""
-        failure = self._words(request)
+        failure = self._failure(request)
         status = STATUS[error.kind]
         if failure is not None:
             return _at_once(request, failure(Unavailable(status, error.text, error.retry_after)))
@@ -141,7 +143,7 @@ class Root:
             request.setHeader("retry-after", str(error.retry_after))
         return _at_once(request, envelope(status, error.text))
 
-    def _words(self, request: ProxyRequest) -> "Callable[[Unavailable], Text] | None":
+    def _failure(self, request: ProxyRequest) -> "Callable[[Unavailable], Text] | None":
         """How the clients that use such an address are told no: from the path as it was sent, which may be one that is refused.
 
         A repository's own address says nothing: who may not see it does not learn its format.
@@ -150,7 +152,7 @@ class Root:
         first, word = (*(sent[1:] if sent[:1] == [PREFIX] else sent), "", "")[:2]
         if first != "api":
             return self._failures.get(first)
-        return next((each.format.failure for each in self._catalog if each.format.api == word), None)
+        return self._words.get(word)
 
     def _read(self, request: ProxyRequest) -> None:
         """Split the path, without the prefix."""
@@ -195,7 +197,7 @@ class Root:
         served = self._catalog.find(key, request) if key else None
         if served is not None and served.format.api == word:
             return self._admitted(self._resource(served), request, 3, served.format.failure)
-        if key and any(each.format.api == word for each in self._catalog):
+        if key and word in self._words:
             raise self._catalog.unknown(request, key)
         return _mounted(self._fixed.get(f"api/{word}") or self._fixed["api"], request, 1)
 

@@ -62,7 +62,9 @@ def root(table: Table | None = None) -> Root:
     catalog = Catalog(guard_of())
     files, images = Served("files", Format(None)), Served("images", Format("docker"))
     catalog.swap(table or Table(cast(Any, {"files": files, "images": images}), cast(Any, {"files-cache": files}), Docker()))
-    return Root(catalog, {"api": told("api"), "livez": told("livez")}, {"v2": told("v2")}, {"v2": Format("v2").failure})
+    fixed, failures = {"api": told("api"), "livez": told("livez")}, {"v2": Format("v2").failure}
+    words = {word: Format(word).failure for word in ("docker", "none", "x")}
+    return Root(catalog, fixed, {"v2": told("v2")}, failures, words=words)
 
 
 async def ask(target: str, method: str = "GET") -> Reply:
@@ -118,6 +120,7 @@ async def test_nobody_answers(target: str) -> None:
     [
         ("/api/docker/nobody/v2", "GET", (404, "docker: there is no repository 'nobody'")),
         ("/api/docker/files/v2", "GET", (404, "docker: there is no repository 'files'")),
+        ("/api/none/nobody/x", "GET", (404, "none: there is no repository 'nobody'")),
         ("/api/docker/images/%2e%2e/x", "GET", (400, "docker: a dot segment in the path")),
         ("/artifactory/api/docker/images/a%00b", "GET", (400, "docker: a control character or a backslash in the path")),
         ("/v2/images/..%2f..%2fx", "GET", (400, "v2: a dot segment in the path")),
