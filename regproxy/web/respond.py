@@ -34,6 +34,8 @@ REASON = "x-regproxy-reason"
 _CACHE, _AGE, _FILENAME = map(spelled, (b"x-regproxy-cache", b"age", b"x-artifactory-filename"))
 
 Failure = Missing | Refused | Unavailable
+_ACTIVE = re.compile("html|xml|svg", re.IGNORECASE)
+"""Media types that browsers run scripts of, with all that their users may do here."""
 _OPEN_ENDED = re.compile(r"-\s*(?:,|$)")
 
 
@@ -172,6 +174,7 @@ def _fields(head: Head, size: int | None) -> tuple[tuple[bytes, bytes], ...]:
         ("content-length", None if size is None else str(size)),
         ("accept-ranges", None if size is None else "bytes"),
         ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "sandbox allow-downloads" if _ACTIVE.search(head.media_type or "") else None),
         *(pair for pair in head.kept if not pair[0].startswith(INTERNAL)),
     ]
     return tuple(

@@ -101,6 +101,25 @@ async def test_whole(shop: Shop) -> None:
     assert shop.closed() == [1]
 
 
+@pytest.mark.parametrize(
+    ("media_type", "expected"),
+    [
+        ("text/html; charset=utf-8", "sandbox allow-downloads"),
+        ("application/xhtml+xml", "sandbox allow-downloads"),
+        ("IMAGE/SVG+XML", "sandbox allow-downloads"),
+        ("application/zip", None),
+        (None, None),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_no_script_runs_here(shop: Shop, media_type: str | None, expected: str | None) -> None:
+    """A page that an upstream has sent would ask this server for whatever its reader may."""
+    shop.head = Head(SIZE, media_type)
+    reply = await ask(shop)
+    shown = [reply.headers.get(name) for name in ("content-security-policy", "x-content-type-options")]
+    assert [expected, "nosniff"] == shown
+
+
 @pytest_twisted.ensureDeferred
 async def test_head_has_the_headers_of_get(shop: Shop) -> None:
     """But for the request's own id and the clock."""

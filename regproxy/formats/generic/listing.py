@@ -9,7 +9,7 @@ from regproxy.model.headers import Headers
 from regproxy.repo.interface import Text
 from regproxy.web.items import when
 
-_HEADERS = Headers.of(content_security_policy="sandbox; default-src 'none'", cache_control="no-store")
+_HEADERS = Headers.of(content_security_policy="sandbox allow-downloads; default-src 'none'", cache_control="no-store")
 
 
 def listing(title: str, address: str, children: Sequence[Child]) -> Text:
