@@ -1,7 +1,8 @@
 """Says who it is that shows a credential. One object for a process; what it has found out it remembers for a few seconds.
 
 Rules: passwords are hashed in a thread; a credential is looked up by a keyed hash, so that comparing takes the same time for all;
-any change of users, rights or tokens, by whichever process, forgets everything; who guesses waits (``attempts``).
+any change of users, rights or tokens, by whichever process, forgets everything; who guesses waits (``attempts``). A wrong
+password that a forgotten job shows again and again is one guess; tokens are not guessed, so good ones never wait.
 """
 
 import hmac
@@ -13,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from regproxy.access.attempts import Attempts
+from regproxy.access.attempts import FORGOTTEN_SECONDS, Attempts
 from regproxy.access.credentials import Basic, Bearer, Credential
 from regproxy.access.passwords import is_right
 from regproxy.access.principal import Principal
@@ -31,6 +32,7 @@ REMEMBERED_SECONDS = 30.0
 SESSION_SECONDS = 3600
 CHECKED_AT_ONCE = 64
 _BUSY_SECONDS = 5
+WRONG = "the user or the password is wrong"
 _BY_CERTIFICATE = "\0certificate"
 """No password: none has such a character."""
 _BY_PASSWORD = "password:"  # noqa: S105 - a word
@@ -39,6 +41,12 @@ _BY_PASSWORD = "password:"  # noqa: S105 - a word
 @frozen
 class _Known:
     principal: Principal
+    until: float
+
+
+@frozen
+class _Wrong:
+    kept: str
     until: float
 
 
@@ -54,6 +62,7 @@ class Authority:
     _checking: "dict[tuple[bytes, str], OneShot[Principal]]" = field(factory=dict, init=False)
     _secret: bytes = field(factory=lambda: token_bytes(32), init=False)
     _known: OrderedDict[bytes, _Known] = field(factory=OrderedDict, init=False)
+    _refused: OrderedDict[bytes, _Wrong] = field(factory=OrderedDict, init=False)
     _stamp: int = field(default=-1, init=False)
     _targets: tuple[Target, ...] = field(default=(), init=False)
     _has_people: bool = field(default=False, init=False)
@@ -95,11 +104,9 @@ class Authority:
         known = self._known.get(digest)
         if known is not None and known.until > self._clock.seconds():
             return known.principal
-        user = credential.user if isinstance(credential, Basic) else ""
-        self._hold_back(address, user)
         if isinstance(credential, Basic) and not is_ours(credential.secret):
             return self._by_password(credential, address, digest)
-        return self._by_token(credential.secret, address, user, digest)
+        return self._by_token(credential.secret, address, credential.user if isinstance(credential, Basic) else "", digest)
 
     def by_certificate(self, name: str) -> Principal:
         """A user who has shown a client certificate; UNAUTHENTICATED if there is none of that name who may log in."""
@@ -111,7 +118,7 @@ class Authority:
         user = self.directory.get(User, name)
         if user is None or not user.enabled:
             raise RegproxyError(Kind.UNAUTHENTICATED, "the user of this certificate may not log in")
-        return self._remember(digest, self._principal(user, None, ""), None)
+        return self._remember(digest, self._principal(user), None)
 
     def session(self, principal: Principal, grant: str = "", seconds: int = SESSION_SECONDS) -> tuple[str, int]:
         """A token for a client that will not show its credentials again and again, and how many seconds it lasts.
@@ -131,6 +138,10 @@ class Authority:
 
     def _by_password(self, credential: Basic, address: str, digest: bytes) -> "Deferred[Principal]":
         """One check for all who show the same at the same time."""
+        refused = self._refused.get(digest)
+        if refused is not None and refused.until > self._clock.seconds() and refused.kept == self._kept(credential.user):
+            raise RegproxyError(Kind.UNAUTHENTICATED, WRONG)
+        self._hold_back(address, credential.user)
         checked = self._checking.get((digest, address))
         if checked is None:
             if len(self._checking) >= CHECKED_AT_ONCE:
@@ -160,16 +171,23 @@ class Authority:
             checked.fire(outcome)
 
     async def _checked(self, credential: Basic, address: str, digest: bytes) -> Principal:
-        found = self.directory.get(User, credential.user)
-        kept = found.password if found is not None and found.enabled else ""
+        kept = self._kept(credential.user)
         right = await self._pool.run(lambda: is_right(credential.secret, kept))
         self._hold_back(address, credential.user)  # of many guesses at once, those behind the last free one are not looked at
         user = self.directory.get(User, credential.user)
         if not right or user is None or not user.enabled or user.password != kept:
-            raise self._wrong(address, credential.user, "the user or the password is wrong")
+            self._refused[digest] = _Wrong(kept, self._clock.seconds() + FORGOTTEN_SECONDS)
+            while len(self._refused) > REMEMBERED:
+                self._refused.popitem(last=False)
+            raise self._wrong(address, credential.user, WRONG)
         self._attempts.succeeded(address, credential.user)
         self.anonymous()
-        return self._remember(digest, self._principal(user, None, ""), None)
+        return self._remember(digest, self._principal(user), None)
+
+    def _kept(self, name: str) -> str:
+        """What a password is compared with; empty where none is right."""
+        user = self.directory.get(User, name)
+        return user.password if user is not None and user.enabled else ""
 
     def _by_token(self, secret: str, address: str, user: str, digest: bytes) -> Principal:
         now = self._clock.seconds()
@@ -202,9 +220,9 @@ class Authority:
             raise RegproxyError(Kind.UNAUTHENTICATED, "the owner of this token may not log in")
         if by_password and claims.source != self._mark(owner.name):
             raise RegproxyError(Kind.UNAUTHENTICATED, "the password has changed since")
-        return self._principal(owner, Scope.of(claims.scope) if claims.scope else None, origin)
+        return self._principal(owner, Scope.of(claims.scope) if claims.scope else None, origin, claims.expires)
 
-    def _principal(self, user: User, scope: Scope | None, token: str) -> Principal:
+    def _principal(self, user: User, scope: Scope | None = None, token: str = "", expires: float | None = None) -> Principal:
         by_groups = scope is not None and scope.groups is not None
         named = scope.groups if scope is not None and scope.groups is not None else user.groups
         groups = [group for group in (self.directory.get(Group, name) for name in named) if group is not None]
@@ -215,6 +233,7 @@ class Authority:
             groups=tuple(group.name for group in groups),
             scope=scope,
             token=token,
+            expires=expires,
             targets=self._targets,
             anonymous=self.anonymous() if self.anonymous_allowed else None,
         )
@@ -231,5 +250,6 @@ class Authority:
         return hmac.digest(self._secret, f"{user}\0{credential.secret}".encode(), "sha256")
 
     def _wrong(self, address: str, user: str, text: str) -> RegproxyError:
+        self._hold_back(address, user)
         self._attempts.failed(address, user)
         return RegproxyError(Kind.UNAUTHENTICATED, text)

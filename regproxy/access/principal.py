@@ -17,6 +17,7 @@ class Principal:
     Attributes:
         known_as: the name that permission targets know him by; empty for a token that has the rights of groups only.
         token: the row of the token that he has shown; empty for a password and for one who has shown nothing.
+        expires: when what he has shown ends, in seconds since the epoch; None never.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Principal:
     groups: Sequence[str] = ()
     scope: Scope | None = None
     token: str = ""
+    expires: float | None = None
     _targets: Sequence[Target] = ()
     _anonymous: "Principal | None" = None
     _rights: dict[tuple[str, str], Rights] = field(factory=dict, init=False)

@@ -80,7 +80,7 @@ class Tokens:
         principal = named(request, self._gate)
         wish = msgspec.structs.replace(_plain(form), username=form.username.lower() or principal.name, scope=form.scope or USER)
         _permit(principal, wish)
-        self._send(request, await self._issuing.issue(wish))
+        self._send(request, await self._issuing.issue(_within(principal, wish, request.began)))
 
     @app.route("/api/v1/oidc/token", methods=["POST"])
     async def exchange(self, request: ProxyRequest) -> None:
@@ -135,6 +135,16 @@ def _permit(principal: Principal, wish: Wish) -> None:
         raise RegproxyError(Kind.DENIED, "a token with a scope of its own makes no others")
     if not principal.is_administrator and (wish.username != principal.name or needs_administrator(Scope.of(wish.scope))):
         raise RegproxyError(Kind.DENIED, "tokens for others, for groups and for administration are made by administrators")
+
+
+def _within(principal: Principal, wish: Wish, now: float) -> Wish:
+    """One that ends as what was shown for it does, at the latest: who is in for an hour does not let himself in for a year."""
+    if principal.expires is None or principal.is_administrator:
+        return wish
+    if wish.refreshable:
+        raise RegproxyError(Kind.DENIED, "a token that ends makes none that can be refreshed")
+    left = max(1, int(principal.expires - now))
+    return msgspec.structs.replace(wish, expires_in=min(wish.expires_in or left, left))
 
 
 def _plain(form: Wish) -> Wish:

@@ -4,7 +4,7 @@ The header is read from its end, where our own proxies have written: the first a
 What stands further left is only what he says of himself.
 """
 
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from attrs import frozen
 
@@ -55,6 +55,17 @@ class Trusted:
 def plain(host: str) -> str:
     """An address as its client would write it: a port of IPv6 shows those of IPv4 as ``::ffff:192.0.2.1``."""
     return host[7:] if host.startswith("::ffff:") and "." in host else host
+
+
+def counted(host: str) -> str:
+    """Whose limits an address counts for: an IPv6 client has a /64 of them, and is that."""
+    host = plain(host)
+    if ":" not in host:
+        return host
+    try:
+        return IPv6Address(IPv6Address(host.partition("%")[0]).packed[:8] + bytes(8)).compressed
+    except ValueError:
+        return host
 
 
 def _without_port(text: str) -> str:

@@ -6,12 +6,11 @@ ones at once; proxies in front of us are not, since they speak for many. An IPv6
 """
 
 from collections.abc import Callable
-from ipaddress import IPv6Address
 from typing import Any
 
 from attrs import define, field
 
-from regproxy.web.clients import Trusted, plain
+from regproxy.web.clients import Trusted, counted
 
 NEAR = 128
 
@@ -46,7 +45,7 @@ class Doors:
         """Whether one more of an address may come in."""
         if not self._places_each or not host or self.trusted.covers(host):
             return True
-        admitted = self._by_client.get(_client(host), 0) < self._places_each
+        admitted = self._by_client.get(counted(host), 0) < self._places_each
         if not admitted:
             self._refused()
         return admitted
@@ -54,7 +53,7 @@ class Doors:
     def enter(self, host: str) -> None:
         """One has come in."""
         self.open += 1
-        client = _client(host)
+        client = counted(host)
         self._by_client[client] = self._by_client.get(client, 0) + 1
         if self._places:
             if self.open >= self._places and not self._resting:
@@ -66,7 +65,7 @@ class Doors:
     def leave(self, host: str) -> None:
         """One has gone."""
         self.open -= 1
-        client = _client(host)
+        client = counted(host)
         left = self._by_client[client] - 1
         if left:
             self._by_client[client] = left
@@ -82,13 +81,3 @@ class Doors:
         if self._places and self._places - self.open <= NEAR:
             for port in self._ports:
                 port.numberAccepts = 1 if not self.open else 0  # becomes what this turn accepts, one at least
-
-
-def _client(host: str) -> str:
-    host = plain(host)
-    if ":" not in host:
-        return host
-    try:
-        return IPv6Address(IPv6Address(host.partition("%")[0]).packed[:8] + bytes(8)).compressed
-    except ValueError:
-        return host

@@ -1,9 +1,11 @@
 """Who sends a request: asked once, before anything of a repository is looked at, and noted on the request.
 
 Most requests show nothing, or something that is known: they are answered at once. A password has to be checked in a thread: its
-request waits.
+request waits. Browsers show a password or a certificate for whichever page has them ask: what a page of another site wants
+changed is refused (``Origin``).
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -31,6 +33,9 @@ TOKEN_SERVER = ("v2", "token")
 SIGNATURE = b"regproxy-signature"
 SIGNED_SECONDS = 86_400
 """Of the uploads that are signed together, the last one may begin much later."""
+_READ = frozenset({b"GET", b"HEAD"})
+_SEPARATING = re.compile(r"[\s,]")
+"""What ends a pattern in a scope."""
 
 
 @define(eq=False)
@@ -47,6 +52,8 @@ class Gate:
     def identify(self, request: ProxyRequest) -> "Deferred[None] | None":
         """Note who it is, at once or later; ``RegproxyError`` for credentials that are no good, with a challenge."""
         headers = request.requestHeaders
+        if request.method not in _READ:
+            self._check_origin(request)
         authorization, api_key = headers.getRawHeaders(b"authorization"), headers.getRawHeaders(b"x-jfrog-art-api")
         signed = request.args.get(SIGNATURE) if request.args else None
         if signed is None and authorization is None and api_key is None:
@@ -66,13 +73,24 @@ class Gate:
             return None
         return Deferred.fromCoroutine(self._later(request, found, credential))
 
+    def _check_origin(self, request: ProxyRequest) -> None:
+        origin = request.getHeader("origin")
+        if origin is None:
+            return
+        ours = {request.getHeader("host") or "", self.base_url(request).partition("://")[2].partition("/")[0]}
+        if origin.partition("://")[2].lower() not in {each.lower() for each in ours if each}:
+            text = "a page of another site may not have anything changed here"
+            self.events.tell(What.DENIED, path="/".join(request.segments), action=Action.WRITE.value, detail=text)
+            raise RegproxyError(Kind.DENIED, text)
+
     def sign(self, principal: Principal, repository: str, path: str, actions: Sequence[Action], shown: str = "") -> str:
         """What to add to the query of an address, so that whoever has it may do that, there, as he who asks.
 
         He may read what repository ``shown`` shows, too: nothing by itself, if that is a virtual one.
         """
         letters = ",".join(LETTERS[action] for action in actions)
-        grant = f"artifact:{repository}/{path}:{letters}" + (f" artifact:{shown}:{LETTERS[Action.READ]}" if shown else "")
+        pattern = _SEPARATING.sub("?", path)
+        grant = f"artifact:{repository}/{pattern}:{letters}" + (f" artifact:{shown}:{LETTERS[Action.READ]}" if shown else "")
         token, _ = self.authority.session(principal, grant, SIGNED_SECONDS)
         return f"{SIGNATURE.decode()}={token}"
 

@@ -3,8 +3,9 @@ looks at a body, or for a node. This is the one place that decides.
 
 Rights are those of the permission targets (``access/``). What ``[access] anonymousWrite`` adds for those who show no credential
 holds where they may read: with ``loopback``, the default, a client on this machine that connects to a loopback address of it
-itself may change local repositories; what a proxy in front has forwarded is from elsewhere. A repository in which somebody may
-do nothing is to him one that does not exist; who shows nothing is told the same of both, to log in.
+itself may change local repositories; what a proxy in front has forwarded, and what a page has a browser send, is from elsewhere.
+A repository in which somebody may do nothing is to him one that does not exist; who shows nothing is told the same of both, to
+log in.
 """
 
 from collections.abc import Callable, Coroutine, Sequence
@@ -26,7 +27,7 @@ from regproxy.telemetry.events import What
 from regproxy.web.gate import Gate
 from regproxy.web.request import ProxyRequest
 
-_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+_ELSEWHERE = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "origin")
 
 Route = TypeVar("Route", bound=Callable[..., Coroutine[Any, Any, None]])
 
@@ -206,7 +207,7 @@ def _is_free(action: Action, settings: RepositorySettings) -> bool:
 
 
 def _is_local(request: ProxyRequest) -> bool:
-    if any(request.requestHeaders.hasHeader(name) for name in _FORWARDED):
+    if any(request.requestHeaders.hasHeader(name) for name in _ELSEWHERE):
         return False
     return all(_is_loopback(address) for address in (request.getHost(), request.getClientAddress()))
 

@@ -30,7 +30,7 @@ from regproxy.access.principal import Principal
 from regproxy.errors import Kind, RegproxyError
 from regproxy.telemetry.cause import CAUSE, NOBODY, TRACE, Cause
 from regproxy.web.body import RequestBody
-from regproxy.web.clients import plain
+from regproxy.web.clients import counted, plain
 from regproxy.web.prepared import has_none, put, spelled
 
 SMALL = 64 << 10
@@ -115,9 +115,9 @@ class ProxyRequest(Request):
 
     @property
     def accountable(self) -> str:
-        """Whose limits this request counts for: the client's address, but nobody's where a proxy does not say whose it is."""
+        """Whose limits this request counts for: the client's, by address, but nobody's where a proxy does not say whose it is."""
         client = self.client_address
-        return "" if self.channel.site.doors.trusted.covers(client) else client
+        return "" if self.channel.site.doors.trusted.covers(client) else counted(client)
 
     @property
     def received(self) -> int:

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from regproxy.access.attempts import FREE
+from regproxy.access.attempts import FREE, FREE_BY_ADDRESS
 from regproxy.access.authority import CHECKED_AT_ONCE, REMEMBERED_SECONDS, SESSION_SECONDS, Authority
 from regproxy.access.credentials import Basic, Bearer, Credential, parse
 from regproxy.access.passwords import hashed
@@ -148,8 +148,8 @@ def test_a_password_that_changes_meanwhile(scene: Scene) -> None:
 def test_guessing(scene: Scene) -> None:
     """Who was wrong too often waits, and the right password is not looked at; it is for those who are known already."""
     known = scene.who(Basic("ann", PASSWORD))
-    for _ in range(FREE):
-        assert scene.refused(Basic("ann", "wrong")) is Kind.UNAUTHENTICATED
+    for number in range(FREE):
+        assert scene.refused(Basic("ann", f"wrong {number}")) is Kind.UNAUTHENTICATED
     assert scene.refused(Basic("ann", "other")) is Kind.UPSTREAM_BUSY
     assert scene.who(Basic("ann", PASSWORD)) is known
     scene.directory.put(User(name="other"))
@@ -157,6 +157,27 @@ def test_guessing(scene: Scene) -> None:
     assert scene.refused(Basic("ann", PASSWORD)) is Kind.UPSTREAM_BUSY
     assert scene.pool.count == count
     assert scene.who(Basic("ann", PASSWORD), "192.0.2.9").name == "ann"
+
+
+def test_the_same_again_is_no_other_guess(scene: Scene) -> None:
+    """A job with yesterday's password locks nobody out, and costs one hash; the day that the password is right it is."""
+    for _ in range(2 * FREE_BY_ADDRESS):
+        assert scene.refused(Basic("ann", "yesterday's")) is Kind.UNAUTHENTICATED
+        scene.clock.advance(20.0)
+    assert scene.pool.count == 1
+    assert scene.who(Basic("ann", PASSWORD)).name == "ann"
+    scene.directory.put(User(name="ann", password=hashed("yesterday's")))
+    assert scene.who(Basic("ann", "yesterday's")).name == "ann"
+
+
+def test_tokens_do_not_wait(scene: Scene) -> None:
+    """A good one is known for one, whoever guesses beside it; a bad one says no more than a password then."""
+    token = scene.token()
+    for number in range(FREE_BY_ADDRESS):
+        scene.refused(Basic(f"user{number}", "wrong"))
+    assert scene.refused(Basic("ann", PASSWORD)) is Kind.UPSTREAM_BUSY
+    assert scene.refused(Bearer("rpx_made-up")) is Kind.UPSTREAM_BUSY
+    assert [scene.who(each).name for each in (Bearer(token), Basic("ann", token))] == ["ann", "ann"]
 
 
 def test_guesses_at_the_same_time(scene: Scene) -> None:

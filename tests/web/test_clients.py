@@ -2,7 +2,7 @@
 
 import pytest
 
-from regproxy.web.clients import Trusted
+from regproxy.web.clients import Trusted, counted
 
 TRUSTED = Trusted.of(("10.0.0.0/8", "2001:db8::/32", "unix"))
 
@@ -38,3 +38,19 @@ def test_covers() -> None:
     assert not Trusted.of(("10.0.0.0/8",)).covers("")
     with pytest.raises(ValueError, match="network"):
         Trusted.of(("10.0.0.0/99",))
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1:2:3:4", "2001:db8::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("", ""),
+        ("a:b", "a:b"),
+    ],
+)
+def test_counted(host: str, expected: str) -> None:
+    """An IPv6 client has a /64."""
+    assert expected == counted(host)

@@ -73,11 +73,11 @@ def may(access: Access, action: Action, **request: Any) -> bool:
         ({"client": THERE}, False),
         ({"host": THERE}, False),
         ({"host": UNIXAddress(b"/s"), "client": UNIXAddress(b"")}, False),
-        *(({"header": name}, False) for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP")),
+        *(({"header": name}, False) for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "Origin")),
     ],
 )
 def test_loopback(request_: dict[str, Any], expected: bool) -> None:  # noqa: FBT001 - the expectation
-    """Both ends on this machine, and nothing in between that says otherwise."""
+    """Both ends on this machine, nothing in between that says otherwise, and no page in a browser."""
     for action in (Action.WRITE, Action.DELETE, Action.ANNOTATE):
         assert expected is may(Access(), action, **request_)
     assert may(Access(), Action.READ, **request_)

@@ -13,7 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+from regproxy.access.attempts import FREE
 from tests.fakes.files import remote, serving
+from tests.fakes.people import basic
 from tests.fakes.process import Regproxy
 from tests.wire.test_life import wait_until
 
@@ -151,6 +153,11 @@ def test_clients_behind_a_trusted_proxy(twist_regproxy: Callable[..., Regproxy],
         regproxy = twist_regproxy(logging + remote(upstream.url), server='trustedProxies = ["127.0.0.1"]')
         get(regproxy.port, "/files/a", **{"X-Forwarded-For": "1.2.3.4, 192.0.2.5"})
         wait_until(lambda: access.exists() and '"client":"192.0.2.5"' in access.read_text())
+        for number in range(FREE):  # one client has a whole /64 to guess from
+            shown = {"X-Forwarded-For": f"2001:db8::{number}", "Authorization": basic("ann", f"wrong {number}")}
+            assert get(regproxy.port, "/files/a", **shown)[0] == 401
+        shown = {"X-Forwarded-For": "2001:db8::ffff", "Authorization": basic("ann", "another")}
+        assert get(regproxy.port, "/files/a", **shown)[0] == 429
 
 
 SLOW, RATE_SECONDS = (4000, 20) if FULL else (300, 3)

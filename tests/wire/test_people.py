@@ -174,6 +174,20 @@ def test_tokens(admin: Asker) -> None:
     assert 401 == ann.by(f"Bearer {made['access_token']}")("GET", "/files/").status
 
 
+def test_tokens_end_with_what_they_were_made_by(admin: Asker) -> None:
+    """Whoever is let in for a minute, by a token or a session, does not let himself in for a year; an administrator may."""
+    ann = admin.make("ann")
+    first = ann("POST", "/access/api/v1/tokens", {"expires_in": 60}).json
+    session = ann("GET", "/v2/token").json
+    for token, lasts in ((first["access_token"], 60), (session["token"], 3600)):
+        by_token = ann.by(f"Bearer {token}")
+        for wish, most in (({}, lasts), ({"expires_in": 0}, lasts), ({"expires_in": 5}, 5)):
+            assert most - 30 < by_token("POST", "/access/api/v1/tokens", wish).json["expires_in"] <= most, wish
+        assert 403 == by_token("POST", "/access/api/v1/tokens", {"refreshable": True}).status
+    short = admin("POST", "/access/api/v1/tokens", {"expires_in": 60}).json["access_token"]
+    assert 100 == admin.by(f"Bearer {short}")("POST", "/access/api/v1/tokens", {"expires_in": 100}).json["expires_in"]
+
+
 def test_reference_tokens_and_forms(admin: Asker) -> None:
     """By a form too; the short form stands wherever a token may."""
     ann = admin.make("ann")
