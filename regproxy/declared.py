@@ -105,33 +105,42 @@ class Declared(Declaring):
         """What was said of one that was made."""
         return None if key in self._in_file else self._said.get(key)
 
-    async def create(self, key: str, said: Said) -> None:
-        """Make one."""
+    async def create(self, every: Mapping[str, Said]) -> None:
+        """Make some: all of them, or none where one will not do."""
         self.look()
-        if key.lower() in {taken.lower() for taken in (*self._in_file, *self._said)}:
-            raise RegproxyError(Kind.INVALID, f"there is a repository {key!a} already")
-        given = {name: value for name, value in said.items() if value is not None}
-        self._check_members(self._checked(key, given))
-        if not await self._declarations.put(key, given, replace=False):
-            raise RegproxyError(Kind.CONFLICT, f"{key} is being removed or made by somebody else at this moment")
-        self._events.tell(What.REPOSITORY, repository=key, subject=key, change="created")
+        taken = {key.lower() for key in (*self._in_file, *self._said)}
+        checked = []
+        for key, said in every.items():
+            if key.lower() in taken:
+                raise RegproxyError(Kind.INVALID, f"there is a repository {key!a} already")
+            taken.add(key.lower())
+            checked.append(self._checked(key, _given(said)))
+        self._check_members(checked)
+        for key, said in every.items():
+            if not await self._declarations.put(key, _given(said), replace=False):
+                raise RegproxyError(Kind.CONFLICT, f"{key} is being removed or made by somebody else at this moment")
+            self._events.tell(What.REPOSITORY, repository=key, subject=key, change="created")
         self.look()
 
-    async def change(self, key: str, said: Said) -> None:
-        """Change what is said of one."""
+    async def change(self, every: Mapping[str, Said]) -> None:
+        """Change what is said of some, likewise."""
+        merged = {key: self._merged(key, said) for key, said in every.items()}
+        self._check_members([self._checked(key, given) for key, given in merged.items()])
+        for key, given in merged.items():
+            if not await self._declarations.put(key, given, replace=True):
+                raise RegproxyError(Kind.CONFLICT, f"{key} has just been removed")
+            self._events.tell(What.REPOSITORY, repository=key, subject=key, change="changed", detail=",".join(sorted(every[key])))
+        self.look()
+
+    def _merged(self, key: str, said: Said) -> Said:
         before = self._still(self._made(key), key)
         merged = {**before, **said}
         for name in FIXED:
             if merged.get(name) != before.get(name, merged.get(name)):
                 raise RegproxyError(Kind.INVALID, f"{name} of a repository does not change: it is {before.get(name)!a}")
-        given = {name: value for name, value in merged.items() if value is not None}
         if "customHttpHeaders" in said:
-            given["customHttpHeaders"] = _with_values(said["customHttpHeaders"], before.get("customHttpHeaders"))
-        self._check_members(self._checked(key, given))
-        if not await self._declarations.put(key, given, replace=True):
-            raise RegproxyError(Kind.CONFLICT, f"{key} has just been removed")
-        self._events.tell(What.REPOSITORY, repository=key, subject=key, change="changed", detail=",".join(sorted(said)))
-        self.look()
+            merged["customHttpHeaders"] = _with_values(said["customHttpHeaders"], before.get("customHttpHeaders"))
+        return _given(merged)
 
     async def remove(self, key: str) -> int:
         """Remove one with everything in it; how many files.
@@ -164,10 +173,12 @@ class Declared(Declaring):
         now = {"repositories": list(served.repositories), "defaultDeploymentRepo": served.default_deployment_repo}
         return {**said, **{name: value for name, value in now.items() if name in said}}
 
-    def _check_members(self, settings: RepositorySettings) -> None:
+    def _check_members(self, changed: Sequence[RepositorySettings]) -> None:
         mistakes = Mistakes()
-        others = (each for each in self._served.repository if each.key != settings.key)
-        check_virtual(settings, (*others, settings), "", mistakes)
+        keys = {settings.key for settings in changed}
+        others = [each for each in self._served.repository if each.key not in keys]
+        for settings in changed:
+            check_virtual(settings, (*others, *changed), "", mistakes)
         if mistakes.lines:
             raise RegproxyError(Kind.INVALID, "; ".join(mistakes.lines))
 
@@ -215,6 +226,11 @@ class Declared(Declaring):
         if mistakes.lines or settings is None:
             raise RegproxyError(Kind.INVALID, "; ".join(mistakes.lines))
         return settings
+
+
+def _given(said: Said) -> Said:
+    """What is None was not said, or is taken back."""
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _without_gone(settings: RepositorySettings, keys: frozenset[str]) -> RepositorySettings:

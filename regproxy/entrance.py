@@ -21,7 +21,9 @@ from regproxy.access.issuing import Issued, Issuing, Wish
 from regproxy.access.quotas import Quotas
 from regproxy.access.registering import Registering
 from regproxy.admin.access_people import AccessPeople
+from regproxy.admin.desk import Desk
 from regproxy.admin.forms import read, show_token, show_user
+from regproxy.admin.old_tokens import OldTokens
 from regproxy.admin.people import People
 from regproxy.admin.token_server import TokenServer
 from regproxy.admin.tokens import Tokens
@@ -100,15 +102,19 @@ class Entrance:
 
     def people(self) -> IResource:
         """The REST API of users, groups and permission targets."""
-        return People(self.gate, self._registering).resource()
+        return People(self._desk).resource()
 
     def access_people(self) -> IResource:
         """The same, as ``/access`` has it."""
-        return AccessPeople(self.gate, self._registering).resource()
+        return AccessPeople(self._desk).resource()
 
     def tokens(self) -> IResource:
         """The REST API of tokens."""
-        return Tokens(self.gate, self._issuing, self._exchange).resource()
+        return self._tokens_api.resource()
+
+    def old_tokens(self) -> IResource:
+        """The same, as older scripts ask for them."""
+        return OldTokens(self.gate, self._tokens_api).resource()
 
     def sessions(self) -> IResource:
         """The token server of registries' clients."""
@@ -129,6 +135,14 @@ class Entrance:
             for verb, command in commands.items():
                 mounted[noun].putChild(verb, Post(command))
         return mounted
+
+    @property
+    def _tokens_api(self) -> Tokens:
+        return Tokens(self.gate, self._issuing, self._exchange)
+
+    @property
+    def _desk(self) -> Desk:
+        return Desk(self.gate, self._registering)
 
     @property
     def _registering(self) -> Registering:

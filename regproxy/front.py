@@ -12,7 +12,7 @@ from twisted.web.resource import IResource
 from regproxy.admin.aql.answer import Answers
 from regproxy.admin.declaring import Declaring
 from regproxy.admin.looking import Looking
-from regproxy.admin.probes import MetricsPage, Probe
+from regproxy.admin.probes import Checks, MetricsPage, Probe
 from regproxy.admin.repository_routes import RepositoryRoutes
 from regproxy.admin.routes import Api
 from regproxy.admin.system import System
@@ -47,7 +47,8 @@ class Front:
     _formats: Mapping[str, Format]
     _metrics: Metrics
     _page: Page
-    _checks: Callable[[], Mapping[str, bool | None]]
+    _checks: Checks
+    _collect: Callable[[], bool]
     _endpoints: Callable[[Server], Sequence[IStreamServerEndpoint]]
     _admission: Admission
     _entrance: Entrance
@@ -119,15 +120,19 @@ class Front:
     def _root(self, requests: Places) -> Root:
         gate = self._entrance.gate
         folder = self._configuration.server.data_dir
-        system = System(self._catalog, gate, self._looking, lambda: shutil.disk_usage(folder))
+        system = System(self._catalog, gate, self._looking, lambda: shutil.disk_usage(folder), self._collect)
         answers, can = Answers(gate, self._looking, self._reactor), TrashCan(self._catalog, gate)
         metrics = MetricsPage(self._page, self._catalog)
-        api = Api(self._catalog, answers, self._looking, can, system, metrics)
-        people = self._entrance.people()
+        api = Api(self._catalog, answers, self._looking, can, system, metrics, self._checks)
+        people, old_tokens = self._entrance.people(), self._entrance.old_tokens()
+        repositories = RepositoryRoutes(self._catalog, self._entrance.gate, self._declaring).resource()
         fixed: dict[str, IResource] = {
             "api": api.resource(),
-            "api/repositories": RepositoryRoutes(self._catalog, self._entrance.gate, self._declaring).resource(),
+            "api/repositories": repositories,
+            "api/v2/repositories": repositories,
             "api/security": people,
+            "api/security/token": old_tokens,
+            "api/security/apiKey": old_tokens,
             "api/v2": people,
             "access": self._entrance.tokens(),
             "access/v2": self._entrance.access_people(),

@@ -78,12 +78,12 @@ class RepositoryCommands:
 
     async def _create(self, target: str) -> Mapping[str, object]:
         change = read(target.encode(), Change)
-        await self._declared.create(change.key, change.said)
+        await self._declared.create({change.key: change.said})
         return await self._show(change.key)
 
     async def _change(self, target: str) -> Mapping[str, object]:
         change = read(target.encode(), Change)
-        await self._declared.change(change.key, change.said)
+        await self._declared.change({change.key: change.said})
         return await self._show(change.key)
 
     async def _delete(self, target: str) -> Mapping[str, object]:

@@ -64,6 +64,7 @@ from regproxy.stream.spawn import spawn
 from regproxy.telemetry.metrics import Metrics
 from regproxy.telling import Telling
 from regproxy.upkeep.adoption import adopt
+from regproxy.upkeep.garbage import OnDemand
 from regproxy.upkeep.scrub import Scrub
 from regproxy.upstream.client import make_upstream
 from regproxy.upstream.interface import Upstream
@@ -108,9 +109,8 @@ class Regproxy(Service):
         self._parking = self._make_parking(configuration.store)
         self._rescue = WriterPool(reactor, 1)
         self._room = self._make_room(keeping.limit_of(configuration.store))
-        parts = self._parts(configuration.server.workers)
+        self._held = parts = self._parts(configuration.server.workers)
         store = configuration.store
-        self._held = parts
         self._shelf = Shelf(parts, Doubts(parts, store.verify_reads, store.verify_share))
         sendfile = configuration.server.sendfile == "auto"
         sending = Sending(reactor, self._readers, sendfile=sendfile, stalls=self._admission.stalls)
@@ -131,7 +131,8 @@ class Regproxy(Service):
         catalog, endpoints = self._repositories.catalog, standing.endpoints
         looking = Looking(catalog, SqliteFindings(self._index), self._readers)
         served = reactor, configuration, catalog, self._declared, looking, self._formats, self._metrics
-        self._front = Front(*served, page, self._checks, endpoints, self._admission, self._entrance, self._records)
+        asked = page, self._checks, OnDemand(parts).begin
+        self._front = Front(*served, *asked, endpoints, self._admission, self._entrance, self._records)
         self._drain = Drain.of(reactor, self._front, self._fetches, self._notify, configuration.server)
         self._is_started = False
 

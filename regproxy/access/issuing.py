@@ -8,12 +8,14 @@ from twisted.internet.interfaces import IReactorTime
 
 from regproxy.access.scopes import USER, Scope
 from regproxy.access.tokens import (
+    REFERENCE,
     Claims,
     family_of,
     hash_of,
     is_refresh,
     new_identifier,
     new_reference,
+    read,
     refresh_for,
     refreshed_by,
     sign,
@@ -142,6 +144,15 @@ class Issuing:
         for row in family:
             await self.revoke(row.id)
         return None
+
+    def shown(self, secret: str) -> TokenRow | None:
+        """The token that somebody shows, in either form."""
+        if secret.startswith(REFERENCE):
+            return self.directory.token_of(hash_of(secret))
+        try:
+            return self.directory.token(read(secret, self.directory.key()).id)
+        except RegproxyError:
+            return None
 
     async def revoke(self, identifier: str) -> bool:
         """Take one back: from now on it is worth nothing; False if there is none."""

@@ -17,11 +17,11 @@ class Declaring(Protocol):
     def said(self, key: str) -> Mapping[str, object] | None:
         """What was said of a repository; None of one that was not made in this way."""
 
-    async def create(self, key: str, said: Mapping[str, object]) -> None:
-        """Make one; INVALID also if there is one. What is None was not said."""
+    async def create(self, every: Mapping[str, Mapping[str, object]]) -> None:
+        """Make some: all of them, or none where one will not do; INVALID also if there is one. What is None was not said."""
 
-    async def change(self, key: str, said: Mapping[str, object]) -> None:
-        """Change what is said here; None takes back what was said. Class and package type stay."""
+    async def change(self, every: Mapping[str, Mapping[str, object]]) -> None:
+        """Change what is said here of some, likewise; None takes back what was said. Class and package type stay."""
 
     async def remove(self, key: str) -> int:
         """Remove one with everything in it; how many files that were."""

@@ -3,7 +3,7 @@
 What means nothing here is taken and left alone; what is wrong is refused.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 import msgspec
@@ -135,16 +135,27 @@ def show_group(group: Group, members: Sequence[str]) -> dict[str, object]:
 def show_target(target: Target) -> dict[str, object]:
     """One permission target."""
     actions = {
-        kind: {name: [action.value for action in may] for name, may in given.items()}
+        kind: {name: _words(may) for name, may in given.items()}
         for kind, given in (("users", target.users), ("groups", target.groups))
     }
-    place = {
+    return {"name": target.name, "repo": {**_place(target), "actions": actions}}
+
+
+def show_permissions(given: Iterable[tuple[Target, Sequence[Action] | None]]) -> list[dict[str, object]]:
+    """Of those permission targets that give somebody anything, what they do."""
+    return [{"name": each.name, "repo": {**_place(each), "actions": _words(may)}} for each, may in given if may is not None]
+
+
+def _place(target: Target) -> dict[str, object]:
+    return {
         "repositories": list(target.repositories),
         "include-patterns": list(target.includes),
         "exclude-patterns": list(target.excludes),
-        "actions": actions,
     }
-    return {"name": target.name, "repo": place}
+
+
+def _words(may: Sequence[Action]) -> list[str]:
+    return [action.value for action in may]
 
 
 def show_token(token: TokenRow) -> dict[str, object]:

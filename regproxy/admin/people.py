@@ -1,75 +1,30 @@
-"""``/api/security/users``, ``/api/security/groups`` and ``/api/v2/security/permissions``: for administrators."""
+"""``/api/security/{users,groups,permissions}`` and ``/api/v2/security/permissions``: for administrators."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
-from urllib.parse import quote
+from collections.abc import Callable
 
-import msgspec
 from attrs import frozen
 from klein import Klein
 from twisted.web.resource import IResource
 
-from regproxy.access.principal import Principal
-from regproxy.access.registering import Registering
-from regproxy.admin.forms import GroupForm, TargetForm, UserForm, read, said, show_group, show_target, show_user, target_of
+from regproxy.admin.desk import Desk
+from regproxy.admin.forms import GroupForm, TargetForm, UserForm, show_group, show_permissions, show_target, show_user, target_of
+from regproxy.admin.old_permissions import OldTargetForm, show_old_target
 from regproxy.admin.storage import render
-from regproxy.errors import Kind, RegproxyError
-from regproxy.model.access import Action
-from regproxy.model.principals import E, Entry, Group, Target, User
+from regproxy.model.principals import ANONYMOUS, Group, Target, User
 from regproxy.repo.interface import Text
-from regproxy.telemetry.events import What
-from regproxy.web.body import read_whole
 from regproxy.web.errors import envelope, register
-from regproxy.web.gate import Gate
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
 from regproxy.web.root import new_app
 
-F = TypeVar("F")
-
-LIMIT = 1 << 20
-
-
-def named(request: ProxyRequest, gate: Gate) -> Principal:
-    """Who asks, by name; ``RegproxyError`` for one who has shown none."""
-    principal = request.principal
-    if principal is None or not principal.is_user:
-        error = RegproxyError(Kind.UNAUTHENTICATED, "authentication is required")
-        gate.challenge(request, error)
-        raise error
-    return principal
-
-
-def administrator(request: ProxyRequest, gate: Gate) -> Principal:
-    """Likewise, for one who is no administrator, or not by what he shows."""
-    principal = named(request, gate)
-    if not principal.is_administrator:
-        gate.events.tell(What.DENIED, path="/".join(request.segments), action=Action.MANAGE.value)
-        raise RegproxyError(Kind.DENIED, "this is for administrators")
-    return principal
-
-
-async def form_of(request: ProxyRequest, gate: Gate, form: type[F]) -> F:
-    """What an administrator sends."""
-    administrator(request, gate)
-    return read(await read_whole(request.body, LIMIT), form)
-
-
-def found(request: ProxyRequest, gate: Gate, registering: Registering, kind: type[E], name: str) -> E:
-    """Somebody or something, for an administrator."""
-    administrator(request, gate)
-    entry = registering.directory.get(kind, name)
-    if entry is None:
-        raise RegproxyError(Kind.NOT_FOUND, f"there is no {kind.__name__.lower()} {name!a}")
-    return entry
+Kinds = type[User] | type[Group] | type[Target]
 
 
 @frozen(eq=False)
 class People:
     """The routes, to be mounted at ``/api``."""
 
-    _gate: Gate
-    _registering: Registering
+    _desk: Desk
 
     app = new_app()
     register(app, envelope)
@@ -87,21 +42,20 @@ class People:
     @app.route("/security/users/<name>", methods=["GET"])
     async def user(self, request: ProxyRequest, name: str) -> None:
         """Show one."""
-        send_text(request, render(show_user(self._found(request, User, name.lower()))))
+        send_text(request, render(show_user(self._desk.found(request, User, name.lower()))))
 
     @app.route("/security/users/<name>", methods=["PUT"])
     async def put_user(self, request: ProxyRequest, name: str) -> None:
         """Create one, or replace it; a new one needs a password to log in by it."""
-        form = await self._form(request, UserForm)
-        groups = self._registering.auto_joined() if form.groups is None else form.groups
-        user = User(name=name.lower(), groups=groups)
+        form = await self._desk.form(request, UserForm)
+        user = self._desk.new_user(name, form.groups)
         await self._keep_user(request, lambda: user, form)
 
     @app.route("/security/users/<name>", methods=["POST"])
     async def change_user(self, request: ProxyRequest, name: str) -> None:
         """Change what is said of one."""
-        form = await self._form(request, UserForm)
-        await self._keep_user(request, lambda: self._found(request, User, name.lower()), form)
+        form = await self._desk.form(request, UserForm)
+        await self._keep_user(request, lambda: self._desk.found(request, User, name.lower()), form)
 
     @app.route("/security/users/<name>", methods=["DELETE"])
     async def remove_user(self, request: ProxyRequest, name: str) -> None:
@@ -116,20 +70,20 @@ class People:
     @app.route("/security/groups/<name>", methods=["GET"])
     async def group(self, request: ProxyRequest, name: str) -> None:
         """Show one, with its members."""
-        group = self._found(request, Group, name)
-        send_text(request, render(show_group(group, self._registering.members(name))))
+        group = self._desk.found(request, Group, name)
+        send_text(request, render(show_group(group, self._desk.registering.members(name))))
 
     @app.route("/security/groups/<name>", methods=["PUT"])
     async def put_group(self, request: ProxyRequest, name: str) -> None:
         """Create one, or replace it."""
-        form = await self._form(request, GroupForm)
+        form = await self._desk.form(request, GroupForm)
         await self._keep_group(request, Group(name=name), form)
 
     @app.route("/security/groups/<name>", methods=["POST"])
     async def change_group(self, request: ProxyRequest, name: str) -> None:
         """Change what is said of one."""
-        form = await self._form(request, GroupForm)
-        await self._keep_group(request, self._found(request, Group, name), form)
+        form = await self._desk.form(request, GroupForm)
+        await self._keep_group(request, self._desk.found(request, Group, name), form)
 
     @app.route("/security/groups/<name>", methods=["DELETE"])
     async def remove_group(self, request: ProxyRequest, name: str) -> None:
@@ -144,54 +98,80 @@ class People:
     @app.route("/v2/security/permissions/<name>", methods=["GET"])
     async def target(self, request: ProxyRequest, name: str) -> None:
         """Show one."""
-        send_text(request, render(show_target(self._found(request, Target, name))))
+        send_text(request, render(show_target(self._desk.found(request, Target, name))))
 
     @app.route("/v2/security/permissions/<name>", methods=["POST"])
     async def new_target(self, request: ProxyRequest, name: str) -> None:
         """Create one; 409 if it is there."""
-        form = await self._form(request, TargetForm)
-        await self._registering.keep(target_of(name, form), replace=False)
+        form = await self._desk.form(request, TargetForm)
+        await self._desk.registering.keep(target_of(name, form), replace=False)
         send_text(request, Text(b"", "text/plain", status=201))
 
     @app.route("/v2/security/permissions/<name>", methods=["PUT"])
     async def put_target(self, request: ProxyRequest, name: str) -> None:
         """Create one, or replace it."""
-        form = await self._form(request, TargetForm)
-        self._said(request, is_new=await self._registering.keep(target_of(name, form)))
+        form = await self._desk.form(request, TargetForm)
+        self._said(request, is_new=await self._desk.registering.keep(target_of(name, form)))
 
     @app.route("/v2/security/permissions/<name>", methods=["DELETE"])
     async def remove_target(self, request: ProxyRequest, name: str) -> None:
         """Remove one: what it gave, nobody has any more."""
         await self._remove(request, Target, name)
 
-    async def _form(self, request: ProxyRequest, form: type[F]) -> F:
-        return await form_of(request, self._gate, form)
+    @app.route("/v2/security/permissions/users/<name>", methods=["GET"])
+    async def of_user(self, request: ProxyRequest, name: str) -> None:
+        """Show what those that name a user give him."""
+        if name.lower() != ANONYMOUS:
+            self._desk.found(request, User, name.lower())
+        every = self._desk.every(request, Target)
+        send_text(request, render(show_permissions((each, each.users.get(name.lower())) for each in every)))
+
+    @app.route("/v2/security/permissions/groups/<name>", methods=["GET"])
+    async def of_group(self, request: ProxyRequest, name: str) -> None:
+        """Show what those that name a group give it."""
+        self._desk.found(request, Group, name)
+        every = self._desk.every(request, Target)
+        send_text(request, render(show_permissions((each, each.groups.get(name)) for each in every)))
+
+    @app.route("/security/permissions", methods=["GET"])
+    async def old_targets(self, request: ProxyRequest) -> None:
+        """List them, for older scripts."""
+        self._list(request, "security/permissions", Target)
+
+    @app.route("/security/permissions/<name>", methods=["GET"])
+    async def old_target(self, request: ProxyRequest, name: str) -> None:
+        """Show one, likewise."""
+        send_text(request, render(show_old_target(self._desk.found(request, Target, name))))
+
+    @app.route("/security/permissions/<name>", methods=["PUT"])
+    async def put_old_target(self, request: ProxyRequest, name: str) -> None:
+        """Create one, or replace it, likewise."""
+        form = await self._desk.form(request, OldTargetForm)
+        self._said(request, is_new=await self._desk.registering.keep(form.target(name)))
+
+    @app.route("/security/permissions/<name>", methods=["DELETE"])
+    async def remove_old_target(self, request: ProxyRequest, name: str) -> None:
+        """Remove one."""
+        await self._remove(request, Target, name)
 
     async def _keep_user(self, request: ProxyRequest, user: Callable[[], User], form: UserForm) -> None:
-        password = None if form.password is None else await self._registering.hash(form.password)
-        changed = msgspec.structs.replace(form.changed(user()), **said(password=password))
-        self._said(request, is_new=await self._registering.keep(changed))
+        _, is_new = await self._desk.keep_user(lambda: form.changed(user()), form.password)
+        self._said(request, is_new=is_new)
 
     async def _keep_group(self, request: ProxyRequest, group: Group, form: GroupForm) -> None:
-        self._registering.check_users(form.user_names or ())
-        is_new = await self._registering.keep(form.changed(group))
+        self._desk.registering.check_users(form.user_names or ())
+        is_new = await self._desk.registering.keep(form.changed(group))
         if form.user_names is not None:
-            await self._registering.set_members(group.name, form.user_names)
+            await self._desk.registering.set_members(group.name, form.user_names)
         self._said(request, is_new=is_new)
 
     def _said(self, request: ProxyRequest, *, is_new: bool) -> None:
         send_text(request, Text(b"", "text/plain", status=201 if is_new else 200))
 
-    def _list(self, request: ProxyRequest, below: str, kind: type[User] | type[Group] | type[Target]) -> None:
-        administrator(request, self._gate)
-        base_url = self._gate.base_url(request)
-        every: Sequence[Entry] = self._registering.directory.every(kind)
-        send_text(request, render([{"name": each.name, "uri": f"{base_url}/api/{below}/{quote(each.name)}"} for each in every]))
+    def _list(self, request: ProxyRequest, below: str, kind: Kinds) -> None:
+        every = self._desk.every(request, kind)
+        send_text(request, render([{"name": each.name, "uri": self._desk.uri(request, f"api/{below}", each)} for each in every]))
 
-    def _found(self, request: ProxyRequest, kind: type[E], name: str) -> E:
-        return found(request, self._gate, self._registering, kind, name)
-
-    async def _remove(self, request: ProxyRequest, kind: type[User] | type[Group] | type[Target], name: str) -> None:
-        self._found(request, kind, name)
-        await self._registering.remove(kind, name)
+    async def _remove(self, request: ProxyRequest, kind: Kinds, name: str) -> None:
+        await self._desk.remove(request, kind, name)
         send_text(request, Text(f"{name} has been removed\n".encode(), "text/plain"))

@@ -16,6 +16,9 @@ from regproxy.web.errors import envelope
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
 
+Checks = Callable[[], Mapping[str, bool | None]]
+"""What must hold for the server to be of use; None is degraded only."""
+
 _READ = frozenset({b"GET", b"HEAD"})
 _MARKS = {True: "ok", False: "FAILED", None: "DEGRADED"}
 _REPOSITORY = re.compile(rb'\brepository="([^"]*)"')
@@ -51,7 +54,7 @@ class _Leaf:
 class Probe(_Leaf):
     """200 while no check fails, else 503 and those that do; ``?verbose`` lists all, those of None being degraded only."""
 
-    _checks: Callable[[], Mapping[str, bool | None]]
+    _checks: Checks
 
     def _answer(self, request: ProxyRequest) -> None:
         checks = self._checks()

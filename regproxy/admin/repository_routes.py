@@ -1,4 +1,5 @@
-"""``/api/repositories``: lists and configurations for those who see a repository; changes are for administrators.
+"""``/api/repositories`` and ``/api/v2/repositories/batch``: lists and configurations for those who see a repository; who changes
+them is an administrator.
 
 A repository that is not there is a bad request to whoever asks for it, as scripts expect.
 """
@@ -11,8 +12,8 @@ from twisted.web.resource import IResource
 
 from regproxy.admin.arguments import Arguments
 from regproxy.admin.declaring import Declaring
+from regproxy.admin.desk import administrator
 from regproxy.admin.forms import read
-from regproxy.admin.people import administrator
 from regproxy.admin.repositories import chosen, configuration, public, summary
 from regproxy.admin.storage import render
 from regproxy.errors import Kind, RegproxyError
@@ -27,6 +28,10 @@ from regproxy.web.respond import send_text
 from regproxy.web.root import new_app
 
 LIMIT = 1 << 20
+MOST = 100
+"""Repositories in a batch."""
+CREATED = "Successfully created repository '{key}' "
+CHANGED = "Repository {key} update successfully."
 CLASSES = ("LOCAL", "REMOTE", "VIRTUAL", "FEDERATED")
 
 
@@ -82,17 +87,14 @@ class RepositoryRoutes:
     @app.route("/repositories/<key>", methods=["PUT"])
     async def create(self, request: ProxyRequest, key: str) -> None:
         """Make one."""
-        await self._declaring.create(key, await self._form(request))
-        send_text(request, Text(f"Successfully created repository '{key}' ".encode(), "text/plain"))
+        await self._declaring.create({key: await self._form(request)})
+        send_text(request, _text(CREATED.format(key=key)))
 
     @app.route("/repositories/<key>", methods=["POST"])
     async def change(self, request: ProxyRequest, key: str) -> None:
         """Change what is said of one."""
-        try:
-            await self._declaring.change(key, await self._form(request))
-        except RegproxyError as error:
-            raise RegproxyError(Kind.INVALID, error.text) if error.kind is Kind.NOT_FOUND else error from error
-        send_text(request, Text(f"Repository {key} update successfully.".encode(), "text/plain"))
+        await self._change({key: await self._form(request)})
+        send_text(request, _text(CHANGED.format(key=key)))
 
     @app.route("/repositories/<key>", methods=["DELETE"])
     async def remove(self, request: ProxyRequest, key: str) -> None:
@@ -102,9 +104,41 @@ class RepositoryRoutes:
         text = f"Repository {key} and all its content have been removed successfully."
         send_text(request, render({"repoKey": key, "message": text, "deletedArtifactsCount": files, "success": True}))
 
+    @app.route("/v2/repositories/batch", methods=["PUT"])
+    async def create_some(self, request: ProxyRequest) -> None:
+        """Make several, or none."""
+        every = await self._batch(request)
+        await self._declaring.create(every)
+        send_text(request, _text("".join(CREATED.format(key=key) for key in every), 201))
+
+    @app.route("/v2/repositories/batch", methods=["POST"])
+    async def change_some(self, request: ProxyRequest) -> None:
+        """Change what is said of several, or of none."""
+        every = await self._batch(request)
+        await self._change(every)
+        send_text(request, _text(" ".join(CHANGED.format(key=key) for key in every)))
+
     async def _form(self, request: ProxyRequest) -> Mapping[str, object]:
         administrator(request, self._gate)
         return read(await read_whole(request.body, LIMIT), dict[str, object])
 
+    async def _batch(self, request: ProxyRequest) -> Mapping[str, Mapping[str, object]]:
+        administrator(request, self._gate)
+        forms = read(await read_whole(request.body, LIMIT), list[dict[str, object]])
+        every = {key: form for form in forms if isinstance(key := form.get("key"), str) and key}
+        if len(every) != len(forms) or not 0 < len(forms) <= MOST:
+            raise RegproxyError(Kind.INVALID, f"expected a list of 1 to {MOST} repositories, each with a key of its own")
+        return every
+
+    async def _change(self, every: Mapping[str, Mapping[str, object]]) -> None:
+        try:
+            await self._declaring.change(every)
+        except RegproxyError as error:
+            raise RegproxyError(Kind.INVALID, error.text) if error.kind is Kind.NOT_FOUND else error from error
+
     def _configuration(self, settings: RepositorySettings) -> Mapping[str, object]:
         return configuration(settings, self._declaring.said(settings.key) or {})
+
+
+def _text(line: str, status: int = 200) -> Text:
+    return Text(line.encode(), "text/plain", status=status)

@@ -7,19 +7,22 @@ from twisted.web.resource import IResource
 from regproxy import __version__
 from regproxy.admin.aql.answer import Answers
 from regproxy.admin.looking import Looking
-from regproxy.admin.probes import MetricsPage
+from regproxy.admin.probes import Checks, MetricsPage
 from regproxy.admin.search import Search
 from regproxy.admin.storage import Storage, render
 from regproxy.admin.system import System
 from regproxy.admin.times import TimeSearch
 from regproxy.admin.transfers import Transfers
 from regproxy.admin.trash import TrashCan
+from regproxy.model.level import LEVEL
 from regproxy.repo.interface import Text
 from regproxy.web.catalog import Catalog
 from regproxy.web.errors import envelope, register
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
 from regproxy.web.root import new_app
+
+VERSION = {"version": LEVEL, "revision": "", "addons": [], "license": "Apache-2.0", "regproxy": __version__}
 
 
 @frozen(eq=False)
@@ -32,6 +35,7 @@ class Api:
     _trash: TrashCan
     _system: System
     _metrics: MetricsPage
+    _checks: Checks
 
     app = new_app()
     register(app, envelope)
@@ -49,7 +53,7 @@ class Api:
     @app.route("/system/version", methods=["GET"])
     async def version(self, request: ProxyRequest) -> None:
         """Say what this is."""
-        send_text(request, render({"version": __version__, "revision": "", "addons": [], "license": "Apache-2.0"}))
+        send_text(request, render(VERSION))
 
     @app.route("/system", methods=["GET"])
     async def about(self, request: ProxyRequest) -> None:
@@ -60,6 +64,22 @@ class Api:
     async def configuration(self, request: ProxyRequest) -> None:
         """Show how it is set up."""
         send_text(request, self._system.configuration(request))
+
+    @app.route("/system/storage/gc", methods=["POST"])
+    async def collect(self, request: ProxyRequest) -> None:
+        """Collect what nothing points to."""
+        send_text(request, self._system.collect(request))
+
+    @app.route("/v1/system/liveness", methods=["GET"])
+    async def alive(self, request: ProxyRequest) -> None:
+        """Say that the server answers, as newer probes ask."""
+        send_text(request, render({"code": "OK"}))
+
+    @app.route("/v1/system/readiness", methods=["GET"])
+    async def ready(self, request: ProxyRequest) -> None:
+        """Say whether it is of use."""
+        failed = ", ".join(name for name, held in self._checks().items() if held is False)
+        send_text(request, envelope(503, f"not ready: {failed}") if failed else render({"code": "OK"}))
 
     @app.route("/storageinfo", methods=["GET"])
     async def holdings(self, request: ProxyRequest) -> None:

@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from attrs import frozen
 
 from regproxy import __version__
+from regproxy.admin.desk import administrator
 from regproxy.admin.looking import Looking, name_of
-from regproxy.admin.people import administrator
 from regproxy.admin.repositories import configuration
 from regproxy.admin.storage import render
 from regproxy.model.counts import Count, human, share
@@ -34,6 +34,7 @@ class System:
     _gate: Gate
     _looking: Looking
     _disk: Disk
+    _collect: Callable[[], bool]
 
     def about(self, request: ProxyRequest) -> Text:
         """A few lines for people."""
@@ -52,6 +53,12 @@ class System:
                 _write(SubElement(kind, f"{rclass}Repository"), configuration(settings))
         indent(root)
         return Text(tostring(root, encoding="utf-8", xml_declaration=True), "application/xml")
+
+    def collect(self, request: ProxyRequest) -> Text:
+        """Begin to collect what nothing points to."""
+        administrator(request, self._gate)
+        begun = "has begun" if self._collect() else "is under way already"
+        return Text(f"The collection of garbage {begun}.\n".encode(), "text/plain")
 
     async def storage(self, request: ProxyRequest) -> Text:
         """How much there is, in all and by repositories."""

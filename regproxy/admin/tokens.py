@@ -1,4 +1,4 @@
-"""``/access/api/v1/tokens``: everybody has tokens made for himself, administrators for everybody."""
+"""``/access/api/v1``: everybody has tokens made for himself, administrators for everybody; and clients ask which API this is."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -13,11 +13,12 @@ from regproxy.access.exchange import Exchange
 from regproxy.access.issuing import Issued, Issuing, Wish, needs_administrator
 from regproxy.access.principal import Principal
 from regproxy.access.scopes import USER, Scope
+from regproxy.admin.desk import named
 from regproxy.admin.forms import read, show_token
-from regproxy.admin.people import named
 from regproxy.admin.storage import render
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.headers import Headers
+from regproxy.model.level import LEVEL
 from regproxy.model.principals import TokenRow
 from regproxy.repo.interface import Text
 from regproxy.web.body import read_whole
@@ -27,13 +28,15 @@ from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
 from regproxy.web.root import new_app
 
+F = TypeVar("F")
+
 LIMIT = 64 << 10
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 SUBJECTS = ("urn:ietf:params:oauth:token-type:id_token", "urn:ietf:params:oauth:token-type:jwt")
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a word of the protocol
 
 
-class _Form(Wish, frozen=True, kw_only=True):
+class TokenForm(Wish, frozen=True, kw_only=True):
     """What scripts send; what is not served is refused where it would be missed."""
 
     grant_type: str = "client_credentials"
@@ -68,10 +71,23 @@ class Tokens:
         bound: Klein = self.app
         return bound.resource()
 
+    @app.route("/api/v1/system/ping", methods=["GET"])
+    async def ping(self, request: ProxyRequest) -> None:
+        """Say that the server answers."""
+        send_text(request, Text(b"OK", "text/plain"))
+
+    @app.route("/api/v1/system/version", methods=["GET"])
+    async def version(self, request: ProxyRequest) -> None:
+        """Say which API this is."""
+        send_text(request, render({"name": LEVEL, "revision": ""}))
+
     @app.route("/api/v1/tokens", methods=["POST"])
     async def create(self, request: ProxyRequest) -> None:
         """Make one, by JSON or a form."""
-        form = _read(await read_whole(request.body, LIMIT), request.getHeader("content-type") or "")
+        await self.make(request, await form_of(request, TokenForm))
+
+    async def make(self, request: ProxyRequest, form: TokenForm) -> None:
+        """Make what is wished for, or refresh what is shown."""
         if form.grant_type == "refresh_token":
             self._send(request, await self._issuing.refresh(form.refresh_token))
             return
@@ -85,7 +101,7 @@ class Tokens:
     @app.route("/api/v1/oidc/token", methods=["POST"])
     async def exchange(self, request: ProxyRequest) -> None:
         """Trade another issuer's token for one of ours."""
-        form = _read(await read_whole(request.body, LIMIT), request.getHeader("content-type") or "", _Trade)
+        form = await form_of(request, _Trade)
         if form.grant_type != EXCHANGE or form.subject_token_type not in SUBJECTS:
             raise RegproxyError(Kind.INVALID, f"expected the grant_type {EXCHANGE} and the token type of an id_token")
         name, issued = await self._exchange.trade(form.subject_token, form.provider_name, request.accountable)
@@ -99,6 +115,10 @@ class Tokens:
     @app.route("/api/v1/tokens", methods=["GET"])
     async def every(self, request: ProxyRequest) -> None:
         """List one's own, or everybody's."""
+        self.show_all(request)
+
+    def show_all(self, request: ProxyRequest) -> None:
+        """Show one's own, or everybody's."""
         principal = named(request, self._gate)
         shown = [show_token(row) for row in self._issuing.directory.tokens() if _is_his(principal, row)]
         send_text(request, render({"tokens": shown}))
@@ -106,15 +126,22 @@ class Tokens:
     @app.route("/api/v1/tokens/<identifier>", methods=["GET"])
     async def one(self, request: ProxyRequest, identifier: str) -> None:
         """Show one."""
-        send_text(request, render(show_token(self._found(request, identifier))))
+        send_text(request, render(show_token(self.found(request, identifier))))
 
     @app.route("/api/v1/tokens/<identifier>", methods=["DELETE"])
     async def revoke(self, request: ProxyRequest, identifier: str) -> None:
         """Take one back: from now on it is worth nothing."""
-        await self._issuing.revoke(self._found(request, identifier).id)
+        await self._issuing.revoke(self.found(request, identifier).id)
         send_text(request, render({"revoked": identifier}))
 
-    def _found(self, request: ProxyRequest, identifier: str) -> TokenRow:
+    async def revoke_shown(self, request: ProxyRequest, token: str, identifier: str) -> None:
+        """Take back one that is shown, or named."""
+        named(request, self._gate)
+        shown = self._issuing.shown(token)
+        await self._issuing.revoke(self.found(request, shown.id if shown is not None else identifier).id)
+
+    def found(self, request: ProxyRequest, identifier: str) -> TokenRow:
+        """One's own, or an administrator's choice."""
         principal = named(request, self._gate)
         row = self._issuing.directory.token(principal.token if identifier == "me" else identifier)
         if row is None or not _is_his(principal, row):
@@ -147,16 +174,15 @@ def _within(principal: Principal, wish: Wish, now: float) -> Wish:
     return msgspec.structs.replace(wish, expires_in=min(wish.expires_in or left, left))
 
 
-def _plain(form: Wish) -> Wish:
+def _plain(form: TokenForm) -> Wish:
     """The wish alone."""
     return Wish(**{name: getattr(form, name) for name in Wish.__struct_fields__})
 
 
-F = TypeVar("F", _Form, _Trade)
-
-
-def _read(body: bytes, media_type: str, form: type[F] = _Form) -> F:  # type: ignore[assignment] # the default of a variable
-    if media_type.partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+async def form_of(request: ProxyRequest, form: type[F]) -> F:
+    """What is sent, as JSON or as a form."""
+    body = await read_whole(request.body, LIMIT)
+    if (request.getHeader("content-type") or "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         return read(body, form)
     fields: Mapping[str, str] = dict(parse_qsl(body.decode("latin-1")))
     try:

@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from regproxy.admin.arguments import Arguments
-from regproxy.admin.people import administrator
+from regproxy.admin.desk import administrator
 from regproxy.admin.storage import NO_CONTENT, Item
 from regproxy.admin.transfers import Transfer, address_of
 from regproxy.errors import Kind, RegproxyError

@@ -13,6 +13,7 @@ from attrs import define, field
 from regproxy.index.interface import BlobRow
 from regproxy.repo.parts import Parts
 from regproxy.store.interface import BlobStat
+from regproxy.stream.spawn import spawn
 
 PAGE = 200
 PAUSE = 0.05
@@ -133,3 +134,25 @@ class Garbage:
             self._run = None
             return EVERY
         return PAUSE
+
+
+@define(eq=False)
+class OnDemand:
+    """Runs that somebody asks for, one at a time."""
+
+    _parts: Parts
+    _is_running: bool = field(default=False, init=False)
+
+    def begin(self) -> bool:
+        """Begin one; False while one is under way."""
+        if self._is_running:
+            return False
+        self._is_running = True
+        spawn(self._run(), "collecting garbage")
+        return True
+
+    async def _run(self) -> None:
+        try:
+            await Collection(self._parts).run()
+        finally:
+            self._is_running = False

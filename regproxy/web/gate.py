@@ -146,11 +146,16 @@ class Gate:
         """Say how to log in, if that would help: registries' clients by a token server, all others by a name and a password."""
         if error.kind is not Kind.UNAUTHENTICATED:
             return
-        if request.segments != TOKEN_SERVER and speaks_registry(request.segments):
+        if not is_token_server(request.segments) and speaks_registry(request.segments):
             value = f'Bearer realm="{self.base_url(request)}/{"/".join(TOKEN_SERVER)}",service="{REALM}"'
         else:
             value = f'Basic realm="{REALM}"'
         request.setHeader("www-authenticate", value)
+
+
+def is_token_server(segments: tuple[str, ...]) -> bool:
+    """Whether registries' clients come here for a token: below a repository's own address, too."""
+    return segments == TOKEN_SERVER or (segments[:2] == ("api", "docker") and segments[3:] == TOKEN_SERVER)
 
 
 def speaks_registry(segments: tuple[str, ...]) -> bool:

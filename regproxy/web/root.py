@@ -17,14 +17,16 @@ from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+from regproxy import __version__
 from regproxy.errors import Kind, RegproxyError
+from regproxy.model.level import LEVEL
 from regproxy.repo.interface import Text, Unavailable
 from regproxy.stream.places import RETRY_AFTER, Places
 from regproxy.telemetry.cause import CAUSE
 from regproxy.web.catalog import Catalog
 from regproxy.web.direct import Direct
 from regproxy.web.errors import STATUS, envelope
-from regproxy.web.gate import TOKEN_SERVER
+from regproxy.web.gate import is_token_server
 from regproxy.web.paths import split_path
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
@@ -33,6 +35,7 @@ from regproxy.web.serving import Served
 PREFIX = "artifactory"
 WELCOME = b"This is regproxy, a proxy of artifact registries. /api/repositories lists what it serves.\n"
 TOO_MANY = Unavailable(503, "too many requests are being answered at once", RETRY_AFTER)
+_SPOKEN = f"Artifactory/{LEVEL} regproxy/{__version__}"
 _OPEN = frozenset({"", "livez", "readyz", "startupz"})
 _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE"})
 
@@ -59,12 +62,12 @@ class Root:
     """The resource of the whole server.
 
     Attributes:
-        fixed: resources by first segment (``metrics``, ``livez``, …); ``api`` is the REST API, ``api/x`` a part of it,
-            ``access/v2`` what is below ``access/api/v2``.
+        fixed: resources by first segment (``metrics``, ``livez``, …); ``api`` is the REST API, ``api/x`` and ``api/x/y`` parts of
+            it, ``access/v2`` what is below ``access/api/v2``.
         mounts: those of formats, likewise, and how those write refusals.
         words: how each format writes refusals, by its word behind ``api``; they tell nobody whether it has a repository.
         identify: notes who asks (``gate``); probes are open to all.
-        token_server: at ``/v2/token``.
+        token_server: at ``/v2/token``, and at ``/api/docker/{repository}/v2/token``.
         look: called before a repository is looked for: there may be newer ones.
         requests: how many may be answered at once; probes and the API are answered in any case.
     """
@@ -176,7 +179,7 @@ class Root:
             part = "/".join((first, *segments[2:3]))
             return _mounted(self._fixed.get(part) or self._fixed[first], request, 1)
         if first in self._mounts:
-            if segments == TOKEN_SERVER and self._token_server is not None:
+            if is_token_server(segments) and self._token_server is not None:
                 return _mounted(self._token_server, request, 2)
             return self._admitted(self._mounts[first], request, 1, self._failures.get(first))
         if segments == ("",):
@@ -194,12 +197,16 @@ class Root:
     def _api(self, request: ProxyRequest) -> IResource | Text:
         segments = request.segments
         word, key = (*segments[1:3], "", "")[:2]
+        if is_token_server(segments) and self._token_server is not None:
+            return _mounted(self._token_server, request, len(segments))
         served = self._catalog.find(key, request) if key else None
         if served is not None and served.format.api == word:
             return self._admitted(self._resource(served), request, 3, served.format.failure)
         if key and word in self._words:
             raise self._catalog.unknown(request, key)
-        return _mounted(self._fixed.get(f"api/{word}") or self._fixed["api"], request, 1)
+        request.setHeader("x-jfrog-version", _SPOKEN)
+        found = (self._fixed.get(each) for each in (f"api/{word}/{key}", f"api/{word}"))
+        return _mounted(next(filter(None, found), self._fixed["api"]), request, 1)
 
     def _repository(self, key: str, request: ProxyRequest) -> IResource | Text:
         served = self._catalog.find(key, request)

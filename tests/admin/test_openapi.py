@@ -7,6 +7,7 @@ from typing import Any
 from klein import Klein
 
 from regproxy.admin.access_people import AccessPeople
+from regproxy.admin.old_tokens import OldTokens
 from regproxy.admin.people import People
 from regproxy.admin.repository_routes import RepositoryRoutes
 from regproxy.admin.routes import Api
@@ -33,7 +34,8 @@ def test_every_route_is_described() -> None:
     described = {(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods}
     served = routes_of(Api.app, "/api") | routes_of(RepositoryRoutes.app, "/api") | routes_of(LocalRoutes.app, "/{key}")
     served |= routes_of(People.app, "/api") | routes_of(Tokens.app, "/access") | routes_of(TokenServer.app, "/v2/token")
-    served |= routes_of(AccessPeople.app, "/access")
+    served |= routes_of(AccessPeople.app, "/access") | routes_of(OldTokens.app, "/api")
+    served |= routes_of(TokenServer.app, "/api/docker/{key}/v2/token")
     assert served - {("/{key}", "get")} == described
 
 

@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from regproxy.access.principal import Principal
 from regproxy.access.registering import Registering
 from regproxy.admin.access_people import AccessPeople
+from regproxy.admin.desk import Desk
 from regproxy.admin.people import People
 from regproxy.index.memory_directory import MemoryDirectory
 from regproxy.model.principals import User
@@ -51,8 +52,8 @@ class Scene:
         """Have a password hashed; what is done within is done before it is. The status follows."""
         for user in (User(name="root", admin=True), User(name="ann", password="old")):
             self.directory.put(user)
-        gate, registering = gate_of(), Registering(self.directory, self.pool)
-        people, access = People(gate, registering).resource(), AccessPeople(gate, registering).resource()
+        desk = Desk(gate_of(), Registering(self.directory, self.pool))
+        people, access = People(desk).resource(), AccessPeople(desk).resource()
 
         def identify(request: ProxyRequest) -> None:
             request.principal = Principal("root", "root", admin=True)

@@ -14,6 +14,7 @@ from regproxy.admin.probes import MetricsPage, Probe
 from regproxy.admin.repository_routes import RepositoryRoutes
 from regproxy.admin.routes import Api
 from regproxy.admin.trash import TrashCan
+from regproxy.model.level import LEVEL
 from regproxy.model.settings import Docker, RepositorySettings
 from regproxy.telemetry.metrics import Metrics
 from regproxy.web.catalog import Catalog, Table
@@ -55,7 +56,15 @@ def root(*, ready: bool = True) -> Root:
     catalog.swap(Table({"r": cast(Any, Served(Held(settings), NoApi()))}, {}, Docker()))
     unasked: Any = None
     metrics = MetricsPage(lambda: succeed(Metrics().render()), catalog)
-    api = Api(catalog, Answers(gate_of(), unasked, unasked), unasked, TrashCan(catalog, gate_of()), unasked, metrics)
+    api = Api(
+        catalog,
+        Answers(gate_of(), unasked, unasked),
+        unasked,
+        TrashCan(catalog, gate_of()),
+        unasked,
+        metrics,
+        lambda: {"store": ready},
+    )
     fixed: Any = {
         "api": api.resource(),
         "api/repositories": RepositoryRoutes(catalog, gate_of(), declared()).resource(),
@@ -87,8 +96,20 @@ async def test_ping() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_version() -> None:
-    """Ours."""
-    assert json.loads((await ask("/api/system/version")).body)["version"] == __version__
+    """That of the API, by which clients choose their calls, and ours; each answer of the API says both."""
+    reply = await ask("/api/system/version")
+    told = json.loads(reply.body)
+    assert (LEVEL, __version__) == (told["version"], told["regproxy"])
+    assert f"Artifactory/{LEVEL} regproxy/{__version__}" == reply.headers["x-jfrog-version"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_newer_probes() -> None:
+    """Alive, and ready while no check fails."""
+    for word in ("liveness", "readiness"):
+        assert {"code": "OK"} == json.loads((await ask(f"/api/v1/system/{word}")).body)
+    reply = await ask("/artifactory/api/v1/system/readiness", ready=False)
+    assert (503, "not ready: store") == (reply.status, json.loads(reply.body)["errors"][0]["message"])
 
 
 @pytest_twisted.ensureDeferred

@@ -54,7 +54,7 @@ async def test_made_and_served() -> None:
     """Beside those of the file, which go on; what means nothing here is kept."""
     scene = Scene()
     assert ["file"] == scene.noted.keys
-    await scene.declared.create("mine", {**LOCAL, "key": "mine", "xrayDataTtl": 90, "proxy": None})
+    await scene.declared.create({"mine": {**LOCAL, "key": "mine", "xrayDataTtl": 90, "proxy": None}})
     assert (["file", "mine"], ["file"]) == (scene.noted.keys, [*scene.noted.kept])
     assert {**LOCAL, "key": "mine", "xrayDataTtl": 90} == scene.declared.said("mine")
     assert (None, None) == (scene.declared.said("file"), scene.declared.said("none"))
@@ -67,7 +67,7 @@ async def test_another_process_sees_it() -> None:
     noted = Noted()
     other = declared(noted, one.declarations)
     other.serve(FILE)
-    await one.declared.create("mine", LOCAL)
+    await one.declared.create({"mine": LOCAL})
     other.look()
     assert ["file", "mine"] == noted.keys
     await one.declared.remove("mine")
@@ -104,7 +104,7 @@ async def test_another_process_sees_it() -> None:
 async def test_the_checks_of_the_file(said: dict[str, object], expected: str) -> None:
     """Hold here too, and nothing is kept of what does not pass them."""
     scene = Scene()
-    kind, text = await refused(scene.declared.create("mine", said))
+    kind, text = await refused(scene.declared.create({"mine": said}))
     assert Kind.INVALID is kind
     assert expected in text
     assert {} == scene.declarations.every()
@@ -114,7 +114,7 @@ async def test_the_checks_of_the_file(said: dict[str, object], expected: str) ->
 @pytest_twisted.ensureDeferred
 async def test_keys_that_nobody_may_have(key: str) -> None:
     """As in the file."""
-    kind, text = await refused(Scene().declared.create(key, LOCAL))
+    kind, text = await refused(Scene().declared.create({key: LOCAL}))
     assert (Kind.INVALID, True) == (kind, "key" in text)
 
 
@@ -122,45 +122,45 @@ async def test_keys_that_nobody_may_have(key: str) -> None:
 async def test_a_key_is_taken_once() -> None:
     """In whatever case, by the file or by one that was made."""
     scene = Scene()
-    await scene.declared.create("mine", LOCAL)
+    await scene.declared.create({"mine": LOCAL})
     for key in ("mine", "Mine", "FILE"):
-        assert Kind.INVALID is (await refused(scene.declared.create(key, LOCAL)))[0]
+        assert Kind.INVALID is (await refused(scene.declared.create({key: LOCAL})))[0]
 
 
 @pytest_twisted.ensureDeferred
 async def test_changed_in_part() -> None:
     """What is not said stays, passwords above all; None takes back; class and type never change."""
     scene = Scene()
-    await scene.declared.create("mine", {**REMOTE, "password": "5ecret", "description": "d", "odd": 1})
-    await scene.declared.change("mine", {"key": "mine", "rclass": "remote", "notes": "n", "description": None})
+    await scene.declared.create({"mine": {**REMOTE, "password": "5ecret", "description": "d", "odd": 1}})
+    await scene.declared.change({"mine": {"key": "mine", "rclass": "remote", "notes": "n", "description": None}})
     settings = scene.settings("mine")
     assert ("5ecret", "n", "") == (settings.password, settings.notes, settings.description)
     assert 1 == (scene.declared.said("mine") or {})["odd"]
     for said in ({"rclass": "local"}, {"packageType": "pypi"}, {"url": "nowhere"}):
-        assert Kind.INVALID is (await refused(scene.declared.change("mine", said)))[0]
+        assert Kind.INVALID is (await refused(scene.declared.change({"mine": said})))[0]
     assert scene.settings("mine") == settings
-    assert Kind.NOT_FOUND is (await refused(scene.declared.change("none", {})))[0]
+    assert Kind.NOT_FOUND is (await refused(scene.declared.change({"none": {}})))[0]
 
 
 @pytest_twisted.ensureDeferred
 async def test_headers_that_come_back_without_values() -> None:
     """Keep them: nobody is shown them, and scripts send back what they were shown."""
     scene = Scene()
-    await scene.declared.create("mine", {**REMOTE, "customHttpHeaders": [{"name": "X-Key", "value": "5ecret"}]})
+    await scene.declared.create({"mine": {**REMOTE, "customHttpHeaders": [{"name": "X-Key", "value": "5ecret"}]}})
     both = [{"name": "X-Key", "value": ""}, {"name": "X-More", "value": "m"}]
-    await scene.declared.change("mine", {"customHttpHeaders": both})
+    await scene.declared.change({"mine": {"customHttpHeaders": both}})
     expected = (CustomHeader(name="X-Key", value="5ecret"), CustomHeader(name="X-More", value="m"))
     assert expected == scene.settings("mine").custom_http_headers
-    assert Kind.INVALID is (await refused(scene.declared.change("mine", {"customHttpHeaders": "x"})))[0]
+    assert Kind.INVALID is (await refused(scene.declared.change({"mine": {"customHttpHeaders": "x"}})))[0]
 
 
 @pytest_twisted.ensureDeferred
 async def test_what_the_file_declares() -> None:
     """Is changed there only, and hides one that was made with its key."""
     scene = Scene()
-    for work in (scene.declared.change("file", {"notes": "n"}), scene.declared.remove("file")):
+    for work in (scene.declared.change({"file": {"notes": "n"}}), scene.declared.remove("file")):
         assert Kind.CONFLICT is (await refused(work))[0]
-    await scene.declared.create("mine", LOCAL)
+    await scene.declared.create({"mine": LOCAL})
     scene.declared.serve(Configuration(repository=(RepositorySettings(key="mine", rclass="local", notes="of the file"),)))
     assert "of the file" == scene.settings("mine").notes
     assert Kind.CONFLICT is (await refused(scene.declared.remove("mine")))[0]
@@ -172,7 +172,7 @@ async def test_what_the_file_declares() -> None:
 async def test_what_the_file_has_no_more() -> None:
     """A repository whose proxy has gone is not served, and is again when it is back."""
     scene = Scene()
-    await scene.declared.create("mine", {**REMOTE, "proxy": "way"})
+    await scene.declared.create({"mine": {**REMOTE, "proxy": "way"}})
     scene.declared.serve(Configuration())
     assert [] == scene.noted.keys
     scene.declared.serve(FILE)
@@ -183,7 +183,7 @@ async def test_what_the_file_has_no_more() -> None:
 async def test_removed_with_everything() -> None:
     """Also with what still arrived then; nothing of others, and nothing of the file's."""
     scene = Scene()
-    await scene.declared.create("mine", REMOTE)
+    await scene.declared.create({"mine": REMOTE})
     for path in ("a", "b"):
         scene.index.put(node_at(path, repository="mine"), synced=True)
     scene.index.put(node_at("a", repository="file"), synced=True)
@@ -200,10 +200,33 @@ async def test_removed_with_everything() -> None:
 async def test_a_removal_is_resumed() -> None:
     """Where a stop came in between."""
     scene = Scene()
-    await scene.declared.create("mine", LOCAL)
+    await scene.declared.create({"mine": LOCAL})
     scene.index.put(node_at("a", repository="mine"), synced=True)
     scene.declarations.remove("mine")
-    assert Kind.CONFLICT is (await refused(scene.declared.create("mine", LOCAL)))[0]
+    assert Kind.CONFLICT is (await refused(scene.declared.create({"mine": LOCAL})))[0]
     await scene.declared.resume()
     assert [] == list(scene.index.nodes("mine"))
-    await scene.declared.create("mine", LOCAL)
+    await scene.declared.create({"mine": LOCAL})
+
+
+@pytest_twisted.ensureDeferred
+async def test_several_at_once() -> None:
+    """They may be members of one another, in whatever order; where one will not do, nothing is made or changed."""
+    scene = Scene()
+    virtual = {"rclass": "virtual", "packageType": "generic", "repositories": ["one", "file"]}
+    await scene.declared.create({"all": virtual, "one": LOCAL})
+    assert ["file", "all", "one"] == scene.noted.keys
+    before = scene.noted.configuration
+    wrong: dict[str, Any] = {
+        "bad": {**LOCAL, "maxBytes": "much"},
+        "TWO": LOCAL,
+        "one": LOCAL,
+        "every": {**virtual, "repositories": ["none"]},
+    }
+    for key, said in wrong.items():
+        assert Kind.INVALID is (await refused(scene.declared.create({"two": LOCAL, key: said})))[0]
+    assert Kind.INVALID is (await refused(scene.declared.change({"one": {"notes": "n"}, "all": {"rclass": "local"}})))[0]
+    assert Kind.NOT_FOUND is (await refused(scene.declared.change({"one": {"notes": "n"}, "none": {}})))[0]
+    assert before == scene.noted.configuration
+    await scene.declared.change({"one": {"notes": "n"}, "all": {"notes": "m"}})
+    assert ("n", "m") == (scene.settings("one").notes, scene.settings("all").notes)

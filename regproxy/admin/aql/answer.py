@@ -13,8 +13,8 @@ from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 
 from regproxy.admin.aql.query import Query, read_query
+from regproxy.admin.desk import named
 from regproxy.admin.looking import Looking, name_of
-from regproxy.admin.people import named
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.finding import Found
 from regproxy.repo.interface import Text

@@ -1,0 +1,90 @@
+"""Who may come to the administration; and what its APIs for users, groups and permission targets have in common."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+from urllib.parse import quote
+
+import msgspec
+from attrs import frozen
+
+from regproxy.access.principal import Principal
+from regproxy.access.registering import Registering
+from regproxy.admin.forms import read, said
+from regproxy.errors import Kind, RegproxyError
+from regproxy.model.access import Action
+from regproxy.model.principals import E, Entry, User
+from regproxy.telemetry.events import What
+from regproxy.web.body import read_whole
+from regproxy.web.gate import Gate
+from regproxy.web.request import ProxyRequest
+
+F = TypeVar("F")
+
+LIMIT = 1 << 20
+
+
+def named(request: ProxyRequest, gate: Gate) -> Principal:
+    """Who asks, by name; ``RegproxyError`` for one who has shown none."""
+    principal = request.principal
+    if principal is None or not principal.is_user:
+        error = RegproxyError(Kind.UNAUTHENTICATED, "authentication is required")
+        gate.challenge(request, error)
+        raise error
+    return principal
+
+
+def administrator(request: ProxyRequest, gate: Gate) -> Principal:
+    """Likewise, for one who is no administrator, or not by what he shows."""
+    principal = named(request, gate)
+    if not principal.is_administrator:
+        gate.events.tell(What.DENIED, path="/".join(request.segments), action=Action.MANAGE.value)
+        raise RegproxyError(Kind.DENIED, "this is for administrators")
+    return principal
+
+
+@frozen(eq=False)
+class Desk:
+    """Serves administrators: everything but ``uri`` refuses others."""
+
+    gate: Gate
+    registering: Registering
+
+    async def form(self, request: ProxyRequest, form: type[F]) -> F:
+        """What is sent."""
+        administrator(request, self.gate)
+        return read(await read_whole(request.body, LIMIT), form)
+
+    def every(self, request: ProxyRequest, kind: type[E]) -> Sequence[E]:
+        """All of a kind."""
+        administrator(request, self.gate)
+        return self.registering.directory.every(kind)
+
+    def found(self, request: ProxyRequest, kind: type[E], name: str) -> E:
+        """Somebody or something."""
+        administrator(request, self.gate)
+        entry = self.registering.directory.get(kind, name)
+        if entry is None:
+            raise RegproxyError(Kind.NOT_FOUND, f"there is no {kind.__name__.lower()} {name!a}")
+        return entry
+
+    async def remove(self, request: ProxyRequest, kind: type[Entry], name: str) -> None:
+        """Somebody or something that is there."""
+        self.found(request, kind, name)
+        await self.registering.remove(kind, name)
+
+    def new_user(self, name: str, groups: Sequence[str] | None) -> User:
+        """One who is in the groups that every new user is in, if nothing is said of groups."""
+        return User(name=name.lower(), groups=self.registering.auto_joined() if groups is None else tuple(groups))
+
+    async def keep_user(self, user: Callable[[], User], password: str | None, *, replace: bool = True) -> tuple[User, bool]:
+        """Keep one, with another password if there is one; as he is now, and whether he is new.
+
+        He is asked for when the password is hashed: he may have gone, or been disabled, meanwhile.
+        """
+        hashed = None if password is None else await self.registering.hash(password)
+        kept = msgspec.structs.replace(user(), **said(password=hashed))
+        return kept, await self.registering.keep(kept, replace=replace)
+
+    def uri(self, request: ProxyRequest, below: str, entry: Entry) -> str:
+        """Where it can be looked at."""
+        return f"{self.gate.base_url(request)}/{below}/{quote(entry.name)}"
