@@ -315,8 +315,8 @@ class Serving(Protocol):
 class ServingSeveral(Serving, Protocol):
     """A virtual repository. Its members speak for it: what may be done with them here needs a right on both."""
 
-    def members(self, request: IRequest) -> Sequence[Serving]:
-        """What it shows as one, in the order of its configuration, virtual ones resolved."""
+    def members(self, request: IRequest, called: str = "") -> Sequence[Serving]:
+        """What it shows as one, in order, virtual ones resolved; ``called``: the path here of what may have another one there."""
 
     def deployment(self, request: IRequest) -> tuple[Serving, Hosting]:
         """The member that takes uploads; ``RegproxyError`` if there is none."""

@@ -13,9 +13,9 @@ from regproxy.stream.source import Consumer
 @implementer(IPushProducer)
 @define(eq=False)
 class Pulled:
-    """A ``Source`` of so many bytes, which an iterator yields; what the iterator raises ends it."""
+    """A ``Source`` of so many bytes, if that is known, which an iterator yields; what the iterator raises ends it."""
 
-    length: int
+    length: int | None
     _pieces: AsyncIterator[bytes]
     _waiting: Deferred[None] | None = field(default=None, init=False)
     _paused: bool = field(default=False, init=False)

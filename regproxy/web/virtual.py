@@ -48,9 +48,9 @@ class VirtualServed(Served):
         """The server's."""
         return self._sending.clock
 
-    def members(self, request: IRequest) -> "Sequence[Member]":
+    def members(self, request: IRequest, called: str = "") -> "Sequence[Member]":
         """What it shows as one: of a remote only what is held, if he may not have it fetch."""
-        return [Member(each.seen_by(request) or each, self) for each in self.served if not each.owner.blacked_out]
+        return [Member(each.seen_by(request) or each, self, called) for each in self.served if not each.owner.blacked_out]
 
     def deployment(self, request: IRequest) -> "tuple[Member, Hosting]":
         """The member that takes uploads."""
@@ -93,6 +93,7 @@ class Member:
 
     served: Served
     _through: VirtualServed
+    _called: str = ""
 
     @property
     def repository(self) -> Repository:
@@ -108,7 +109,7 @@ class Member:
         """Who asks, if he may here and there."""
         if action is not Action.READ:
             return self._changes(request, lambda: self.served.permit(request, action, path), path)
-        who = self._through.permit(request, action, path)
+        who = self._through.permit(request, action, self._called or path)
         if not self.served.permits(request, action, path):
             raise self._hidden(request)
         if not self.served.may_be_asked_for(request, path):
@@ -156,7 +157,7 @@ class Member:
     def seen_by(self, request: IRequest) -> "Member | None":
         """As there is one for who asks."""
         seen = self.served.seen_by(request)
-        return None if seen is None else Member(seen, self._through)
+        return None if seen is None else Member(seen, self._through, self._called)
 
     def sees(self, request: IRequest, node: Node) -> bool:
         """Whether he may read a node, of whichever repository."""

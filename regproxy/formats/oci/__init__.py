@@ -1,4 +1,4 @@
-"""OCI and Docker registries, remote and local: ``docs/formats/oci.md``."""
+"""OCI and Docker registries, remote, local and virtual: ``docs/formats/oci.md``."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ class Oci:
     """The format (``repo.interface.Format``)."""
 
     package_types: frozenset[str] = routes.PACKAGE_TYPES
-    rclasses: frozenset[str] = frozenset({"remote", "local"})
+    rclasses: frozenset[str] = frozenset({"remote", "local", "virtual"})
     api: str | None = "docker"
     auto: AutoUrl | None = None
 

@@ -1,5 +1,6 @@
 """What a local repository of images holds, read from its tree: the nodes are the truth, nothing is kept beside them."""
 
+import re
 from collections.abc import Sequence
 
 from attrs import frozen
@@ -9,12 +10,18 @@ from regproxy.formats.oci.address import TAG, Layer, Manifest
 from regproxy.formats.oci.manifest import LIMIT, descriptor, read_manifest
 from regproxy.formats.oci.manifest import Manifest as Read
 from regproxy.formats.oci.names import want_for
+from regproxy.formats.oci.plan import OCTETS
+from regproxy.model.deposit import Upload
 from regproxy.model.digest import Digest
+from regproxy.model.head import Head
 from regproxy.model.node import Node
 from regproxy.repo.interface import Body, Serving
 
 SUBJECT = "oci.subject"
 """The property by which a manifest is found that refers to another: ``{image}@{digest}`` of that one."""
+
+_ATTACHED = re.compile(r"sha(?:256|512)-[0-9a-f]{64}")
+"""How tags begin that stand for what refers to a digest, of clients that do without the referrers API."""
 
 MANIFEST = "manifest.json"
 MOST_REFERRERS = 10_000
@@ -23,6 +30,12 @@ MOST_REFERRERS = 10_000
 def path_of(address: Manifest | Layer) -> str:
     """Where a node lies."""
     return want_for(address, "").path
+
+
+def blob_of(layer: Layer, by: str) -> Upload:
+    """A blob that is to become a node: the same bytes may come any number of times."""
+    head = Head(media_type=OCTETS, etag=f'"{layer.digest}"')
+    return Upload(path_of(layer), (layer.digest,), by=by, may_replace=True, head=head)
 
 
 @frozen
@@ -44,6 +57,21 @@ class Contents:
         if tags or any(":" in name and tree.node(f"{image}/{name}/{MANIFEST}") for name in names):
             return tags
         return None
+
+    async def owns(self, image: str) -> bool:
+        """Whether that is the name of an image here: what is only attached to one of elsewhere, be it by a tag, makes it none."""
+        tree = self._serving.tree
+        names = [child.name for child in await tree.children(f"{image}/") if child.node is None]
+        attached = set[str]()
+        for name in names:
+            node = tree.node(f"{image}/{name}/{MANIFEST}") if TAG.fullmatch(name) else None
+            if node is not None and not _ATTACHED.match(name):
+                return True
+            attached |= {node.sha256} if node is not None else set()
+        manifests = (tree.node(f"{image}/{name}/{MANIFEST}") for name in names if ":" in name)
+        return any(
+            node is not None and node.sha256 not in attached and SUBJECT not in tree.properties(node.path) for node in manifests
+        )
 
     async def tags_of(self, node: Node, image: str) -> Sequence[Node]:
         """The tags of an image that name the same bytes as a node."""

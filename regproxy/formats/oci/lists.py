@@ -26,10 +26,15 @@ _NEXT = re.compile(r';\s*rel="?next"?', re.IGNORECASE)
 
 def tags_text(document: bytes, name: str, link: Headers) -> Text:
     """One page of the tag list under the name that the client asked by."""
+    return _text({"name": name, "tags": tags_in(document)}, "application/json", link)
+
+
+def tags_in(document: bytes) -> list[str]:
+    """The tags of one page."""
     tags = _read_object(document).get("tags") or []
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise ValueError("its tags are no list of names")
-    return _text({"name": name, "tags": tags}, "application/json", link)
+    return tags
 
 
 @frozen
@@ -67,21 +72,27 @@ def images_text(page: Page, path: str) -> Text:
 def referrers_text(document: bytes | dict[str, Any] | None, artifact_type: str | None, link: Headers = NO_HEADERS) -> Text:
     """One page of referrers, filtered if that was asked for; None, nothing refers to it, is an empty index."""
     found = _read_object(document) if isinstance(document, bytes) else document or {"manifests": []}
-    manifests = found.get("manifests") or []
-    if not isinstance(manifests, list) or not all(isinstance(each, dict) for each in manifests):
-        raise ValueError("its manifests are no list of descriptors")
+    manifests = _descriptors(found)
     if artifact_type is not None:
         manifests = [each for each in manifests if each.get("artifactType") == artifact_type]
         link = link.plus(("oci-filters-applied", "artifactType"))
     return _text({**found, "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}, INDEX, link)
 
 
+def referrers_in(document: bytes) -> list[dict[str, Any]]:
+    """The descriptors of one page."""
+    return _descriptors(_read_object(document))
+
+
+def following(link: str | None) -> str:
+    """The query of upstream's next page, as a want for it has it; "" if there is none."""
+    target = _next_of(link or "")
+    return "" if target is None else canonical(urlsplit(target).query)
+
+
 def link_header(upstream: str | None, path: str, asked: str) -> Headers:
     """Upstream's link to the next page, pointing to our own path; parameters of ours that the client sent stay in it."""
-    target = _next_of(upstream or "")
-    if target is None:
-        return Headers()
-    from_upstream = canonical(urlsplit(target).query)
+    from_upstream = following(upstream)
     if not from_upstream:
         return Headers()
     kept = urlencode([pair for pair in _pairs(asked) if pair[0] in OURS])
@@ -95,6 +106,13 @@ def _next_of(link: str) -> str | None:
 
 def _pairs(query: str) -> list[tuple[str, str]]:
     return parse_qsl(query)
+
+
+def _descriptors(document: dict[str, Any]) -> list[dict[str, Any]]:
+    found = document.get("manifests") or []
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise ValueError("its manifests are no list of descriptors")
+    return found
 
 
 def _read_object(document: bytes) -> dict[str, Any]:

@@ -12,15 +12,14 @@ from attrs import frozen
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.formats.oci.address import Address, AddressError, Begun, Layer, Manifest, Uploads, parse_digest, parse_name
-from regproxy.formats.oci.contents import Contents, path_of
+from regproxy.formats.oci.contents import Contents, blob_of, path_of
 from regproxy.formats.oci.failures import API_VERSION, error_text, unknown
-from regproxy.formats.oci.names import canonical
-from regproxy.formats.oci.plan import DIGEST_HEADER, OCTETS
-from regproxy.formats.oci.tagging import Tagging
+from regproxy.formats.oci.names import canonical, want_for
+from regproxy.formats.oci.plan import DIGEST_HEADER
+from regproxy.formats.oci.tagging import Supply, Tagging
 from regproxy.model.access import Action
 from regproxy.model.deposit import Upload
 from regproxy.model.digest import Digest
-from regproxy.model.head import Head
 from regproxy.model.headers import Headers
 from regproxy.model.node import Node
 from regproxy.model.session import place
@@ -40,12 +39,14 @@ class Push:
 
     Attributes:
         image_url: the external path of the image.
+        supply: brings what a manifest refers to and is not there.
     """
 
     _serving: Serving
     _repository: Hosting
     _sources: Sources
     image_url: str
+    supply: Supply | None = None
 
     async def answer(self, request: ProxyRequest, address: Address) -> Text:
         """Do what is asked; ``AddressError`` for what cannot be done, or makes no sense."""
@@ -67,7 +68,7 @@ class Push:
             case _, Begun():
                 return await self._session(request, address)
             case b"PUT", Manifest():
-                return await Tagging(self._serving, self._repository, self.image_url).put(request, address)
+                return await Tagging(self._serving, self._repository, self.image_url, self.supply).put(request, address)
             case b"DELETE", Manifest() | Layer():
                 return await self._delete(request, address)
         request.responseHeaders.setRawHeaders("allow", ["GET, HEAD"])
@@ -116,8 +117,8 @@ class Push:
         else:
             places = set()
             for serving, image in self._sources(source):
-                path = path_of(Layer(parse_name(image.split("/")), layer.digest))
-                places.add((serving.tree.key, path))
+                wanted = want_for(Layer(parse_name(image.split("/")), layer.digest), serving.repository.settings.url)
+                places.add((serving.tree.key, wanted.path))
             may_use = lambda node: (node.repository, node.path) in places and self._serving.sees(request, node)  # noqa: E731 - the other
         upload = self._blob(request, layer)
         receipt = await self._repository.link(upload, may_use)
@@ -147,11 +148,8 @@ class Push:
         return _done(202)
 
     def _blob(self, request: ProxyRequest, layer: Layer) -> Upload:
-        """The same bytes may come any number of times."""
         request.node = path_of(layer)
-        who = self._serving.permit(request, Action.WRITE, request.node)
-        head = Head(media_type=OCTETS, etag=f'"{layer.digest}"')
-        return Upload(request.node, (layer.digest,), by=who, may_replace=True, head=head)
+        return blob_of(layer, self._serving.permit(request, Action.WRITE, request.node))
 
     def _created(self, upload: Upload, receipt: Receipt) -> Text:  # noqa: ARG002 - there is one: the bytes are there
         digest = str(upload.promised[0])

@@ -5,6 +5,7 @@ world, nothing that a client says is ever dialled. Below ``/{repo}`` the API lie
 """
 
 from collections.abc import Sequence
+from typing import cast
 from urllib.parse import urlsplit
 
 from attrs import define
@@ -29,8 +30,9 @@ from regproxy.formats.oci.hosted import Hosted
 from regproxy.formats.oci.names import mirrored_host, parse_path, want_for
 from regproxy.formats.oci.push import Push, Sources
 from regproxy.formats.oci.registry import Asked, Registry, ping
+from regproxy.formats.oci.virtual.answering import Several
 from regproxy.model.access import Action
-from regproxy.repo.interface import Find, Refused, Serving, Text, is_hosting
+from regproxy.repo.interface import Find, Refused, Serving, ServingSeveral, Text, is_hosting, is_virtual
 from regproxy.web.direct import Direct
 from regproxy.web.errors import STATUS, register
 from regproxy.web.request import ProxyRequest
@@ -70,7 +72,7 @@ class RepositoryRoutes:
         """Put something into a local repository, or take it out."""
         try:
             address = _below_repository(request.rest)
-            await _change(request, self._serving, address, lambda image: [(self._serving, image)])
+            await _change(request, self._serving, address, lambda image: _members(request, self._serving, image))
         except AddressError as error:
             send_text(request, bad_address(error, STATUS[error.kind]))
 
@@ -112,7 +114,8 @@ class RootRoutes:
         """What a client may mean that is asked where a blob is: it writes names as in references, or as below this repository."""
         key, _, name = image.partition("/")
         found = _seen(request, self._find(key))
-        return [(asked, image), *([] if found is None or not name else [(found, name)])]
+        named = _members(request, found, name) if found is not None and name else []
+        return [*_members(request, asked, image), *named]
 
     def _choose(self, request: ProxyRequest) -> tuple[Serving | None, Address]:
         first, *others = request.rest or ("",)
@@ -186,8 +189,16 @@ def _seen(request: ProxyRequest, serving: Serving | None) -> Serving | None:
     return serving.seen_by(request)
 
 
+def _members(request: ProxyRequest, serving: Serving, image: str) -> list[tuple[Serving, str]]:
+    """Where an image of a repository may lie: in itself, or in any that it shows."""
+    if is_virtual(serving.repository):
+        return [(member, image) for member in cast(ServingSeveral, serving).members(request)]
+    return [(serving, image)]
+
+
 async def _serve(request: ProxyRequest, serving: Serving, address: Address) -> None:
-    if is_hosting(serving.repository) and isinstance(address, Begun):
+    rclass = serving.repository.settings.rclass
+    if isinstance(address, Begun) and rclass != "remote":
         await _change(request, serving, address, lambda _: ())
         return
     query = _query(request)
@@ -203,17 +214,21 @@ async def _serve(request: ProxyRequest, serving: Serving, address: Address) -> N
         return serving.permits(request, Action.READ, node)
 
     asked = Asked(address, path, body=request.method != b"HEAD", query=query)
+    if rclass == "virtual":
+        await Several(cast(ServingSeveral, serving), request).read(asked)
+        return
     answering = Hosted(serving, sees) if is_hosting(serving.repository) else Registry(serving)
     await serving.send(request, await answering.answer(asked))
 
 
 async def _change(request: ProxyRequest, serving: Serving, address: Address, sources: Sources) -> None:
-    repository = serving.repository
-    if not is_hosting(repository):
+    repository, image_url = serving.repository, _image_url(request, serving, address)
+    if is_virtual(repository):
+        await Several(cast(ServingSeveral, serving), request).change(address, sources, image_url)
+    elif is_hosting(repository):
+        await serving.send(request, await Push(serving, repository, sources, image_url).answer(request, address))
+    else:
         _refuse_writing(request)
-        return
-    push = Push(serving, repository, sources, _image_url(request, serving, address))
-    await serving.send(request, await push.answer(request, address))
 
 
 def _image_url(request: ProxyRequest, serving: Serving, address: Address) -> str:

@@ -5,6 +5,7 @@ manifest without a tag. What a manifest refers to has to be in its image, but fo
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 from urllib.parse import parse_qsl
 
 from attrs import frozen
@@ -27,6 +28,18 @@ from regproxy.web.body import read_whole
 from regproxy.web.request import ProxyRequest
 
 MOST_TAGS = 50
+DEEPEST = 8
+"""An index may list indexes, and so on; what is deeper is not got from elsewhere."""
+
+
+class Supply(Protocol):
+    """Where what is not in an image may come from, so that a client that was told it is there need not send it."""
+
+    async def blob(self, layer: Layer) -> bool:
+        """Put a blob into the image; False if it cannot be had."""
+
+    async def manifest(self, at: address.Manifest) -> tuple[bytes, str] | None:
+        """A manifest and its media type, to be put there."""
 
 
 @frozen
@@ -36,6 +49,7 @@ class Tagging:
     _serving: Serving
     _repository: Hosting
     _image_url: str
+    _supply: Supply | None = None
 
     async def put(self, request: ProxyRequest, at: address.Manifest) -> Text:
         """Take a manifest; ``AddressError`` says why not."""
@@ -45,7 +59,7 @@ class Tagging:
         body = await read_whole(request.body, manifest.LIMIT)
         found = await self._serving.apart(lambda: manifest.read_manifest(body, request.getHeader("content-type")))
         digest = await self._serving.apart(lambda: _digest(at, body))
-        self._complete(at.name, found)
+        await self._complete(request, at.name, found)
         await self._store(request, address.Manifest(at.name, digest), found, body)
         for tag in tags:
             await self._tag(request, address.Manifest(at.name, tag), digest, found.media_type)
@@ -58,18 +72,33 @@ class Tagging:
             fields += [("oci-tag", tag) for tag in tags]
         return Text(b"", "text/plain", headers=Headers(tuple(fields)), status=201)
 
-    def _complete(self, image: str, found: manifest.Manifest) -> None:
-        """Everything that it consists of has to be there."""
+    async def _complete(self, request: ProxyRequest, image: str, found: manifest.Manifest, depth: int = 0) -> None:
+        """Everything that it consists of has to be there, or come from elsewhere."""
         contents = Contents(self._serving)
         wanted: list[Layer | address.Manifest] = [
             *(Layer(image, digest) for digest in found.layers),
             *(address.Manifest(image, digest) for digest in found.manifests),
         ]
         missing = [each for each in wanted if contents.node(each) is None]
-        if missing:
-            first = missing[0].digest if isinstance(missing[0], Layer) else missing[0].reference
-            text = f"{len(missing)} of what it refers to is not in this image, first of all {first}"
-            raise AddressError(Kind.NOT_FOUND, "MANIFEST_BLOB_UNKNOWN", text)
+        for number, each in enumerate(missing):
+            if not await self._supplied(request, each, depth):
+                first = each.digest if isinstance(each, Layer) else each.reference
+                text = f"{len(missing) - number} of what it refers to is not in this image, first of all {first}"
+                raise AddressError(Kind.NOT_FOUND, "MANIFEST_BLOB_UNKNOWN", text)
+
+    async def _supplied(self, request: ProxyRequest, wanted: Layer | address.Manifest, depth: int) -> bool:
+        if self._supply is None or depth == DEEPEST:
+            return False
+        if isinstance(wanted, Layer):
+            return await self._supply.blob(wanted)
+        brought = await self._supply.manifest(wanted)
+        if brought is None:
+            return False
+        body, media_type = brought
+        found = await self._serving.apart(lambda: manifest.read_manifest(body, media_type))
+        await self._complete(request, wanted.name, found, depth + 1)
+        await self._store(request, wanted, found, body)
+        return True
 
     async def _store(self, request: ProxyRequest, at: address.Manifest, found: manifest.Manifest, body: bytes) -> None:
         path = path_of(at)

@@ -1,0 +1,1 @@
+"""Virtual repositories of images: several registries as one."""
