@@ -9,15 +9,15 @@ from attrs import define
 
 from regproxy.index.migrate import connect
 
-PAGES = 256
-
 
 def take(source: Path, target: Path) -> None:
-    """Copy a database as it was at one moment; writers go on meanwhile."""
+    """Copy a database as it was at one moment; writers go on meanwhile.
+
+    In one step: a copy that stops on its way begins anew when somebody has written in between, and would never end.
+    """
     with closing(connect(source)) as original, closing(apsw.Connection(str(target))) as copy:
         with copy.backup("main", original, "main") as backup:
-            while not backup.done:
-                backup.step(PAGES)
+            backup.step()
         copy.execute("PRAGMA journal_mode = DELETE").fetchall()  # one file, which needs no companions
 
 

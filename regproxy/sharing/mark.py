@@ -76,9 +76,10 @@ class Mark:
         os.write(self._descriptor, b"%s %s\n" % (word, rest))
 
     def end(self, word: bytes, rest: bytes = b"") -> None:
-        """Write the last line, and give the lock up; for the filler."""
-        self.write(word, rest)
-        self._path.unlink(missing_ok=True)
+        """Write the last line, unless it is there, and give the lock up; for the filler."""
+        if not self.is_over:  # else the name is that of another mark by now
+            self.write(word, rest)
+            self._path.unlink(missing_ok=True)
         self.close()
 
     def close(self) -> None:

@@ -50,6 +50,20 @@ def test_the_last_line_takes_the_name(tmp_path: Path) -> None:
     third.close()
 
 
+def test_who_ends_it_twice_takes_no_other_mark(tmp_path: Path) -> None:
+    """One that has got the lock behind the end ends nothing: the name is that of whoever fills anew."""
+    first, late = Mark.open(tmp_path, KEY), Mark.open(tmp_path, KEY)
+    assert first.take()
+    first.end(END, b"{}")
+    anew = Mark.open(tmp_path, KEY)
+    assert anew.take()
+    assert late.take()
+    late.end(END, b"{}")
+    assert not anew.is_over
+    anew.end(END, b"{}")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_keys_have_files_of_their_own() -> None:
     """Whatever their length, and wherever the border between repository and path is."""
     assert len({name_of(key) for key in (("a", "bc"), ("ab", "c"), ("a", "b" * 5000), ("a", "\udcff"))}) == 4
