@@ -82,7 +82,7 @@ def read_token(document: bytes, now: float, name: str) -> Token:
         answer = json.loads(document)
         value = answer.get("token") or answer.get("access_token")
         lifetime = float(answer.get("expires_in") or LIFETIME)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise RegproxyError(Kind.UPSTREAM_BAD, f"{name} sent no token") from error
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or " " in value:
         raise RegproxyError(Kind.UPSTREAM_BAD, f"{name} sent no token")

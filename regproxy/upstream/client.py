@@ -173,10 +173,15 @@ class HttpUpstream:
         answer = await self._send(asking, url, credential)
         if answer.hop.status not in REFUSED or not at_home:
             return answer
-        if answer.hop.status == UNAUTHORIZED:
-            better = await self._credentials.challenged(answer.hop.headers, scope, credential)
-        else:  # some registries call a credential that has expired forbidden
-            better = await self._credentials.renewed(credential)
+        try:
+            if answer.hop.status == UNAUTHORIZED:
+                better = await self._credentials.challenged(answer.hop.headers, scope, credential)
+            else:  # some registries call a credential that has expired forbidden
+                better = await self._credentials.renewed(credential)
+        except BaseException:  # an answer that nobody reads would keep its connection for ever
+            answer.end()
+            discard(answer.response, self._clock)
+            raise
         if better is None:
             return answer
         answer.end()

@@ -75,12 +75,12 @@ def read_login(printed: bytes, wall: float, now: float) -> Login:
             seconds = float(said["ExpiresIn"])
         elif said.get("ExpiresAt"):
             seconds = datetime.fromisoformat(said["ExpiresAt"]).timestamp() - wall
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise ValueError('it printed no {"Username": …, "Secret": …}') from None
     good = all(isinstance(each, str) and each.isprintable() for each in (username, secret))
     if not good or not secret or ":" in username:
         raise ValueError("it printed a user or a secret that cannot be one")
-    if seconds <= 0:
+    if not seconds > 0:
         raise ValueError("what it printed has expired already")
     return Login(username, secret, now + seconds * USED)
 
@@ -103,10 +103,10 @@ class _Run(ProcessProtocol):
         self.ended: OneShot[None] = OneShot()
         self.why = ""
         self._reactor, self._server = reactor, server
-        self._timer = reactor.callLater(SECONDS, self.kill, f"it took longer than {SECONDS:g} s")
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         """It runs."""
+        self._timer = self._reactor.callLater(SECONDS, self.kill, f"it took longer than {SECONDS:g} s")
         self.transport.write(self._server.encode() + b"\n")
         self.transport.closeStdin()
 
@@ -209,7 +209,10 @@ class Keyring:
         if not os.access(command[0], os.X_OK):
             raise ValueError("it cannot be run")
         run, began = _Run(self._reactor, self._server), self._reactor.seconds()
-        self._reactor.spawnProcess(run, command[0], command, env=None)
+        try:
+            self._reactor.spawnProcess(run, command[0], command, env=None)
+        except OSError as error:  # no process, or no descriptor, to be had
+            raise ValueError(f"it cannot be run now: {error}") from error
         await run.ended.when()
         login, why = None, run.why
         if not why:

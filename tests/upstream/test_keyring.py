@@ -1,5 +1,6 @@
 """Credential helpers: real programs, asked once for everybody, again when it is time, and never for ever."""
 
+import errno
 import json
 import stat
 from collections.abc import Iterator
@@ -152,6 +153,28 @@ async def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     """Any more, when it is asked."""
     found = Keyring(reactor, (str(tmp_path / "none"),), "x", "hub")
     assert (await refused(found.login())).detail == "it cannot be run"
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_process_to_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That passes: it is asked again after a while."""
+    found = keyring_of(tmp_path, f"echo '{GOOD}'")
+
+    def used_up(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "used up")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reactor, "spawnProcess", used_up)
+        assert "cannot be run now" in (await refused(found.login())).detail
+    found._fails_until = 0.0
+    assert (await found.login()).secret == "s3cret"
+
+
+@pytest.mark.parametrize("more", ['"ExpiresIn": 1' + "0" * 400, '"ExpiresIn": NaN', '"ExpiresIn": 0'])
+def test_what_is_no_time(more: str) -> None:
+    """Is refused like other nonsense."""
+    with pytest.raises(ValueError, match="it printed no|expired"):
+        read_login(GOOD[:-1].encode() + f", {more}}}".encode(), 1000.0, 5.0)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 
 from regproxy.errors import RegproxyError
 from tests.fakes.asking import get, upstream_for
@@ -117,6 +118,23 @@ async def test_foreign_realm(fake: FakeUpstream) -> None:
     await upstream.close()
     await allowing.close()
     await sink.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_challenge_that_leads_nowhere_costs_no_connection(fake: FakeUpstream) -> None:
+    """However often: what nobody will read does not keep it."""
+    elsewhere = {"www-authenticate": 'Bearer realm="https://elsewhere.example/token"'}
+    fake.answers["/blob"] = Script(b"a long page about it" * 20_000, 401, elsewhere)
+    upstream = upstream_for(reactor, fake.url())
+    for _ in range(5):
+        with pytest.raises(RegproxyError):
+            await get(upstream, fake.url("/blob"))
+    for _ in range(1000):
+        await upstream.close()
+        if not fake.open:
+            break
+        await deferLater(reactor, 0.01)
+    assert not fake.open
 
 
 @pytest_twisted.ensureDeferred
