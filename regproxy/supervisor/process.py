@@ -103,7 +103,7 @@ class Worker(ProcessProtocol):
     @property
     def is_serving(self) -> bool:
         """Whether it accepts connections."""
-        return self._serving.fired and not self._ended.fired and not self.expected
+        return self.has_served and not self._ended.fired and not self.expected
 
     @property
     def has_ended(self) -> bool:

@@ -89,21 +89,22 @@ class Team:
 
     async def replace(self, configuration: Configuration) -> None:
         """Let new workers serve a new configuration; ``NotServingError`` if one does not come up."""
-        orders = self.orders
+        orders, before = self.orders, self.everybody
         self.orders = msgspec.structs.replace(orders, configuration=configuration, adopts=False)
-        replaced: list[Worker] = []
         try:
-            await self._replace(self.everybody, replaced)
+            await self._replace(before)
         except NotServingError:
             self.orders = orders
             with suppress(NotServingError):
-                await self._replace(replaced, [])
+                await self._replace([worker for worker in self.everybody if worker not in before])
             raise
 
-    async def _replace(self, before: Sequence[Worker], after: list[Worker]) -> None:
+    async def _replace(self, before: Sequence[Worker]) -> None:
         for old in before:
+            with suppress(NotServingError):
+                await old.serving()  # who is about to serve was told the configuration before, too
             if old.is_serving:  # who has died meanwhile has a successor already
-                after.append(await self._start())
+                await self._start()
                 old.retire()
 
     async def stop(self, seconds: float) -> None:
