@@ -173,7 +173,7 @@ async def test_no_process_to_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("more", ['"ExpiresIn": 1' + "0" * 400, '"ExpiresIn": NaN', '"ExpiresIn": 0'])
 def test_what_is_no_time(more: str) -> None:
     """Is refused like other nonsense."""
-    with pytest.raises(ValueError, match="it printed no|expired"):
+    with pytest.raises(ValueError, match=r"it printed no|expired"):
         read_login(GOOD[:-1].encode() + f", {more}}}".encode(), 1000.0, 5.0)
 
 
