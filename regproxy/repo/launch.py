@@ -204,9 +204,12 @@ class Launch:
     async def _take(self, flight: Flight[Outcome], reply: Reply) -> None:
         try:
             waybill = self._waybill(flight, reply)
-            fill = Fill.begin(
-                self._parts, waybill, self._terms(waybill, parts=gives_parts(reply.headers)), await self._writer(waybill)
-            )
+            terms, writer = self._terms(waybill, parts=gives_parts(reply.headers)), await self._writer(waybill)
+            try:
+                fill = Fill.begin(self._parts, waybill, terms, writer)
+            except OSError:  # no descriptor to be had
+                await self._parts.writers.run(writer.abort)
+                raise
         except BaseException:
             reply.source.abort()
             raise

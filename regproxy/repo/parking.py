@@ -79,7 +79,7 @@ class Parking:
         durable = not waybill.digests
         await self._turn.acquire()
         try:
-            if await self._threads.run(lambda: writer.keep(durable=durable)):
+            if await self._threads.run(lambda: _kept(writer, durable=durable)):
                 self._places = await self._threads.run(self._look)
         finally:
             self._turn.release()
@@ -163,9 +163,19 @@ class Parking:
     async def _expire(self) -> None:
         since = self.bounds.since
         for parked in [each for each in self._places.values() if each.left.modified <= since]:
-            del self._places[parked.key]
-            await self.drop(parked)
+            if self._places.get(parked.key) is parked:  # and nobody has gone on with it since
+                del self._places[parked.key]
+                await self.drop(parked)
         self._watch()
+
+
+def _kept(writer: BlobWriter, *, durable: bool) -> bool:
+    """Let go of a writer whatever the disk says. Blocks."""
+    try:
+        return writer.keep(durable=durable)
+    except OSError:
+        writer.abort()
+        raise
 
 
 def _read(lefts: list[Left]) -> Iterator[tuple[Parked | None, Left]]:

@@ -173,13 +173,15 @@ class Sessions:
         writer = await parts.writers.run(lambda: parts.store.resume(name, None if length is None else seen + length))
         if writer is None:
             raise _busy()
-        size = await parts.readers.run(lambda: self._look(name, subject))
-        if size != seen:
+        try:
+            if await parts.readers.run(lambda: self._look(name, subject)) != seen:
+                raise _busy()
+            blob = GrowingBlob.over(writer.fileno(), None, withheld=False)
+        except BaseException:
             await parts.writers.run(lambda: writer.keep(durable=False))
-            raise _busy()
-        blob = GrowingBlob.over(writer.fileno(), None, withheld=False)
-        blob.extents.add(Span(0, size))
-        hashes, position = self._recall(name, size, algorithms)
+            raise
+        blob.extents.add(Span(0, seen))
+        hashes, position = self._recall(name, seen, algorithms)
         return _Open(writer, blob, PrefixHashes(hashes, blob, parts.writers, position))
 
     async def _leave(self, name: str, session: _Open, *, is_hashed: bool = True) -> None:

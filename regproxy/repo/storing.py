@@ -54,7 +54,12 @@ class Storing:
         except BaseException as error:
             source.abort()
             raise told(error) from error
-        blob = GrowingBlob.over(writer.fileno(), source.length, withheld=False)
+        try:
+            blob = GrowingBlob.over(writer.fileno(), source.length, withheld=False)
+        except OSError as error:
+            source.abort()
+            await parts.writers.run(writer.abort)
+            raise told(error) from error
         try:
             capped = source if room is None else Capped(source, room.size, room.error)
             digests = await self._ingest(capped, blob, writer, promised)

@@ -148,12 +148,16 @@ class SpoolWriter:
         return replaces
 
     def _replace(self, target: str, *, keep: bool) -> None:
-        source = self._path
-        if keep:
-            source = f"{self._path}.name"
-            with suppress(FileExistsError):  # of the first attempt
-                os.link(self._path, source)
-        Path(source).rename(target)
+        if not keep:
+            Path(self._path).rename(target)
+            return
+        source = Path(f"{self._path}.name")
+        os.link(self._path, source)
+        try:
+            source.rename(target)
+        except OSError:  # it would be a claim that nobody gives up
+            source.unlink()
+            raise
 
     def settle(self) -> None:
         """Remove the claim; its descriptor is closed already."""

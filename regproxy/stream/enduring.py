@@ -178,7 +178,11 @@ class EnduringWriter:
         copied = self.whole or self._end <= COPIED
         window = Window.open(0 if copied else self._end, bounded=not self.whole)
         if copied:
-            window.copy_from(self._spool.fileno(), self._end)
+            try:
+                window.copy_from(self._spool.fileno(), self._end)
+            except BaseException:
+                window.close()
+                raise
         self.error, self.window = error, window
         self._leave()
 

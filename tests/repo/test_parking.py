@@ -1,11 +1,13 @@
 """Parking and the landing of the same artifact, when the disk takes its time."""
 
+import errno
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from regproxy.model.fetch import Announced
 from regproxy.model.head import Head
@@ -57,3 +59,39 @@ def test_nothing_is_parked() -> None:
     parking = Parking(MemoryStore(), threads, Clock())  # type: ignore[arg-type] # as above
     Deferred.fromCoroutine(parking.forget(("r", "a"))).addCallback(lambda _: ended.append("forgotten"))
     assert (ended, threads.jobs) == (["forgotten"], [])
+
+
+def test_one_that_cannot_be_kept_is_let_go() -> None:
+    """A disk that fails then keeps neither its file nor its descriptor, nor the lock on it."""
+    store, threads, ended = MemoryStore(), Slow(), list[object]()
+    parking = Parking(store, threads, Clock())  # type: ignore[arg-type] # as above
+    writer: Any = store.create(9, WAYBILL.to_json())
+
+    class Full:
+        abort = writer.abort
+
+        def keep(self, *, durable: bool) -> bool:
+            raise OSError(errno.ENOSPC, f"full {durable}")
+
+    Deferred.fromCoroutine(parking.put(WAYBILL, Full())).addErrback(ended.append)  # type: ignore[arg-type] # enough of one
+    threads.work()
+    assert ([type(failure) for failure in ended], writer.fileno()) == ([Failure], -1)
+
+
+def test_one_that_is_gone_on_with_while_others_expire() -> None:
+    """Is none of those; the rest go, and the clock runs on."""
+    clock, threads = Clock(), Slow()
+    store = MemoryStore(clock=clock.seconds)
+    parking = Parking(store, threads, clock, seconds=100.0)  # type: ignore[arg-type] # as above
+    for path in ("a", "b", "c"):
+        waybill = evolve(WAYBILL, path=path)
+        writer = store.create(9, waybill.to_json())
+        writer.write_at(0, [b"abc"])
+        Deferred.fromCoroutine(parking.put(waybill, writer))
+        threads.work()
+    clock.advance(100.0)
+    parked = parking.take(("r", "b"))
+    assert parked is not None
+    threads.work()
+    assert (len(parking), [left.name for left in store.left()]) == (0, [parked.left.name])
+    parking.close()

@@ -1,5 +1,6 @@
 """What a remote repository answers, seen without sockets."""
 
+import errno
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from regproxy.model.want import Shape, Want
 from regproxy.repo.interface import Described, Missing, Origin, Refused, Unavailable
 from regproxy.repo.remote import DISTRUST_SECONDS
 from regproxy.stream.growing import TAIL
+from regproxy.stream.passing import PassingBlob
 from tests.fakes.remote import BIG, SMALL, Body, bench, blob, chunks, content, digest_of, fetched
 
 
@@ -316,3 +318,18 @@ def test_a_body_that_cannot_be_continued_ends_where_it_was_left(length: int | No
     assert (body.aborted, len(made.upstream.questions), waiting) == (True, 1, [])
     assert (readable.complete, readable.failed is not None, made.index.node("r", "a/b")) == (False, True, None)
     readable.release()
+
+
+def test_a_body_for_which_there_is_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Costs none, and no room either: that passes."""
+    made = bench()
+    with monkeypatch.context() as patch:
+        patch.setattr(PassingBlob, "over", _used_up)
+        got = made.resolve(blob(BIG))
+        body = made.upstream.answer(200, Body(len(BIG)))
+    assert isinstance(got[0], Unavailable)
+    assert (body.aborted, made.parts.room.live(), made.store.space().free) == (True, 0, made.store.capacity)
+
+
+def _used_up(*_: object, **__: object) -> None:
+    raise OSError(errno.EMFILE, "used up")

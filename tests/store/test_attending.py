@@ -1,5 +1,6 @@
 """Reading along with the writer of a spool file."""
 
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -49,6 +50,25 @@ def test_what_has_gone(tmp_path: Path, gone: str) -> None:
     (tmp_path / "spool" / f"{name}{gone}").unlink()
     before = open_below(tmp_path)
     assert store.attend(name) is None
+    assert open_below(tmp_path) == before
+    writer.abort()
+
+
+def test_descriptors_that_are_used_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that it got are given back."""
+    store = DiskStore(tmp_path)
+    writer = store.create(None, b"x")
+    before, real = open_below(tmp_path), os.open
+
+    def two(path: str, flags: int) -> int:
+        if not path.endswith((".meta", ".extents")):
+            raise OSError(errno.EMFILE, "used up")
+        return real(path, flags)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", two)
+        with pytest.raises(OSError, match="used up"):
+            store.attend(str(writer.name))
     assert open_below(tmp_path) == before
     writer.abort()
 

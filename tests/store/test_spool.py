@@ -253,3 +253,24 @@ def test_what_is_unfinished(store: DiskStore) -> None:
     first.abort()
     second.abort()
     assert list(store.unfinished()) == [lone.name]
+
+
+def test_a_claim_whose_blob_gets_no_name(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that takes no name more: nothing of it stays, else its bytes would lie there until the next start."""
+    stored(store, b"claimed")
+    writer = store.create(None)
+    writer.write_at(0, [b"claimed"])
+    real = Path.rename
+
+    def refuse(path: Path, target: str) -> Path:
+        if "blobs" in str(target):
+            raise OSError(errno.ENOSPC, "full")
+        return real(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", refuse)
+        with pytest.raises(OSError, match="full"):
+            writer.commit(name_of(b"claimed"), durable=True, claim=True)
+    writer.abort()
+    assert list((store.root / "moving").iterdir()) == []
+    assert store.delete(name_of(b"claimed"))

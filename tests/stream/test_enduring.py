@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from attrs import define, field
@@ -341,3 +342,16 @@ def test_an_allowance(most: int) -> None:
     if writer.window is not None:
         assert os.pread(writer.window.fileno(), 10, 0) == b"abcdef"
         writer.window.close()
+
+
+def test_a_spool_that_cannot_be_read_either() -> None:
+    """The window that was to have its bytes is closed again."""
+    spool = MemoryStore(capacity=4).create(None)
+    writer = EnduringWriter(spool)
+    writer.write_at(0, [b"abcd"])
+    os.ftruncate(spool.fileno(), 0)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(EOFError):
+        writer.write_at(4, [b"e"])
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    writer.abort()

@@ -1,0 +1,55 @@
+"""Uploads for which there is no descriptor: nothing of them stays open, and what had come can be gone on with."""
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from regproxy.errors import RegproxyError
+from regproxy.model.settings import RepositorySettings
+from regproxy.repo.intake import Intake
+from regproxy.repo.sessions import Sessions
+from regproxy.repo.storing import Storing
+from regproxy.stream.growing import GrowingBlob
+from regproxy.stream.held import Held
+from tests.store.test_disk import open_below
+from tests.upkeep.scene import Holdings
+
+
+def outcome(work: Any) -> Any:
+    """What a coroutine brings that has nothing to wait for."""
+    got: list[Any] = []
+    Deferred.fromCoroutine(work).addBoth(got.append)
+    return got[0]
+
+
+def used_up(*_: object, **__: object) -> None:
+    """There is none."""
+    raise OSError(errno.EMFILE, "used up")
+
+
+def test_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lock falls: the next request is not told that somebody is writing."""
+    held, settings = Holdings(tmp_path), RepositorySettings(key="own", rclass="local")
+    nobody: Any = None
+    sessions = Sessions(held.parts, Intake(settings, held.parts, nobody))
+    name = outcome(sessions.begin("a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(GrowingBlob, "over", used_up)
+        outcome(sessions.append(name, "a", Held(b"x"))).trap(RegproxyError)
+    assert open_below(tmp_path) == []
+    writer = held.store.resume(name, None)
+    assert writer is not None
+    writer.abort()
+
+
+def test_an_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves no spool file behind."""
+    held = Holdings(tmp_path)
+    nobody: Any = None
+    with monkeypatch.context() as patch:
+        patch.setattr(GrowingBlob, "over", used_up)
+        outcome(Storing(held.parts, nobody).body(Held(b"x"))).trap(RegproxyError)
+    assert (open_below(tmp_path), held.store.unfinished()) == ([], [])
