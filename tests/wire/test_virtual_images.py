@@ -218,6 +218,8 @@ def test_outages(scene: Scene) -> None:
         assert absent.ask(method, "manifests/none").status in (502, 503, 504)
     assert absent.ask("GET", f"blobs/{digest_of(b'none')}").status in (502, 503, 504)
     assert 404 == absent.ask("HEAD", f"blobs/{digest_of(b'none')}").status
+    assert 404 == absent.ask("HEAD", "manifests/none", accept=f"{INDEX}, */*").status
+    assert absent.ask("HEAD", "manifests/none", accept=f"{INDEX}, {image.media_type}, */*").status in (502, 503, 504)
     assert scene.at("strict", "up/app").ask("HEAD", f"blobs/{digest_of(b'none')}").status in (502, 503, 504)
     push_simple(scene.of("near", "up/app"), "2")
     assert scene.at("strict", "up/app").ask("GET", "manifests/2").status in (502, 503, 504)

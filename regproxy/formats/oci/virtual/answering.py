@@ -41,11 +41,18 @@ class Several:
 
     async def _artifact(self, address: Manifest | Layer, asked: Asked) -> None:
         found, answer = await find(self._serving, self._request, address, body=asked.body)
-        is_looking = isinstance(address, Layer) and not asked.body
-        if is_looking and isinstance(answer, Unavailable) and may_deploy(self._serving, self._request, path_of(address)):
-            # Pushes begin so, pulls never do: he is to send it, whoever is down.
+        if isinstance(answer, Unavailable) and not asked.body and self._is_about_to_push(address):
             answer = Missing(answer.reason, answer.kept)
         await (found or self._serving).send(self._request, explained(answer, address))
+
+    def _is_about_to_push(self, address: Manifest | Layer) -> bool:
+        """Whether a HEAD is one by which a push begins: then what cannot be asked about is to be sent, whoever is down.
+
+        Pulls do not ask for heads of blobs; of a manifest a push names the one type that it has, a pull all that it understands.
+        """
+        if isinstance(address, Manifest) and len(_types(self._request)) != 1:
+            return False
+        return may_deploy(self._serving, self._request, path_of(address))
 
     async def change(self, address: Address, sources: Sources, image_url: str) -> None:
         """Hand on to the member that takes uploads; every address that is told leads through here."""
@@ -60,3 +67,10 @@ class Several:
         supply = Supplying(self._serving, request, member, hosting)
         push = Push(member, hosting, sources, image_url, supply)
         await self._serving.send(request, await push.answer(request, address))
+
+
+def _types(request: ProxyRequest) -> set[str]:
+    """The media types that a client says it takes; what stands for any is none."""
+    fields = ",".join(request.requestHeaders.getRawHeaders("accept", []))
+    found = {each.partition(";")[0].strip().lower() for each in fields.split(",")}
+    return found - {"", "*/*", "application/*"}

@@ -1,0 +1,1 @@
+"""Several registries as one."""
