@@ -78,6 +78,7 @@ class Backup:
             raise BackupError(f"{self._target}: expected an absolute path")
         try:
             self._target.mkdir(mode=0o700, parents=True)
+            (self._target / BLOBS).mkdir(mode=0o700)
         except FileExistsError:
             raise BackupError(f"{self._target}: expected a path that is not there yet") from None
 
@@ -104,7 +105,7 @@ class Backup:
             return False
         try:
             folder = self._target / BLOBS / sha256[:2]
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
             _link_or_copy(self._store.path(sha256), folder / sha256)
         finally:
             claim.release()
@@ -112,6 +113,9 @@ class Backup:
 
     def _finish(self, copy: Snapshot) -> Summary:
         copy.finish()
+        blobs = self._target / BLOBS
+        for folder in (*blobs.iterdir(), blobs, self._target.parent):
+            sync_folder(str(folder))
         summary = Summary(blobs=self.progress.blobs, bytes=self.progress.bytes, everything=self.everything)
         _write_durably(self._target / MANIFEST, msgspec.json.encode(summary))
         return summary
@@ -176,13 +180,13 @@ def _pieces(descriptor: int) -> Iterator[bytes]:
 
 
 def _link_or_copy(source: str, target: Path) -> None:
-    """A second name on the same file system, where it costs nothing; bytes of its own elsewhere."""
+    """A second name on the same file system, where it costs nothing; bytes of its own elsewhere. Then it is durable."""
     try:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-        with target.open("rb") as file:
-            os.fsync(file.fileno())
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _write_durably(path: Path, data: bytes) -> None:
