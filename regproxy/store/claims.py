@@ -3,6 +3,7 @@
 A claim is a name in ``moving/`` that begins with the blob's. Whoever publishes a blob makes the claim first and then the
 blob's own name; whoever deletes takes the own name away first and then looks for claims, and gives it back if there is one.
 Whichever comes first, a claimed blob is there in the end. Claims are hard links, so that they need neither bytes nor inodes.
+Meanwhile it has a name there, too, behind a dash: what a crash leaves so may have been needed, and is put back at the start.
 """
 
 import os
@@ -11,7 +12,7 @@ from contextlib import suppress
 
 from attrs import define
 
-from regproxy.store.layout import Layout
+from regproxy.store.layout import Layout, is_name
 
 
 def claim_path(layout: Layout, sha256: str) -> str:
@@ -69,7 +70,7 @@ def set_aside(layout: Layout, sha256: str) -> DiskAside | None:
     path = layout.blob(sha256)
     if is_claimed(layout, sha256):
         return None
-    aside = DiskAside(f"{layout.moving}/-{secrets.token_hex(8)}", path)
+    aside = DiskAside(f"{layout.moving}/-{sha256}.{secrets.token_hex(8)}", path)
     try:
         os.rename(path, aside._aside)  # noqa: PTH104, SLF001 - see above; its own
     except FileNotFoundError:
@@ -78,3 +79,11 @@ def set_aside(layout: Layout, sha256: str) -> DiskAside | None:
         aside.restore()
         return None
     return aside
+
+
+def put_back(layout: Layout) -> None:
+    """After a crash, before anything else: every blob that was out of sight has its name again, unless another has it."""
+    for name in os.listdir(layout.moving):  # noqa: PTH208 - as above
+        sha256 = name[1:].partition(".")[0]
+        if name.startswith("-") and is_name(sha256):
+            DiskAside(f"{layout.moving}/{name}", layout.blob(sha256)).restore()

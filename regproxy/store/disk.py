@@ -116,7 +116,8 @@ class DiskStore:
         return sorted(name for name in names if name.partition(".")[0] == name or name.partition(".")[0] not in names)
 
     def recover(self, keep: Keep = NOTHING) -> int:
-        """Remove every claim, and every spool file but those to keep."""
+        """Remove every claim, and every spool file but those to keep; put back what was on its way out."""
+        claims.put_back(self._layout)
         kept = {left.name for left in keep.choose(self.left())}
         return sweep(self._layout.spool, kept) + sweep(self._layout.moving, ())
 

@@ -276,6 +276,18 @@ def test_where_a_blob_lies(store: DiskStore) -> None:
     assert store.path(name) == str(blob_path(store, name))
 
 
+def test_a_crash_while_it_is_out_of_sight(store: DiskStore) -> None:
+    """It may have been needed after all: it is back. One that somebody has stored meanwhile stays as it is."""
+    name, other = stored(store, b"needed"), stored(store, b"stored anew")
+    assert store.set_aside(name) is not None
+    assert store.set_aside(other) is not None
+    stored(store, b"stored anew")
+    inode = blob_path(store, other).stat().st_ino
+    store.recover()
+    assert (read(store, name), blob_path(store, other).stat().st_ino) == (b"needed", inode)
+    assert list((store.root / "moving").iterdir()) == []
+
+
 def test_recover_drops_claims(store: DiskStore) -> None:
     """A claim ends with its process; its blob stays."""
     name = stored(store, b"claimed")
