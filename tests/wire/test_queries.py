@@ -20,10 +20,12 @@ NAMES = '.include("repo","path","name")'
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regproxy]:
-    """Two local repositories, and a remote that has fetched one file."""
+    """Two local repositories, a remote that has fetched one file, and all of them as one."""
     with serving({"/x/cached.bin": b"cached"}) as upstream:
         up = remote(upstream.url).replace('key = "files"', 'key = "up"')
-        regproxy = Regproxy(tmp_path_factory.mktemp("queries"), local() + local("secret") + up)
+        every = local("all", 'repositories = ["files", "secret", "up"]', 'excludesPattern = "lib/core/1.0/**"')
+        every = every.replace('rclass = "local"', 'rclass = "virtual"')
+        regproxy = Regproxy(tmp_path_factory.mktemp("queries"), local() + local("secret") + every + up)
         regproxy.start()
         for path in FILES:
             assert 201 == ask(regproxy, "PUT", f"/files/{path}", path.encode()).status
@@ -47,7 +49,7 @@ def ann(admin: Asker) -> Asker:
     names = [each["name"] for each in admin("GET", "/api/v2/security/permissions").json]
     for name in names:
         assert 200 == admin("DELETE", f"/api/v2/security/permissions/{quote(name)}").status
-    place = {"repositories": ["files"], "exclude-patterns": ["lib/core/1.1/**"], "actions": {"users": {"ann": READ}}}
+    place = {"repositories": ["files", "all"], "exclude-patterns": ["lib/core/1.1/**"], "actions": {"users": {"ann": READ}}}
     assert 201 == admin("PUT", "/api/v2/security/permissions/mine", {"name": "mine", "repo": place}).status
     return ann
 
@@ -103,6 +105,19 @@ def test_who_may_not_see_does_not_find(admin: Asker, ann: Asker) -> None:
     assert ["lib/core/1.0/core.jar"] == ann("GET", "/api/search/pattern?pattern=files:**/*.jar").json["files"]
     assert 404 == ann("GET", "/api/search/pattern?pattern=secret:*").status
     assert [] == admin.by("")("GET", "/api/search/creation?from=0").json["results"]
+
+
+def test_in_a_virtual_repository(admin: Asker, ann: Asker) -> None:
+    """What its members have and is seen through it, under their keys; what is asked for beside it is found beside it."""
+    held = ["files/lib/core/1.1/core.jar", "files/lib/readme.md", "files/top.bin", "secret/plan.bin", "up-cache/x/cached.bin"]
+    for text in ('items.find({"repo":"all"})', 'items.find({"$or":[{"$and":[{"repo":{"$eq":"all"}}]}]}).transitive()'):
+        assert held == paths(admin, text)
+        assert ["files/lib/readme.md", "files/top.bin"] == paths(ann, text)
+    (found,) = query(admin, 'items.find({"repo":"all","name":"top.bin"})')["results"]
+    assert ("files", ["all"]) == (found["repo"], found["virtual_repos"])
+    both = 'items.find({"name":"core.jar","$or":[{"repo":"all"},{"repo":"files"}]})'
+    seen = {each["path"]: each["virtual_repos"] for each in query(admin, both)["results"]}
+    assert {"lib/core/1.0": [], "lib/core/1.1": ["all"]} == seen
 
 
 def test_refusals(admin: Asker) -> None:

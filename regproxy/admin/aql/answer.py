@@ -1,18 +1,19 @@
 """Answers queries: rows from the index, those that the client may see, in the shapes that scripts of this field rely on.
 
 A search may cost what it costs within limits: so many at once, so much time, so many results. A remote's items are those of its
-companion ``X-cache``, which may be asked for by either name.
+companion ``X-cache``, which may be asked for by either name; those of a virtual one are its members'.
 """
 
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 
 import msgspec
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 
 from regproxy.admin.aql.query import Query, read_query
+from regproxy.admin.aql.virtual import Through
 from regproxy.admin.desk import named
 from regproxy.admin.looking import Looking, name_of
 from regproxy.errors import Kind, RegproxyError
@@ -22,6 +23,7 @@ from regproxy.web.body import read_whole
 from regproxy.web.gate import Gate
 from regproxy.web.items import when
 from regproxy.web.request import ProxyRequest
+from regproxy.web.virtual import VirtualServed
 
 BODY_LIMIT = 128 << 10
 AT_ONCE = 3
@@ -57,10 +59,16 @@ class Answers:
 
     async def _searched(self, request: ProxyRequest, query: Query) -> Text:
         places, apart = self._looking.places(request), self._looking.readers.run
-        gathering = Gathering(query, {key: name_of(served) for key, served in places.items()})
-        async with aclosing(self._looking.pages(request, query.finding, places)) as pages:
+        names = {key: name_of(served) for key, served in places.items()}
+        virtual = {key: served for key, served in places.items() if isinstance(served, VirtualServed)}
+        through = Through.of(request, query.finding.criterion, virtual)
+        gathering = Gathering(query, names, through.is_asked)
+        finding = evolve(query.finding, criterion=through.criterion)
+        async with aclosing(self._looking.pages(request, finding, places)) as pages:
             async for page in pages:
-                await apart(lambda page=page: gathering.add(page))  # type: ignore[misc] # a default, not a parameter
+                seen = [(found, through.seen(request, found)) for found in page]
+                taken = [(found, keys) for found, keys in seen if through.takes(found, names[found.repository], keys)]
+                await apart(lambda taken=taken: gathering.add(taken))  # type: ignore[misc] # a default, not a parameter
                 if gathering.is_full:
                     break
         return await apart(gathering.text)
@@ -68,10 +76,11 @@ class Answers:
 
 @define(eq=False)
 class Gathering:
-    """Takes rows in their order, and writes what is asked for down."""
+    """Takes rows in their order, and writes down what is asked for; ``_tells`` by which virtual repositories they were seen."""
 
     _query: Query
     _names: Mapping[str, str]
+    _tells: bool = False
     _left: int = field(init=False)
     _most: int = field(init=False)
     _written: list[msgspec.Raw] = field(factory=list, init=False)
@@ -86,13 +95,14 @@ class Gathering:
         """Whether no more is wanted."""
         return len(self._written) >= self._most
 
-    def add(self, page: Sequence[Found]) -> None:
-        """Take some."""
+    def add(self, page: Sequence[tuple[Found, Sequence[str]]]) -> None:
+        """Take some, each with the virtual repositories that were asked for it."""
         is_plain = set(NEEDED) <= set(self._query.shown)
-        for found in page:
+        for found, keys in page:
             if self.is_full:
                 return
-            line = msgspec.json.encode(shown(found, self._names[found.repository], self._query))
+            said = shown(found, self._names[found.repository], self._query)
+            line = msgspec.json.encode({**said, "virtual_repos": keys} if self._tells else said)
             if self._query.distinct and not is_plain:
                 if line in self._known:
                     continue

@@ -65,6 +65,8 @@ def _with(query: Query, call: Call) -> Query:
             if len(call.arguments) != 1 or not isinstance(call.arguments[0], bool):
                 raise wrong(call.at, "expected true or false")
             return evolve(query, distinct=call.arguments[0])
+        case "transitive" if not call.arguments:
+            return query  # members are looked at in any case; upstreams are not asked
         case _:
             raise wrong(call.at, f"there is no {call.name[:80]}(…)")
 

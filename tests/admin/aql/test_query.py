@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from regproxy.admin.aql.answer import Gathering, shown
 from regproxy.admin.aql.grammar import DEEPEST, Pairs, parse
 from regproxy.admin.aql.query import EVERY, USUAL, Query, read_query
+from regproxy.admin.aql.virtual import asked_of_members, named_in
 from regproxy.admin.aql.words import LONGEST, words_of
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.finding_sql import compiled
@@ -161,7 +162,7 @@ def test_what_is_done_with_what_is_found() -> None:
         'items.find().sort({"$asc":["none"]})',
         'items.find().include("none")',
         "items.find().include(1)",
-        "items.find().transitive()",
+        "items.find().transitive(1)",
         "items.find() x",
         "items.find();",
         f"items.find({'[' * (DEEPEST + 1)})",
@@ -232,7 +233,7 @@ def test_pages_of_what_is_found() -> None:
 
     def told(text: str, *paths: str) -> Any:
         gathering = Gathering(read_query(text, NOW), {"r": "r"})
-        gathering.add([evolve(FOUND, path=path) for path in paths])
+        gathering.add([(evolve(FOUND, path=path), ()) for path in paths])
         return json.loads(gathering.text().body)
 
     answer = told("items.find().offset(1).limit(2)", "a", "b", "c", "d")
@@ -240,3 +241,23 @@ def test_pages_of_what_is_found() -> None:
     assert {"start_pos": 1, "end_pos": 3, "total": 2, "limit": 2} == answer["range"]
     assert 2 == told('items.find().include("name")', "a/x", "b/x", "y")["range"]["total"]
     assert 3 == told('items.find().include("name").distinct(false)', "a/x", "b/x", "y")["range"]["total"]
+
+
+def test_virtual_repositories() -> None:
+    """Their members are asked in their place, wherever they are named by name alone."""
+    every = read_query('items.find({"$or":[{"repo":"all","name":"a"},{"repo":"r"}],"repo":{"$ne":"all"}}).transitive()', NOW)
+    criterion = every.finding.criterion
+    assert {"all", "r"} == named_in(criterion)
+    one, two = Compare(Field.REPO, How.EQ, "one"), Compare(Field.REPO, How.EQ, "up-cache")
+    changed = asked_of_members(criterion, {"all": ["one", "up-cache"]})
+    assert isinstance(changed, AllOf)
+    assert (
+        AnyOf(
+            (
+                AllOf((AnyOf((one, two)), Compare(Field.NAME, How.EQ, "a"))),
+                AllOf((Compare(Field.REPO, How.EQ, "r"),)),
+            )
+        )
+        == changed.parts[0]
+    )
+    assert criterion == asked_of_members(criterion, {})
