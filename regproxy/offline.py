@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from attrs import frozen
 from twisted.internet.posixbase import PosixReactorBase
 
-from regproxy.index.migrate import prepare
+from regproxy.errors import Kind, RegproxyError
+from regproxy.index.migrate import newest, prepare
+from regproxy.index.older import copy_of, keep_older
 from regproxy.index.sqlite import SqliteIndex
 from regproxy.lock import DataDirLock
 from regproxy.repo.eviction import Eviction
@@ -20,6 +23,32 @@ INDEX = "index.sqlite"
 STORE = "store"
 
 
+@frozen
+class Upgraded:
+    """The schema that an index had, that which it has, and where a copy of what it was lies; empty if it was as it is."""
+
+    before: int
+    after: int
+    copy: str
+
+
+def upgraded(data_dir: Path, now: float) -> Upgraded:
+    """Bring a stopped server's index up to this program's schema. Blocks.
+
+    ``LockedError`` if somebody works on it, ``RegproxyError`` for what is no index, newer than this program, or not to be copied.
+    """
+    lock = DataDirLock.acquire(data_dir)
+    try:
+        path = data_dir / INDEX
+        before, after = keep_older(path), newest()
+        if before is None:
+            raise RegproxyError(Kind.STORAGE, f"{path}: expected an index")
+        prepare(path, now)
+        return Upgraded(before, after, copy_of(path, before) if before < after else "")
+    finally:
+        lock.release()
+
+
 @asynccontextmanager
 async def opened(reactor: PosixReactorBase, data_dir: Path) -> AsyncIterator[Parts]:
     """Lock the directory and open what is in it; ``LockedError`` if somebody works on it.
@@ -28,6 +57,7 @@ async def opened(reactor: PosixReactorBase, data_dir: Path) -> AsyncIterator[Par
     """
     lock = DataDirLock.acquire(data_dir)
     try:
+        keep_older(data_dir / INDEX)
         prepare(data_dir / INDEX, reactor.seconds())
         index = SqliteIndex(data_dir / INDEX, reactor, is_owner=False)
         pool = WriterPool(reactor, 1)

@@ -38,11 +38,12 @@ async def begin(directory: Directory, data_dir: Path, environment: Mapping[str, 
 
 
 def _password(data_dir: Path, environment: Mapping[str, str]) -> str:
-    given, file = environment.get(VARIABLE, ""), environment.get(FILE_VARIABLE, "")
+    given, file, source = environment.get(VARIABLE, ""), environment.get(FILE_VARIABLE, ""), VARIABLE
     if not given and file:
-        given = _read(Path(file))
+        given, source = _read(Path(file)), f"{FILE_VARIABLE}: {file}"
     if given and not SHORTEST <= len(given) <= LONGEST:
-        raise RegproxyError(Kind.INVALID, f"the first administrator's password is to have {SHORTEST} to {LONGEST} characters")
+        text = f"{source}: expected a password of {SHORTEST} to {LONGEST} characters for the first administrator"
+        raise RegproxyError(Kind.INVALID, text)
     return given or _made(data_dir / FILE)
 
 

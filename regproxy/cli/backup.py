@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from regproxy.cli.ending import FAILED, config_option, data_dir_option, end, find_data_dir
+from regproxy.cli.ending import FAILED, config_option, data_dir_option, end, find_data_dir, json_option
 
 
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--all", "everything", is_flag=True, help="What remotes have cached too; it could be fetched again.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was saved as JSON.")
+@json_option
 @config_option
 @data_dir_option
 def backup(*, target: Path, everything: bool, as_json: bool, config: Path, data_dir: Path | None) -> None:
@@ -32,11 +32,14 @@ def backup(*, target: Path, everything: bool, as_json: bool, config: Path, data_
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--replace", is_flag=True, help="Put the index that is there aside.")
+@json_option
 @config_option
 @data_dir_option
-def restore(*, source: Path, replace: bool, config: Path, data_dir: Path | None) -> None:
+def restore(*, source: Path, replace: bool, as_json: bool, config: Path, data_dir: Path | None) -> None:
     """Bring the backup SOURCE into the data directory of a stopped server. Every blob is compared with its digest."""
-    from regproxy.backup import BackupError  # noqa: PLC0415 - the help needs none of these
+    import msgspec  # noqa: PLC0415 - the help needs none of these
+
+    from regproxy.backup import BackupError  # noqa: PLC0415 - as above
     from regproxy.backup import restore as bring  # noqa: PLC0415 - as above
     from regproxy.cli.showing import size  # noqa: PLC0415 - as above
     from regproxy.lock import DataDirLock, LockedError  # noqa: PLC0415 - as above
@@ -50,4 +53,4 @@ def restore(*, source: Path, replace: bool, config: Path, data_dir: Path | None)
             lock.release()
     except (BackupError, LockedError) as error:
         end(FAILED, str(error))
-    click.echo(f"{summary.blobs} blobs, {size(summary.bytes)} from {source}")
+    click.echo(msgspec.json.encode(summary) if as_json else f"{summary.blobs} blobs, {size(summary.bytes)} from {source}")

@@ -74,7 +74,7 @@ def is_cached(*, target: str, as_json: bool, config: Path, data_dir: Path | None
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Remove nothing, say what would be.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@json_option
 @config_option
 @data_dir_option
 def gc(*, dry_run: bool, as_json: bool, config: Path, data_dir: Path | None) -> None:

@@ -3,15 +3,26 @@
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 a configuration with mistakes; ``verify`` has more.
 """
 
+import json
 from pathlib import Path
 
 import click
 
 from regproxy.cli.backup import backup, restore
 from regproxy.cli.cache import cache, gc
+from regproxy.cli.database import db
 from regproxy.cli.doctoring.command import doctor
 from regproxy.cli.drain import drain
-from regproxy.cli.ending import CONFIGURATION, DEFAULT_CONFIG, FAILED, config_option, data_dir_option, end, find_data_dir
+from regproxy.cli.ending import (
+    CONFIGURATION,
+    DEFAULT_CONFIG,
+    FAILED,
+    config_option,
+    data_dir_option,
+    end,
+    find_data_dir,
+    json_option,
+)
 from regproxy.cli.people import token, user
 from regproxy.cli.prefetching.command import prefetch
 from regproxy.cli.repositories import repo
@@ -24,11 +35,12 @@ def main() -> None:
 
 
 @main.command()
-def version() -> None:
+@json_option
+def version(*, as_json: bool) -> None:
     """Print the version."""
     from regproxy import __version__  # noqa: PLC0415 - reads the installed metadata
 
-    click.echo(__version__)
+    click.echo(json.dumps({"version": __version__}) if as_json else __version__)
 
 
 @main.group("config")
@@ -38,19 +50,23 @@ def config_group() -> None:
 
 @config_group.command("check")
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_CONFIG)
-def config_check(file: Path) -> None:
+@json_option
+def config_check(*, file: Path, as_json: bool) -> None:
     """Check FILE, with the environment and the files that it names; print one line for each mistake."""
     from regproxy.config import ConfigurationError, load  # noqa: PLC0415 - imports all formats
 
     try:
         configuration = load(file)
     except ConfigurationError as error:
+        if as_json:
+            click.echo(json.dumps({"good": False, "mistakes": str(error).splitlines()}))
         end(CONFIGURATION, str(error))
-    click.echo(f"{file}: good, {len(configuration.repository)} repositories")
+    found = len(configuration.repository)
+    click.echo(json.dumps({"good": True, "repositories": found}) if as_json else f"{file}: good, {found} repositories")
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@json_option
 @config_option
 @data_dir_option
 def fetches(*, as_json: bool, config: Path, data_dir: Path | None) -> None:
@@ -72,6 +88,7 @@ def fetches(*, as_json: bool, config: Path, data_dir: Path | None) -> None:
 
 
 main.add_command(cache)
+main.add_command(db)
 main.add_command(drain)
 main.add_command(gc)
 main.add_command(verify)

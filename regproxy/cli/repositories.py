@@ -99,13 +99,15 @@ def list_repositories(
 
 @repo.command()
 @click.argument("key")
+@json_option
 @config_option
 @data_dir_option
-def show(*, key: str, config: Path, data_dir: Path | None) -> None:
-    """Print the configuration of the repository KEY as JSON, without secrets."""
+def show(*, key: str, as_json: bool, config: Path, data_dir: Path | None) -> None:
+    """Print the configuration of the repository KEY as JSON, without secrets; with --json on one line."""
     import msgspec  # noqa: PLC0415 - as above
 
-    click.echo(msgspec.json.format(msgspec.json.encode(_ask("show", key, config, data_dir)), indent=2))
+    found = msgspec.json.encode(_ask("show", key, config, data_dir))
+    click.echo(found if as_json else msgspec.json.format(found, indent=2))
 
 
 @repo.command()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from regproxy.cli.ending import config_option, data_dir_option, end, find_data_dir
+from regproxy.cli.ending import config_option, data_dir_option, end, find_data_dir, json_option
 
 CLEAN, FOUND, REPAIRED, UNABLE = 0, 1, 4, 5
 
@@ -14,7 +14,7 @@ CLEAN, FOUND, REPAIRED, UNABLE = 0, 1, 4, 5
 @click.option("--repair", is_flag=True, help="Put bad blobs aside, drop rows that lead nowhere, collect garbage.")
 @click.option("--strict", is_flag=True, help="Nothing may lie in the spool that nobody is writing.")
 @click.option("--rate", type=click.IntRange(min=1), help="Bytes per second at most; a running server takes 100 MiB.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@json_option
 @config_option
 @data_dir_option
 def verify(*, repair: bool, strict: bool, rate: int | None, as_json: bool, config: Path, data_dir: Path | None) -> None:

@@ -67,6 +67,11 @@ def steps() -> list[Step]:
     return sorted(found)
 
 
+def newest() -> int:
+    """The schema of this program."""
+    return max(step.version for step in steps())
+
+
 # A writer waits in its own thread, as long as another process's largest batch may take.
 BUSY_MILLIS = 30_000
 

@@ -10,17 +10,25 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.index import migrate
 
 
-def keep_older(path: Path) -> None:
+def keep_older(path: Path) -> int | None:
     """Copy an index of an older schema to ``{path}.schema-{version}``. Blocks. ``RegproxyError`` if that cannot be.
 
-    What is no index, or cannot be read, is left to whoever opens it.
+    The schema that it has; None for what is no index, or cannot be read, which is left to whoever opens it.
     """
     if not path.exists():
-        return
+        return None
     with suppress(apsw.Error), closing(apsw.Connection(str(path))) as connection:
         version = connection.execute("SELECT max(version) FROM schema_version").fetchall()[0][0]
-        if isinstance(version, int) and version < max(step.version for step in migrate.steps()):
-            _copy(connection, f"{path}.schema-{version}")
+        if isinstance(version, int):
+            if version < migrate.newest():
+                _copy(connection, copy_of(path, version))
+            return version
+    return None
+
+
+def copy_of(path: Path, version: int) -> str:
+    """Where the copy of that schema is."""
+    return f"{path}.schema-{version}"
 
 
 def _copy(connection: apsw.Connection, path: str) -> None:

@@ -60,12 +60,19 @@ async def test_a_password_is_given(tmp_path: Path) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_password_that_will_not_do(tmp_path: Path) -> None:
-    """Too short, too long, or not there: nobody is made."""
-    for environment in ({VARIABLE: "short"}, {VARIABLE: "x" * (LONGEST + 1)}, {FILE_VARIABLE: str(tmp_path / "none")}):
+    """Too short, too long, or not there: nobody is made, and it is said where the password came from."""
+    short = tmp_path / "short"
+    short.write_text("short\n")
+    for environment, source in (
+        ({VARIABLE: "short"}, f"{VARIABLE}: "),
+        ({VARIABLE: "x" * (LONGEST + 1)}, f"{VARIABLE}: "),
+        ({FILE_VARIABLE: str(short)}, f"{FILE_VARIABLE}: {short}: "),
+        ({FILE_VARIABLE: str(tmp_path / "none")}, f"{tmp_path / 'none'}, "),
+    ):
         directory = MemoryDirectory()
-        with pytest.raises(RegproxyError):
+        with pytest.raises(RegproxyError) as caught:
             await begin(directory, tmp_path, environment, InlinePool())
-        assert directory.every(User) == []
+        assert (source, []) == (caught.value.text[: len(source)], directory.every(User))
 
 
 @pytest_twisted.ensureDeferred

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import click
 import pytest
 import pytest_twisted
 from click.testing import CliRunner, Result
@@ -41,6 +42,18 @@ async def served(tmp_path: Path) -> AsyncIterator[Path]:
 def test_version() -> None:
     """One word."""
     assert regproxy("version").output == f"{__version__}\n"
+    assert json.loads(regproxy("version", "--json").output) == {"version": __version__}
+
+
+def test_json_everywhere() -> None:
+    """Every command has it."""
+
+    def without(command: click.Command, name: str) -> list[str]:
+        if isinstance(command, click.Group):
+            return [found for word, each in command.commands.items() for found in without(each, f"{name} {word}")]
+        return [] if any("--json" in parameter.opts for parameter in command.params) else [name]
+
+    assert [] == without(main, "regproxy")
 
 
 def test_check_of_a_good_file(tmp_path: Path) -> None:
@@ -49,6 +62,7 @@ def test_check_of_a_good_file(tmp_path: Path) -> None:
     file.write_text("[server]\n")
     result = regproxy("config", "check", file)
     assert (result.exit_code, result.output) == (0, f"{file}: good, 0 repositories\n")
+    assert json.loads(regproxy("config", "check", file, "--json").output) == {"good": True, "repositories": 0}
 
 
 def test_check_of_a_bad_file(tmp_path: Path) -> None:
@@ -58,6 +72,8 @@ def test_check_of_a_bad_file(tmp_path: Path) -> None:
     result = regproxy("config", "check", file)
     assert (result.exit_code, result.stdout) == (3, "")
     assert [line.partition(": ")[0] for line in result.stderr.splitlines()] == [str(file)] * 2
+    told = regproxy("config", "check", file, "--json")
+    assert (told.exit_code, json.loads(told.stdout)) == (3, {"good": False, "mistakes": result.stderr.splitlines()})
 
 
 def test_wrong_usage() -> None:
