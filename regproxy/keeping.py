@@ -59,6 +59,11 @@ class Post(Resource):
         except RegproxyError as error:
             request.setResponseCode(400)
             body = error.text.encode()
+        except BaseException:
+            if not gone:  # who asks would wait for ever
+                request.setResponseCode(500)
+                request.finish()
+            raise
         if not gone:
             request.setHeader("content-type", "application/json")
             request.write(body)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_holdings import Holdings
@@ -28,7 +28,10 @@ class Trash:
         found = False
         while nodes := await readers.run(lambda: index.nodes(repository, path, limit=PAGE)):
             found = True
-            await gatherResults([Deferred.fromCoroutine(self.keep(node, by)) for node in nodes], consumeErrors=True)
+            try:
+                await gatherResults([Deferred.fromCoroutine(self.keep(node, by)) for node in nodes], consumeErrors=True)
+            except FirstError as first:
+                first.subFailure.raiseException()
         return await self._holdings.prune(repository, path) > 0 or found
 
     async def keep(self, node: Node, by: str) -> None:
