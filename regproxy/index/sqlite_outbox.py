@@ -19,7 +19,7 @@ _FORGET = "DELETE FROM outbox WHERE target NOT IN (SELECT value FROM json_each(?
 
 @define(eq=False)
 class SqliteOutbox:
-    """The fourth view of an index that was started."""
+    """A further view of an index that was started."""
 
     _index: SqliteIndex
 

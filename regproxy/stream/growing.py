@@ -103,10 +103,6 @@ class GrowingBlob:
         self.extents.add(span)
         self._changed()
 
-    def withhold(self) -> None:
-        """A verdict will be awaited after all. Only before the first byte is served."""
-        self._withheld = True
-
     def succeed(self) -> None:
         """Every byte is there and believed."""
         self._size = self.extents.reach(0)

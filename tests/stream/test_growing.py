@@ -41,15 +41,6 @@ def test_tail_is_withheld_until_the_verdict() -> None:
     growing.release()
 
 
-def test_a_verdict_after_all() -> None:
-    """Is waited for from then on."""
-    growing = blob(TAIL + 1000, withheld=False)
-    growing.withhold()
-    growing.wrote(Span(0, TAIL + 1000))
-    assert growing.reach(0) == 1000
-    growing.release()
-
-
 def test_unknown_length_has_a_delay_line() -> None:
     """The newest bytes are withheld while the length is unknown and a verdict is awaited."""
     growing = blob(None, withheld=True)
