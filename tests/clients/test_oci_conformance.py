@@ -1,4 +1,4 @@
-"""The OCI distribution specification's own conformance program, against a local and a remote repository."""
+"""The OCI distribution specification's own conformance program, against a local, a virtual and a remote repository."""
 
 import re
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from tests.fakes.process import Finished, Regproxy, run
 from tests.fakes.pushing import Client, Start, images
 from tests.fakes.registry import Registry
 from tests.fakes.registry_image import build_image
+from tests.wire.test_virtual_images import virtual
 
 pytestmark = pytest.mark.client("oci-conformance")
 
@@ -39,11 +40,15 @@ def passed(done: Finished) -> set[str]:
     return {name for name, word in found.items() if word == "Pass"}
 
 
-@pytest.mark.parametrize("version", ["1.1", "dev"])
-async def test_local(twist_regproxy: Start, tmp_path: Path, version: str) -> None:
-    """All that a registry does, in all forms of content, of the specification and of what becomes the next one."""
-    regproxy = twist_regproxy(images())
-    done = await conformance(regproxy, tmp_path, OCI_VERSION=version, OCI_REPO1="images/one", OCI_REPO2="images/a/two")
+@pytest.mark.client("docker-registry")
+@pytest.mark.parametrize(("version", "key"), [("1.1", "images"), ("dev", "images"), ("dev", "all")])
+async def test_what_is_pushed(twist_regproxy: Start, registry: Registry, tmp_path: Path, version: str, key: str) -> None:
+    """All that a registry does, in all forms of content, of the specification and of what becomes the next one; through a
+    virtual repository, too.
+    """
+    several = virtual("all", "hub", "images", further='defaultDeploymentRepo = "images"')
+    regproxy = twist_regproxy(images() + registry.remote("hub") + several)
+    done = await conformance(regproxy, tmp_path, OCI_VERSION=version, OCI_REPO1=f"{key}/one", OCI_REPO2=f"{key}/a/two")
     names = passed(done)
     assert done.code == 0
     apis = {"Tag listing", "Blob push", "Blob chunked", "Blob streaming", "Blob mount", "Blob anonymous mount", "Blob delete"}

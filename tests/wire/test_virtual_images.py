@@ -70,6 +70,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         remote("near", f"{url}/v2/near"),
         remote("far", f"{url}/v2/far"),
         remote("best", f"{url}/v2/far", "priorityResolution = true"),
+        remote("thin", f"{url}/v2/near", "storeArtifactsLocally = false"),
         remote("down", DEAD),
         remote("hard", DEAD, "hardFail = true"),
         virtual("all", "near", "far", "mine", further=DEPLOYS),
@@ -77,6 +78,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         virtual("strict", "hard", "all"),
         virtual("first", "mine", "best"),
         virtual("shared", "near", "mine", further=f'{DEPLOYS}\nsharedNamesPattern = "shared/**"'),
+        virtual("thinly", "thin", "mine", further=DEPLOYS),
         virtual("readonly", "near", "mine"),
     ]
     regproxy = Regproxy(tmp_path_factory.mktemp("virtual"), "\n".join(tables))
@@ -89,7 +91,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 def test_an_image_of_a_remote(scene: Scene) -> None:
-    """The first that has it, by every form of address, with all that it consists of; others are not asked for what is held."""
+    """The first that has it, by every form of address, and all that it consists of from there; others are not asked for that."""
     image = build_image("remote")
     scene.of("far", "public/app").push_image("1", image)
     client = scene.at("all", "public/app")
@@ -106,6 +108,7 @@ def test_an_image_of_a_remote(scene: Scene) -> None:
             (each.status, each.headers["content-length"]) for each in (head, got)
         ]
         assert data == got.body
+    assert ["/v2/near/public/app/manifests/1"] == sorted({each.partition(" ")[2] for each in scene.asked("/v2/near/public/app/")})
     path = "public/app/manifests/1"
     for address in (
         f"/api/docker/all/v2/{path}",
@@ -278,6 +281,16 @@ def test_layers_that_another_member_has(scene: Scene) -> None:
     client.push_blob(CONFIG)
     for manifest in (simple("x", layers=[unknown]), index_of(simple("nowhere"))):
         assert (404, "MANIFEST_BLOB_UNKNOWN") == code_of(client.push("no", manifest))
+
+
+def test_layers_that_a_remote_does_not_keep(scene: Scene) -> None:
+    """Are brought all the same, larger than what is in memory on the way."""
+    image = build_image("thin", big=12 << 20)
+    scene.of("near", "thin/app").push_image("1", image)
+    assert 201 == scene.at("thinly", "thin/app").push("patched", image.manifests[0]).status
+    mine = scene.at("mine", "thin/app")
+    for digest in image.layers[0]:
+        assert image.blobs[digest] == mine.ask("GET", f"blobs/{digest}").body
 
 
 def test_mounts(scene: Scene) -> None:

@@ -5,7 +5,8 @@ Rules, beside those of ``repo.virtual``:
 1. Of an image that a local member has, whatever is asked by tag comes from local members and those that come first by
    configuration, and so does what is asked by digest: but that is taken from wherever it is held, too, for a digest says it all.
 2. What is only attached to an image (signatures, attestations) makes nobody its owner (``Contents.owns``).
-3. A member that refuses is one that does not have it, and its reason is told: a push asks for all that it is about to bring, and
+3. What is asked by digest and held nowhere is probably where other parts of that image came from: such a member is asked first.
+4. A member that refuses is one that does not have it, and its reason is told: a push asks for all that it is about to bring, and
    its client gives up at any answer but 404.
 """
 
@@ -51,20 +52,22 @@ async def find(
     wants = {member: want_for(address, member.repository.settings.url) for member in members}
     is_owned = Owned(serving, address.name)
 
-    def holds(member: Serving) -> bool:
-        return member.repository.has(wants[member].path, wants[member].digest)
-
+    holding = {member for member in members if member.repository.has(wants[member].path, wants[member].digest)}
     is_named_by_digest = isinstance(address, Layer) or isinstance(address.reference, Digest)
     absent = Missing(f"no member of {serving.repository.key} has it")
 
     async def ask(member: Serving) -> Answer:
-        may_speak = asks_all or is_trusted(member) or (is_named_by_digest and holds(member))
+        may_speak = asks_all or is_trusted(member) or (is_named_by_digest and member in holding)
         if not may_speak and await is_owned():
             return absent
         member.permit(request, Action.READ, wants[member].path)
         return await artifact(member, address, body=body)
 
-    found, answer = await first(in_order(members, holds), ask, absent)
+    if is_named_by_digest and not holding:
+        known = [member for member in members if await member.tree.folder(f"{wants[member].name}/") is not None]
+    else:
+        known = [member for member in members if member in holding]
+    found, answer = await first(in_order(members, lambda member: member in known), ask, absent)
     if answer is absent and is_owned.seen_by(request):
         text = f"{absent.reason}; {address.name} is a local image, for which other members are not asked (sharedNamesPattern)"
         return None, Missing(text)
