@@ -10,12 +10,15 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from tests.fakes.deploying import local
 from tests.fakes.files import remote, serving
 from tests.fakes.process import Regproxy
 from tests.fakes.workers import Load, workers_of
 from tests.wire.conftest import TWO
 from tests.wire.test_life import get, wait_until
 from tests.wire.test_notify import Manager
+from tests.wire.test_people import READ
+from tests.wire.test_repositories import administrator
 
 DATA = b"x" * 1000
 
@@ -62,6 +65,29 @@ def test_what_one_fetched_all_have(two_workers: Callable[..., Regproxy]) -> None
             text = page(regproxy)
             assert number(text, 'regproxy_cache_requests_total{cache="hit",repository="files"}') == 40
             assert number(text, 'regproxy_fills_total{repository="files"}') == 1
+
+
+def test_numbers_of_all_show_what_one_may_see(two_workers: Callable[..., Regproxy]) -> None:
+    """Whichever worker answers, of a private repository only those hear for whom it is there, and who may see all numbers."""
+    regproxy = two_workers(local("open") + local("secret"))
+    admin = administrator(regproxy)
+    for name in ("Anything", "Any%20Remote"):
+        assert admin("DELETE", f"/api/v2/security/permissions/{name}").status == 200
+    assert admin.target("open", {"anonymous": READ}, repositories=["open"]).status == 201
+    ann = admin.make("ann")
+    assert admin.target("secret", {"ann": READ}, repositories=["secret"]).status == 201
+    for path in ("open", "secret"):
+        for each in range(8):
+            assert admin("PUT", f"/{path}/{each}", DATA).status == 201
+    token = admin("POST", "/access/api/v1/tokens", {"scope": "system:metrics:r"}).json["access_token"]
+    scraper, nobody, both = admin.by(f"Bearer {token}"), admin.by(""), {"open": 8000.0, "secret": 8000.0}
+    for who, expected in ((admin, both), (scraper, both), (ann, both), (nobody, {"open": 8000.0})):
+        for address in ("/metrics", "/api/v1/metrics") * 4:
+            text = who("GET", address).body.decode()
+            received = re.findall(r'^regproxy_http_request_bytes_total{repository="(\w+)"} (\S+)$', text, re.MULTILINE)
+            assert expected == {key: float(size) for key, size in received if key in both}
+            assert set(expected) == both.keys() & set(re.findall('repository="([^"]+)"', text))
+    assert scraper("GET", "/secret/0").status == 404
 
 
 def test_a_killed_worker_is_replaced(two_workers: Callable[..., Regproxy]) -> None:
