@@ -137,12 +137,16 @@ class Sessions:
         return digests
 
     async def _take(self, name: str, session: _Open, upload: Upload, source: Source) -> None:
-        """Write a body behind what is there; if that fails the session is let go of."""
+        """Write a body behind what is there; if that fails the session is let go of, and ended if there is no room for it."""
         try:
             taken = await self._capped(session, upload, source)
             await Ingest(session.blob, session.writer, self._parts.writers, session.hashes, Stretch(session.size)).run(taken)
         except BaseException as error:
-            await self._leave(name, session, is_hashed=isinstance(error, RegproxyError))
+            if isinstance(error, RegproxyError) and error.kind is Kind.TOO_LARGE:
+                await session.close()
+                await self._parts.writers.run(session.writer.abort)  # nobody goes on with what may not be there
+            else:
+                await self._leave(name, session, is_hashed=isinstance(error, RegproxyError))
             raise told(error) from error
 
     async def _capped(self, session: _Open, upload: Upload, source: Source) -> Source:
