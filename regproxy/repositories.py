@@ -163,10 +163,12 @@ class Repositories:
         base_url: BaseUrl,
         guard: Guard,
     ) -> Served:
-        """Over those that are served: one whose upstream is not known yet is left out."""
+        """Over those that are served: one whose upstream is not known yet can only be named."""
         virtuals = {each.key: each.repositories for each in configuration.repository if each.rclass == "virtual"}
-        members = tuple(repositories[key] for key in flattened(settings.key, virtuals) if key in repositories)
-        make = partial(VirtualServed, served=members)
+        keys = flattened(settings.key, virtuals)
+        members = tuple(repositories[key] for key in keys if key in repositories)
+        unready = (each for each in configuration.repository if each.key in keys and each.key not in repositories)
+        make = partial(VirtualServed, served=members, unready=tuple(each.key for each in unready if not each.blacked_out))
         return self._served(Virtual(settings), settings, base_url, guard, make=make)
 
     def _served(

@@ -325,6 +325,10 @@ class ServingSeveral(Serving, Protocol):
         """Members one of which may own a name: local ones, be they visible or not; none for a name that is to be shared."""
 
     @property
+    def unready(self) -> Sequence[str]:
+        """The keys of members of which nothing can be asked, because their upstream is not known yet."""
+
+    @property
     def clock(self) -> IReactorTime:
         """For what has a limit of time."""
 

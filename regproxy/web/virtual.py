@@ -28,9 +28,15 @@ T = TypeVar("T")
 
 @frozen(eq=False)
 class VirtualServed(Served):
-    """A virtual repository; ``served`` are its members, none of them virtual."""
+    """A virtual repository.
+
+    Attributes:
+        served: its members, none of them virtual.
+        unready: the keys of those whose upstream is not known yet.
+    """
 
     served: tuple[Served, ...] = field(kw_only=True)
+    unready: tuple[str, ...] = field(default=(), kw_only=True)
     _patterns: Patterns = field(init=False)
     _shared: Patterns | None = field(init=False)
 

@@ -69,3 +69,32 @@ def test_literal_text_matches_itself_only(text: str) -> None:
 def test_hostile_pattern_is_linear() -> None:
     """What takes a backtracking matcher for ever is answered at once."""
     assert not Patterns.of("*a" * 40 + "b").admits("a" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("includes", "excludes", "expected"),
+    [
+        ("**/*", "", True),
+        ("", "", True),
+        ("acme/**", "", True),
+        ("acme/", "", True),
+        ("a?me/*/*", "", True),
+        ("**/*.whl", "", True),
+        ("**", "", True),
+        ("other/**", "", False),
+        ("acme", "", False),
+        ("*.whl", "", False),
+        ("other/**, acme/1.0/*", "", True),
+        ("**/*", "acme/**", False),
+        ("**/*", "acme/", False),
+        ("**/*", "ac*/*/*", False),
+        ("**/*", "**/*", False),
+        ("**/*", "acme/1.0/**", True),
+        ("**/*", "**/*.whl", True),
+        ("**/*", "other/**", True),
+        ("acme/**", "a*/**", False),
+    ],
+)
+def test_reach(includes: str, excludes: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
+    """Whether anything in a folder at the top may be served."""
+    assert expected is Patterns.of(includes, excludes).reach("acme", 2)

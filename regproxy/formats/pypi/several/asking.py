@@ -58,6 +58,7 @@ class Asking:
             return await self._contents(member).projects()
 
         members = self.serving.members(self.request)
+        self._check_ready()
         absent = Missing(f"{self.serving.repository.key} has no list of projects")
         return await owned([members], ask, drop, absent, self.serving.clock)
 
@@ -102,8 +103,17 @@ class Asking:
         members = [each for each in self.serving.members(self.request) if is_hosting(each.repository) or _reaches(each, name)]
         owners = self.serving.owners(name)
         if not owners and any(is_hosting(each.repository) for each in members):  # everybody's
+            self._check_ready()
             return [[member for rank in ranks(members) for member in rank]]
-        return await to_ask(members, owners, f"{name}/")
+        asked = await to_ask(members, owners, f"{name}/")
+        if not (asked and is_hosting(asked[0][0].repository)):
+            self._check_ready()
+        return asked
+
+    def _check_ready(self) -> None:
+        """``RegproxyError`` if there is a member that has a say in it, and cannot be asked."""
+        for key in self.serving.unready:
+            raise RegproxyError(Kind.UPSTREAM_DOWN, f"the upstream of {key} is not known yet")
 
     async def _first(self, name: str, ask: Ask, *, strict: bool) -> tuple[Serving | None, Answer]:
         absent = self._absent(name)
