@@ -17,7 +17,8 @@ from twisted.internet.defer import Deferred, gatherResults
 from regproxy.config_checks import AUTO
 from regproxy.config_urls import split_url
 from regproxy.model.settings import Configuration, RepositorySettings, Server
-from regproxy.repo.interface import AutoUrl, Format
+from regproxy.repo.interface import Format
+from regproxy.repo.interface_auto import AutoUrl
 
 RUN_SECONDS = 20.0
 PRINTED_LIMIT = 64 << 10

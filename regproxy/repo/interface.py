@@ -24,6 +24,7 @@ from regproxy.model.headers import Headers
 from regproxy.model.node import Node
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
+from regproxy.repo.interface_auto import AutoUrl
 from regproxy.repo.interface_bundle import Bundled
 from regproxy.repo.tree import Tree
 from regproxy.stream.source import Readable, Source
@@ -371,7 +372,7 @@ class Format(Protocol):
         """The word in ``/api/{word}/{repo}/…``; None if it is served at ``/{repo}/…`` only."""
 
     @property
-    def auto(self) -> "AutoUrl | None":
+    def auto(self) -> AutoUrl | None:
         """How to ask this machine's own client for its registry, for ``url = "auto"``."""
 
     def resource(self, serving: Serving) -> IResource:
@@ -385,18 +386,3 @@ class Format(Protocol):
 
     def failure(self, answer: Missing | Refused | Unavailable) -> Text:
         """Write a refusal in the shape that this format's clients show; status, kept headers and Retry-After included."""
-
-
-@frozen
-class AutoUrl:
-    """Programs to run, in order, until one exits with 0 and ``read`` finds a URL in what it printed."""
-
-    commands: Sequence[Sequence[str]]
-    read: "ReadUrl"
-
-
-class ReadUrl(Protocol):
-    """Finds the registry's URL in a client's own words."""
-
-    def __call__(self, printed: str) -> str | None:
-        """The URL, or None if there is none in it."""

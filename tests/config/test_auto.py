@@ -9,7 +9,7 @@ from attrs import define, field
 
 from regproxy.auto import Resolved, resolve, run_program, without_credentials
 from regproxy.model.settings import Configuration, RepositorySettings
-from regproxy.repo.interface import AutoUrl
+from regproxy.repo.interface_auto import AutoUrl
 from tests.fakes.formats import named_formats
 
 FIXED = RepositorySettings(key="files", rclass="remote", url="https://files.example")

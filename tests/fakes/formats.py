@@ -8,7 +8,8 @@ from twisted.web.iweb import IRequest
 
 from regproxy.model.access import Action
 from regproxy.model.node import Node
-from regproxy.repo.interface import AutoUrl, Format
+from regproxy.repo.interface import Format
+from regproxy.repo.interface_auto import AutoUrl
 from regproxy.repo.tree import Tree
 
 

@@ -91,10 +91,11 @@ class Publisher:
         password: str,
         words: tuple[str, ...] = (),
         base_url: str | None = None,
+        key: str = "own",
     ) -> Ran:
         """Upload files."""
         own = {"HOME": str(files[0].parent), "COLUMNS": "400", "TWINE_NON_INTERACTIVE": "1", "UV_HTTP_RETRIES": "0"}
-        url = f"{base_url or proxy.base_url}/api/pypi/own/"
+        url = f"{base_url or proxy.base_url}/api/pypi/{key}/"
         return self.client.run(self.url, url, "--username", user, "--password", password, *words, *map(str, files), env=own)
 
 

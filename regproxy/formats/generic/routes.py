@@ -16,7 +16,6 @@ from regproxy.model.fetch import Fetch
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface import (
-    AutoUrl,
     Find,
     Missing,
     Refused,
@@ -27,6 +26,7 @@ from regproxy.repo.interface import (
     is_hosting,
     is_virtual,
 )
+from regproxy.repo.interface_auto import AutoUrl
 from regproxy.web.direct import Direct
 from regproxy.web.errors import envelope, register
 from regproxy.web.request import ProxyRequest

@@ -11,7 +11,8 @@ from regproxy.formats.huggingface.virtual import routes as virtual_routes
 from regproxy.model.fetch import Fetch
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
-from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable, is_hosting, is_virtual
+from regproxy.repo.interface import Find, Missing, Refused, Serving, Text, Unavailable, is_hosting, is_virtual
+from regproxy.repo.interface_auto import AutoUrl
 
 
 @frozen

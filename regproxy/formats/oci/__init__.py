@@ -9,7 +9,8 @@ from regproxy.formats.oci import failures, plan, routes
 from regproxy.model.fetch import Fetch
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
-from regproxy.repo.interface import AutoUrl, Find, Missing, Refused, Serving, Text, Unavailable
+from regproxy.repo.interface import Find, Missing, Refused, Serving, Text, Unavailable
+from regproxy.repo.interface_auto import AutoUrl
 
 
 @frozen

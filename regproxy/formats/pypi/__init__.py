@@ -13,7 +13,6 @@ from regproxy.model.fetch import Fetch
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface import (
-    AutoUrl,
     Find,
     Missing,
     Refused,
@@ -24,6 +23,7 @@ from regproxy.repo.interface import (
     is_hosting,
     is_virtual,
 )
+from regproxy.repo.interface_auto import AutoUrl
 
 
 @frozen

@@ -10,7 +10,7 @@ import sys
 from urllib.parse import urlsplit
 
 from regproxy.formats.pypi.plan import AS_IT_IS
-from regproxy.repo.interface import AutoUrl
+from regproxy.repo.interface_auto import AutoUrl
 
 _PIPS = (["pip"], ["pip3"], ["python3", "-m", "pip"], [sys.executable, "-m", "pip"])
 
