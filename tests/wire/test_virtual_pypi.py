@@ -1,5 +1,6 @@
 """A virtual repository of Python packages over real sockets: whose a name is, for whomever; pages, files, uploads, outages."""
 
+import json
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from urllib.parse import urljoin
@@ -25,6 +26,7 @@ CARL = {"authorization": basic("carl")}
 DOWN = (502, 503, 504)
 OURS, THEIRS = make_wheel("mine", "1.0"), make_wheel("mine", "99.0")
 SECRET, PUBLIC_SECRET = make_wheel("secret", "1.0"), make_wheel("secret", "99.0")
+NEAR = make_wheel("near", "1.0")
 BOTH, SAME = make_wheel("both", "1.0"), make_wheel("both", "1.0", padding=64)
 
 
@@ -75,6 +77,10 @@ def tables(near: Index, far: Index, last: Index) -> str:
         near.remote("closed", 'includesPattern = "near/**"'),
         last.remote("last", *moment),
         last.remote("ahead", first, *moment),
+        near.remote("quiet"),
+        far.remote("held", first),
+        near.remote("off", "offline = true"),
+        near.remote("away", first, "offline = true"),
         virtual("all", "near", "far", "vault", "own", deploys="own"),
         virtual("prior", "own", "near", "before"),
         virtual("shared", "near", "own", more='sharedNamesPattern = "mi*"\n'),
@@ -82,20 +88,26 @@ def tables(near: Index, far: Index, last: Index) -> str:
         virtual("weak", "near", "last"),
         virtual("led", "near", "ahead"),
         virtual("nested", "weak", "own"),
+        virtual("calm", "quiet", "far"),
+        virtual("strict", "held", "near"),
+        virtual("air", "off", "far"),
+        virtual("shut", "away", "far"),
     ]
     return "\n".join(every)
 
 
 def rights() -> list[User | Target]:
-    """Everybody may everything, but in one repository that is ann's."""
-    keys = "own", "near", "far", "before", "closed", "last", "ahead", "all", "prior", "shared", "some", "weak", "led", "nested"
+    """Everybody may everything, but in one repository that is ann's, and two for which nobody else may have anything fetched."""
+    keys = "own", "near", "far", "before", "closed", "last", "ahead", "off", "away"
+    several = "all", "prior", "shared", "some", "weak", "led", "nested", "calm", "strict", "air", "shut"
     everybody: dict[str, tuple[Action, ...]] = dict.fromkeys((ANONYMOUS, "ann", "carl"), ALL)
     return [
         User(name="ann", password=HASH),
         User(name="carl", password=HASH),
-        Target(name=OPEN[0].name, repositories=keys, users=everybody),
+        Target(name=OPEN[0].name, repositories=(*keys, *several), users=everybody),
         Target(name=OPEN[1].name),
         Target(name="vault", repositories=("vault",), users={"ann": ALL}),
+        Target(name="held", repositories=("quiet", "held"), users={"ann": ALL, ANONYMOUS: (Action.READ,)}),
     ]
 
 
@@ -107,7 +119,7 @@ def fill(near: Index, far: Index, last: Index) -> None:
     near.add(BOTH, metadata=True, yanked="broken")
     far.add(SAME)
     far.add(make_sdist("both", "2.0"))
-    near.add(make_wheel("near", "1.0"), metadata=True)
+    near.add(NEAR, metadata=True)
     far.add(make_wheel("far", "1.0"), hashed=False)
     for index in (far, last):
         index.add(make_wheel("late", "1.0"))
@@ -137,7 +149,7 @@ def test_a_name_of_ours(scene: Scene) -> None:
     assert 404 == scene.get(f"all/mine/99.0/{THEIRS.filename}").status
     assert 404 == scene.get("all/pypi/mine/json").status
     assert [] == scene.asked("mine")
-    assert ["near-1.0-py3-none-any.whl"] == scene.names("all", "near")
+    assert [NEAR.filename] == scene.names("all", "near")
     assert ["far-1.0-py3-none-any.whl"] == scene.names("all", "far")
     assert 404 == scene.get("all/simple/none/").status
     release = scene.get("all/pypi/near/json").json["urls"][0]["url"]
@@ -192,7 +204,7 @@ def test_priority_and_names_that_are_shared(scene: Scene) -> None:
     assert [THEIRS.filename] == scene.names("prior", "mine")
     ours = f"packages/mine/1.0/{OURS.sha256}/{OURS.filename}"
     assert (404, 200) == (scene.get(f"prior/{ours}").status, scene.get(f"all/{ours}").status)
-    assert ["near-1.0-py3-none-any.whl"] == scene.names("prior", "near")
+    assert [NEAR.filename] == scene.names("prior", "near")
     assert [OURS.filename, THEIRS.filename] == scene.names("shared", "mine")
     assert OURS.data == scene.get(f"shared/{ours}").body
 
@@ -202,7 +214,19 @@ def test_patterns_keep_a_name_from_a_member(scene: Scene) -> None:
     before = len(scene.near.asked("/simple/both/"))
     assert [SAME.filename, "both-2.0.tar.gz"] == scene.names("some", "both")
     assert before == len(scene.near.asked("/simple/both/"))
-    assert ["near-1.0-py3-none-any.whl"] == scene.names("some", "near")
+    assert [NEAR.filename] == scene.names("some", "near")
+
+
+def test_who_may_not_have_it_fetched(scene: Scene) -> None:
+    """Sees what is held; a member that may not be asked has no say among equals, and leaves nothing to those behind it."""
+    for key in ("calm", "air"):
+        assert [SAME.filename, "both-2.0.tar.gz"] == scene.names(key, "both")
+    assert [BOTH.filename, "both-2.0.tar.gz"] == scene.names("calm", "both", **ANN) == scene.names("calm", "both")
+    assert (404, 404) == tuple(scene.get(f"{key}/simple/far/").status for key in ("strict", "shut"))
+    near = f"packages/near/1.0/{NEAR.sha256}/{NEAR.filename}"
+    assert (404, 404) == tuple(scene.get(f"strict/{path}").status for path in ("simple/near/", near))
+    assert [NEAR.filename] == scene.names("strict", "near", **ANN)
+    assert ["far-1.0-py3-none-any.whl"] == scene.names("strict", "far", **ANN) == scene.names("strict", "far")
 
 
 def test_outages(scene: Scene) -> None:
@@ -260,3 +284,28 @@ def test_made_by_rest(scene: Scene) -> None:
     answer = ask(scene.proxy, "GET", "/artifactory/api/pypi/made/simple/mine/", accept=JSON_TYPE, authorization=by)
     assert [OURS.filename] == [each["filename"] for each in answer.json["files"]]
     assert 200 == ask(scene.proxy, "DELETE", "/api/repositories/made", authorization=by).status
+
+
+def test_blacked_out(scene: Scene) -> None:
+    """A name of a local one that is closed for a while is nobody else's meanwhile."""
+    by = {"authorization": basic("admin", (scene.proxy.data_dir / "admin.password").read_text().strip())}
+    built = make_wheel("near", "0.1")
+
+    def put(method: str, key: str, said: dict[str, object]) -> None:
+        answer = ask(scene.proxy, method, f"/api/repositories/{key}", json.dumps(said), **by)
+        assert answer.status == 200, answer.body
+
+    put("PUT", "dark", {"rclass": "local", "packageType": "pypi"})
+    assert 200 == upload(scene.proxy, built, key="dark", headers=by).status
+    put("PUT", "dim", {"rclass": "virtual", "packageType": "pypi", "repositories": ["near", "dark"]})
+    assert [built.filename] == scene.names("dim", "near", **by)
+    put("POST", "dark", {"blackedOut": True})
+    near = f"packages/near/1.0/{NEAR.sha256}/{NEAR.filename}"
+    ours = f"packages/near/0.1/{built.sha256}/{built.filename}"
+    assert [404] * 3 == [scene.get(f"dim/{path}", **by).status for path in ("simple/near/", near, ours)]
+    assert [BOTH.filename] == scene.names("dim", "both", **by)
+    put("POST", "dark", {"blackedOut": False})
+    assert 204 == ask(scene.proxy, "DELETE", f"/dark/near/0.1/{built.filename}", **by).status
+    assert [] == scene.names("dim", "near", **by)
+    assert 204 == ask(scene.proxy, "DELETE", "/dark/near", **by).status
+    assert [NEAR.filename] == scene.names("dim", "near", **by)
