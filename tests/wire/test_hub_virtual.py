@@ -1,5 +1,6 @@
 """A virtual hub over real sockets: whose a repository is, what an outage and a gate are, uploads, lists, and rights."""
 
+import hashlib
 import random
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -74,6 +75,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             virtual("strict", "hard", "open"),
             virtual("read", "near"),
             virtual("open", "near", "far", "mine"),
+            virtual("closed", "vault", "near", deploys="vault"),
         )
         regproxy = Regproxy(tmp_path_factory.mktemp("hubs"), "\n".join(tables))
         regproxy.start()
@@ -84,7 +86,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             User(name="ann", password=HASH),
             Target(name=OPEN[0].name, repositories=open_ones, users={ANONYMOUS: read}),
             Target(name=OPEN[1].name, repositories=(ANY_REMOTE,), users={ANONYMOUS: (Action.READ, Action.WRITE)}),
-            Target(name="ann", repositories=("all", "mine", "vault", "near", "far"), users={"ann": every}),
+            Target(name="ann", repositories=("all", "closed", "mine", "vault", "near", "far"), users={"ann": every}),
             TokenRow(id="ann", subject="ann", scope="applied-permissions/user", issued=1.0),
         )
         try:
@@ -202,6 +204,21 @@ def test_what_is_hidden_is_nobody_elses(scene: Scene) -> None:
     assert before == len(scene.near.asked("acme/hidden"))
     assert b"ours" == scene.at("acme/hidden", named=True).resolve("a").body
     assert "acme/hidden" not in {each["id"] for each in scene.at("").ask("GET", "api/models").json}
+
+
+def test_addresses_that_need_no_credentials(scene: Scene) -> None:
+    """What is signed is good for one object at the address of a virtual repository that nobody else may see, and no more."""
+    client = scene.at("acme/secret", "closed", named=True)
+    (upload,) = [each["actions"]["upload"]["href"] for each in client.batch(LARGE).json["objects"]]
+    other, signature = "0" * 64, upload.partition("?")[2]
+    assert 200 == client.put(upload, LARGE).status
+    assert 401 == client.put(upload.partition("?")[0], LARGE).status
+    assert 403 == client.put(upload.replace(hashlib.sha256(LARGE).hexdigest(), other), b"x").status
+    client.committed(add_lfs("w.bin", LARGE))
+    assert LARGE == client.resolve("w.bin").body
+    stranger = scene.at("acme/secret", "closed")
+    assert [401, 404] == [stranger.resolve(f"w.bin{query}").status for query in ("", f"?{signature}")]
+    assert "acme/secret" not in scene.at("").ask("GET", "api/models").body.decode()
 
 
 def test_read_only(scene: Scene) -> None:
