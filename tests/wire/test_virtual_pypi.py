@@ -152,6 +152,8 @@ def test_a_name_of_ours(scene: Scene) -> None:
     assert [NEAR.filename] == scene.names("all", "near")
     assert ["far-1.0-py3-none-any.whl"] == scene.names("all", "far")
     assert 404 == scene.get("all/simple/none/").status
+    assert "near" == ask(scene.proxy, "GET", "/all/.pypi/near.json").json["name"]
+    assert [404, 404] == [ask(scene.proxy, "GET", f"/all/.pypi/{path}").status for path in ("mine.json", "api/mine/99.0.json")]
     release = scene.get("all/pypi/near/json").json["urls"][0]["url"]
     assert release.startswith(f"{scene.proxy.base_url}/api/pypi/all/packages/near/")
     assert 200 == ask(scene.proxy, "GET", release.removeprefix(scene.proxy.base_url)).status

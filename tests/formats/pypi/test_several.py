@@ -90,10 +90,14 @@ def test_each_document_is_let_go_once() -> None:
     assert [1] * 3 == released(one)
 
 
-def test_a_document_that_cannot_be_read() -> None:
+DEEP = page({**entry(), "x": []}).replace(b'"x": []', b'"x": ' + b"[" * 100_000 + b"]" * 100_000)
+
+
+@pytest.mark.parametrize("data", [pytest.param(b"{", id="no JSON"), pytest.param(DEEP, id="nested too deeply")])
+def test_a_document_that_cannot_be_read(data: bytes) -> None:
     """Is its upstream's fault, and the others are let go."""
-    bad = Canned(held={PAGE_PATH: b"{"})
-    for remotes in ((bad, holding(entry())), (holding(entry()), bad)):
+    for order in (1, -1):
+        remotes = [Canned(held={PAGE_PATH: data}), holding(entry())][::order]
         asking, pages = several(*remotes)
         with pytest.raises(RegproxyError) as caught:
             result(pages.page("demo", result(asking.page("demo")), None))

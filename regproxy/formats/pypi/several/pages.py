@@ -94,8 +94,9 @@ class Pages:
                 projects.append(await Documents(member).work(part, reader_of(part)) if isinstance(part, Body) else part)
             try:
                 return await self._serving.apart(lambda: render(projects))
-            except ValueError as error:
-                raise RegproxyError(Kind.UPSTREAM_BAD, f"an upstream of {self._serving.repository.key} sent {error}") from error
+            except (ValueError, RecursionError) as error:
+                text = f"an upstream of {self._serving.repository.key} sent a page that cannot be shown: {error}"
+                raise RegproxyError(Kind.UPSTREAM_BAD, text) from error
 
     async def _list(self, parts: Parts[Names], write: Callable[[Sequence[str]], bytes]) -> Rendered:
         found: list[str] = []
