@@ -91,7 +91,7 @@ class Tokens:
         if form.grant_type == "refresh_token":
             self._send(request, await self._issuing.refresh(form.refresh_token))
             return
-        if form.grant_type != "client_credentials":
+        if form.grant_type not in ("", "client_credentials"):
             raise RegproxyError(Kind.INVALID, "expected the grant_type client_credentials or refresh_token")
         principal = named(request, self._gate)
         wish = msgspec.structs.replace(_plain(form), username=form.username.lower() or principal.name, scope=form.scope or USER)

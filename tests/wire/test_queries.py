@@ -120,6 +120,21 @@ def test_in_a_virtual_repository(admin: Asker, ann: Asker) -> None:
     assert {"lib/core/1.0": [], "lib/core/1.1": ["all"]} == seen
 
 
+def test_details(admin: Asker) -> None:
+    """What else is known of each result, if it is asked for."""
+    for search in ("artifact?name=core.jar", f"checksum?sha256={sums(b'top.bin')['sha256']}", "prop?license=GPL"):
+        plain = admin("GET", f"/api/search/{search}").json["results"]
+        shown = admin("GET", f"/api/search/{search}", x_result_detail="info, Properties").json["results"]
+        assert [{"uri"}] * len(plain) == [set(each) for each in plain]
+        assert [each["uri"] for each in plain] == [each["uri"] for each in shown]
+        for each in shown:
+            known = admin("GET", "/api/" + each["uri"].partition("/api/")[2]).json
+            properties = each.pop("properties")
+            assert (known, "core/1.0" in each["path"]) == (each, properties.get("license") == ["GPL"])
+        only = admin("GET", f"/api/search/{search}", x_result_detail="properties").json["results"]
+        assert [{"uri", "properties"}] * len(plain) == [set(each) for each in only]
+
+
 def test_refusals(admin: Asker) -> None:
     """Say where the query makes no sense; a large one is not read."""
     answer = admin("POST", "/api/search/aql", b"items.find({)", content_type="text/plain")
