@@ -270,6 +270,22 @@ def test_repositories(client: HubClient) -> None:
     assert client.ask("POST", "api/repos/create", {"name": "a/b/c"}).status == 404
 
 
+def test_deleted_by_path(client: HubClient) -> None:
+    """A repository goes by its path as by its name; a part of it does not, for commits share what lies there."""
+    commit = client.committed(add("a", b"1"))
+    path = f"/hub/models/{client.repo}"
+    refused = [ask(client.regproxy, "DELETE", f"{path}/{part}") for part in (commit, f"{commit}/a", "_refs.json", "main")]
+    assert [(405, "MethodNotAllowed")] * 4 == [code_of(each) for each in refused]
+    assert "deleted by a commit" in refused[0].json["error"]
+    assert client.resolve("a").body == b"1"
+    assert [204, 404] == [ask(client.regproxy, "DELETE", each).status for each in (path, f"{path}/")]
+    assert code_of(client.call("GET", "")) == (404, "RepoNotFound")
+    assert 404 == ask(client.regproxy, "GET", f"/api/storage{path}").status
+    client.committed(add("a", b"1"))
+    assert 204 == ask(client.regproxy, "DELETE", f"/artifactory{path}/").status
+    assert 404 == ask(client.regproxy, "DELETE", "/hub/models/acme").status
+
+
 def test_what_is_not_served(client: HubClient) -> None:
     """Said so, with the right status."""
     client.committed(add("a", b""))

@@ -16,6 +16,7 @@ from attrs import frozen
 from regproxy.access.first import OPEN
 from regproxy.model.access import Action
 from regproxy.model.principals import Target, TokenRow, User
+from tests.cli.test_cache import run
 from tests.fakes.deploying import Answer, ask
 from tests.fakes.hub_pushing import HubClient, add_lfs, code_of, hub
 from tests.fakes.people import HASH, populate
@@ -205,18 +206,24 @@ def test_large_files_are_read(client: XetClient, path: str) -> None:
 
 
 def test_days_that_are_over(client: XetClient, xorbs: tuple[Made, Made], twist_regproxy: Callable[..., Regproxy]) -> None:
-    """Xorbs of the day before yesterday are kept, older ones go when somebody asks for a token."""
-    hub_client = HubClient(twist_regproxy(hub()))
+    """Xorbs of the day before yesterday are kept. Older ones, which no commit has used, go with the first request of a day: for
+    good, the trash can notwithstanding, and so do the bytes.
+    """
+    regproxy = twist_regproxy("[store]\ntrashDays = 14\n" + hub())
+    hub_client = HubClient(regproxy)
     base, _, rest = client.path.partition("/api/xet/")
     today = int(rest.partition("/")[0])
     one, two = xorbs
     for day, xorb in ((today - 2, one), (today - 3, two)):
         place = f"{base}/api/xet/{day}/models/{hub_client.repo}/v1/xorbs/default/{xorb.name}"
-        assert ask(hub_client.regproxy, "POST", place, xorb.body).status == 200
-    XetClient.of(hub_client)
+        assert ask(regproxy, "POST", place, xorb.body).status == 200
+    regproxy.restart()
+    hub_client.ask("GET", "api/models")
     folder = f"/api/storage/hub/models/{hub_client.repo}/_xet"
-    wait_until(lambda: ask(hub_client.regproxy, "GET", f"{folder}/{today - 3}").status == 404)
-    assert ask(hub_client.regproxy, "GET", f"{folder}/{today - 2}/{one.name}").status == 200
+    wait_until(lambda: ask(regproxy, "GET", f"{folder}/{today - 3}").status == 404)
+    assert ask(regproxy, "GET", f"{folder}/{today - 2}/{one.name}").status == 200
+    assert 0 == run(regproxy.data_dir, "gc")[0]
+    assert [hashlib.sha256(one.body).hexdigest()] == stored(regproxy)
 
 
 def test_rights(twist_regproxy: Callable[..., Regproxy], xorbs: tuple[Made, Made]) -> None:

@@ -127,6 +127,20 @@ def parse_call(segments: Sequence[str]) -> Call:
     raise unknown()
 
 
+def parse_folder(segments: Sequence[str]) -> Id | None:
+    """The repository whose folder a plain path names, to be deleted; None for another address.
+
+    ``AddressError`` for what lies in one: a file is that of all commits behind the one that brought it.
+    """
+    match list(segments):
+        case [word, namespace, name] | [word, namespace, name, ""] if word in _TYPES:
+            return parse_id(_TYPES[word], [namespace, name])
+        case [word, _, _, *_] if word in _TYPES:
+            text = "of a repository only the whole is deleted by its path: files are deleted by a commit, branches by their names"
+            raise AddressError(Kind.METHOD_NOT_ALLOWED, "MethodNotAllowed", text)
+    return None
+
+
 def _parse_verb(kind: Type, segments: Sequence[str]) -> Call:
     at = next((at for at in (1, 2) if len(segments) > at and segments[at] in (*_OF_REVISIONS, "auth-check")), None)
     match segments[at:] if at else []:

@@ -5,6 +5,7 @@
 {type}/{ns}/{name}/_trees/{commit}.json     its files
 {type}/{ns}/{name}/{commit}/{file}          a file, below the commit that brought it
 {type}/{ns}/{name}/_lfs/{sha256}            an object that was sent, and that no commit has named yet
+{type}/{ns}/{name}/_xet/{day}/{xorb}        what objects are made of that are sent by Xet, for two days
 """
 
 from urllib.parse import quote
@@ -12,6 +13,8 @@ from urllib.parse import quote
 from regproxy.formats.huggingface.address import Id
 from regproxy.formats.huggingface.local.snapshot import Entry
 from regproxy.formats.huggingface.names import folder_of
+
+XORBS = "_xet"
 
 
 def references_place(repo: Id) -> str:
@@ -44,9 +47,14 @@ def object_place(repo: Id, oid: str) -> str:
     return f"{objects_folder(repo)}{oid}"
 
 
+def xorbs_folder(repo: Id) -> str:
+    """Of xorbs."""
+    return f"{folder_of(repo)}/{XORBS}/"
+
+
 def xorb_place(repo: Id, generation: int, xorb: str) -> str:
     """Of a xorb."""
-    return f"{folder_of(repo)}/_xet/{generation}/{xorb}"
+    return f"{xorbs_folder(repo)}{generation}/{xorb}"
 
 
 def reference_place(repo: Id, name: str) -> str:

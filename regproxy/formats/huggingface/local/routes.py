@@ -10,7 +10,7 @@ from regproxy.formats.huggingface.address import Address, AddressError, Fixed, L
 from regproxy.formats.huggingface.failures import bad_address, error_text, failure, permit_read
 from regproxy.formats.huggingface.hub import Asked
 from regproxy.formats.huggingface.local.archive import Archive
-from regproxy.formats.huggingface.local.calls import MayWrite, parse_call
+from regproxy.formats.huggingface.local.calls import MayWrite, parse_call, parse_folder
 from regproxy.formats.huggingface.local.committing import OutdatedError
 from regproxy.formats.huggingface.local.hosted import Hosted, to_json
 from regproxy.formats.huggingface.local.listing import whoami_json
@@ -18,7 +18,7 @@ from regproxy.formats.huggingface.local.places import references_place
 from regproxy.formats.huggingface.local.publishing import Publisher
 from regproxy.formats.huggingface.local.writing import QUESTION_LIMIT, Writing, name_of
 from regproxy.formats.huggingface.names import node_of
-from regproxy.formats.huggingface.xet.answering import Generations, Xet
+from regproxy.formats.huggingface.xet.answering import DAY, Generations, Xet
 from regproxy.formats.huggingface.xet.calls import is_xet, parse_xet
 from regproxy.model.access import Action
 from regproxy.repo.interface import Answer, Hosting, Refused, Serving, Text
@@ -46,16 +46,18 @@ class LocalRoutes:
     def __attrs_post_init__(self) -> None:
         self._archive = Archive(self._serving)
         self._publisher = Publisher(self._serving, self._repository, self._archive)
-        self._generations = Generations(self._repository, self._serving)
+        self._generations = Generations(self._serving)
 
     async def read(self, request: ProxyRequest) -> None:
         """Answer a GET or HEAD."""
+        self._generations.begin(int(request.began // DAY))
         await with_reasons(request, self._read)
 
     @app.route("/", methods=_WRITE, endpoint="write")
     @app.route("/<path:rest>", methods=_WRITE, endpoint="write below")
     async def write(self, request: ProxyRequest, rest: str = "") -> None:  # noqa: ARG002 - ``request.rest`` is that, never joined
         """Answer what changes something, and the two calls that ask by a POST."""
+        self._generations.begin(int(request.began // DAY))
         await with_reasons(request, self._write)
 
     async def _read(self, request: ProxyRequest) -> None:
@@ -67,7 +69,7 @@ class LocalRoutes:
             await self._answer(request, parse_address(request.rest))
 
     async def _xet(self, request: ProxyRequest) -> None:
-        xet = Xet(self._serving, self._repository, self._generations, request, self._endpoint(request))
+        xet = Xet(self._serving, self._repository, request, self._endpoint(request))
         await xet.answer(parse_xet(request.rest))
 
     async def _write(self, request: ProxyRequest) -> None:
@@ -82,7 +84,12 @@ class LocalRoutes:
             await self._answer(request, address)
         else:
             writing = Writing(self._publisher, request, self._endpoint(request))
-            send_text(request, await writing.answer(parse_call(request.rest)))
+            folder = parse_folder(request.rest) if request.method == b"DELETE" else None
+            if folder is None:
+                send_text(request, await writing.answer(parse_call(request.rest)))
+                return
+            await writing.delete(folder)
+            send_text(request, Text(b"", "text/plain", status=204))
 
     async def _may_write(self, request: ProxyRequest) -> None:
         call = parse_call(request.rest)

@@ -13,7 +13,7 @@ from regproxy.formats.huggingface.local.changing import Changing, ExistsError
 from regproxy.formats.huggingface.local.committing import Committer, Committing
 from regproxy.formats.huggingface.local.hosted import to_json
 from regproxy.formats.huggingface.local.objects import Objects
-from regproxy.formats.huggingface.local.places import objects_folder, reference_place, references_place, shown_place
+from regproxy.formats.huggingface.local.places import objects_folder, reference_place, references_place, shown_place, xorbs_folder
 from regproxy.formats.huggingface.local.publishing import Publisher
 from regproxy.formats.huggingface.local.snapshot import Entry
 from regproxy.formats.huggingface.names import folder_of
@@ -132,7 +132,7 @@ class Writing:
         said = asked.read(await self._body(), asked.NewRepo)
         repo = calls.repo_of(said.type or "", said.organization, said.name, self._committer.who)
         if call.verb == "delete":
-            return await self._delete(repo)
+            return await self.delete(repo)
         about = {"url": self._page(repo), "name": str(repo), "id": str(repo)}
         try:
             await apart(self._changing.create(repo), "a new repository")
@@ -141,12 +141,14 @@ class Writing:
             return Text(to_json({"error": error.text, **about}).body, JSON, headers=found.headers, status=found.status)
         return to_json(about)
 
-    async def _delete(self, repo: Id) -> Text:
+    async def delete(self, repo: Id) -> Text:
+        """Delete a repository."""
         serving, folder = self._publisher.serving, f"{folder_of(repo)}/"
         self._request.node = folder
         serving.permit(self._request, Action.DELETE, references_place(repo))
         await self._publisher.archive.known(repo)
         await serving.permit_below(self._request, Action.DELETE, folder)
+        await serving.tree.remove(xorbs_folder(repo))
         await self._publisher.repository.delete(folder)
         return to_json({})
 

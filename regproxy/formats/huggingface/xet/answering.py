@@ -11,7 +11,7 @@ from txaio.tx import make_logger
 from regproxy.errors import Kind, RegproxyError
 from regproxy.formats.huggingface.address import AddressError, Id, Type
 from regproxy.formats.huggingface.local.hosted import to_json
-from regproxy.formats.huggingface.local.places import xorb_place
+from regproxy.formats.huggingface.local.places import XORBS, xorb_place
 from regproxy.formats.huggingface.names import folder_of
 from regproxy.formats.huggingface.xet.calls import Data, Reconstruction, Shard, Token, Unknown, XetCall, Xorb
 from regproxy.formats.huggingface.xet.reading import Reading
@@ -35,27 +35,29 @@ HEARTBEAT = 5.0
 
 @define(eq=False)
 class Generations:
-    """Drops the xorbs of days that are over: a client that has sent them asks for another store by then, and sends them again."""
+    """Drops the xorbs of days that are over: a client that has sent them asks for another store by then, and sends them again.
 
-    _repository: Hosting
+    For good: they are nobody's files, and no trash can keeps them.
+    """
+
     _serving: Serving
     _last: int = field(default=-1, init=False)
 
     def begin(self, today: int) -> None:
-        """A day has begun."""
+        """Somebody asks, perhaps the first one of a day."""
         if today > self._last:
             self._last = today
-            spawn(self._drop(today - DAYS_KEPT), f"old xorbs of {self._repository.key}")
+            spawn(self._drop(today - DAYS_KEPT), f"old xorbs of {self._serving.repository.key}")
 
     async def _drop(self, oldest: int) -> None:
         tree = self._serving.tree
         for kind in Type:
             for namespace in await tree.children(f"{kind.value}/"):
                 for name in await tree.children(f"{kind.value}/{namespace.name}/"):
-                    folder = f"{kind.value}/{namespace.name}/{name.name}/_xet/"
+                    folder = f"{kind.value}/{namespace.name}/{name.name}/{XORBS}/"
                     for each in await tree.children(folder):
                         if each.name.isdigit() and int(each.name) < oldest:
-                            await self._repository.delete(f"{folder}{each.name}/")
+                            await tree.remove(f"{folder}{each.name}/")
 
 
 @frozen
@@ -64,7 +66,6 @@ class Xet:
 
     _serving: Serving
     _repository: Hosting
-    _generations: Generations
     _request: ProxyRequest
     _endpoint: str
 
@@ -95,7 +96,6 @@ class Xet:
         today = int(self._request.began // DAY)
         self._request.node = xorb_place(call.repo, today, "")
         self._serving.permit(self._request, Action.WRITE, self._request.node)
-        self._generations.begin(today)
         return self._lead(call.repo, today, Action.READ, Action.WRITE)
 
     def _lead(self, repo: Id, generation: int, *wanted: Action) -> Text:
