@@ -6,7 +6,7 @@ remotes the first one does, as far as a page reaches.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -64,7 +64,7 @@ class Merging:
         assert isinstance(asked.address, Listing)
         page = Page.of(asked.query, PAGE)
         pairs = [pair for pair in parse_qsl(canonical(asked.query), keep_blank_values=True) if pair[0] != "cursor"]
-        ordered = in_order(self._serving.members(self._request), lambda _: False)
+        ordered = in_order(self._visible(), lambda _: False)
         start, query = _begin(ordered, page.after, urlencode(pairs))
         found = _Found(page.limit if "limit" in page.query else None)
         for at, member in enumerate(ordered[start:], start):
@@ -81,6 +81,15 @@ class Merging:
         if found.trouble is not None and not found.rows:
             return found.trouble
         return Text(b"[" + b",".join(found.rows) + b"]", JSON, headers=_link(asked, pairs, found.following))
+
+    def _visible(self) -> Iterator[Serving]:
+        """Members in which he may read anything: links name no others."""
+        for member in self._serving.members(self._request):
+            try:
+                member.permit_somewhere(self._request, Action.READ)
+            except RegproxyError:
+                continue
+            yield member
 
     async def _add(self, found: _Found, asked: Asked, member: Serving) -> None:
         """Add a member's page; one who has nothing for who asks adds none, and nor does one that cannot be asked."""

@@ -89,6 +89,10 @@ class Member(Permissive):
             raise RegproxyError(self.hidden, "not for you")
         return "anybody"
 
+    def permit_somewhere(self, request: IRequest, action: Action) -> str:
+        """The same."""
+        return self.permit(request, action, "")
+
     def permits(self, request: IRequest, action: Action, path: str) -> bool:
         """The same."""
         return self.hidden is None

@@ -117,6 +117,19 @@ def test_bad_cursors(cursor: str) -> None:
     assert [] == lists.asked
 
 
+@pytest_twisted.ensureDeferred
+async def test_hidden_members() -> None:
+    """No link names one, and a made-up one is refused as that of a repository that is not there."""
+    lists = Lists({"a": ["x/1"], "b": ["x/2"]})
+    hidden = local("secret", hidden=Kind.NOT_FOUND)
+    merging = Merging(several(hidden, remote("a"), remote("b")), asking(), lists.ask)
+    assert [["x/1"], ["x/2"]] == await pages(lists, hidden, remote("a"), remote("b"), query="limit=1")
+    assert {"a", "b"} == {key for key, _ in lists.asked}
+    for key in ("secret", "none"):
+        with pytest.raises(AddressError, match="begin again"):
+            await merging.answer(Asked(Listing(Type.MODELS), ENDPOINT, query=f"cursor={key}~"))
+
+
 IDS = st.lists(st.integers(0, 9).map(lambda number: f"x/{number}"), unique=True, max_size=7)
 
 
