@@ -20,7 +20,7 @@ from tests.fakes.people import basic
 from tests.fakes.process import Regproxy
 from tests.fakes.registry import Registry
 from tests.fakes.registry_image import build_image
-from tests.wire.test_life import wait_until
+from tests.wire.test_life import is_listening, wait_until
 
 Start = Callable[..., Regproxy]
 
@@ -29,7 +29,7 @@ CLOSED = "[access]\nanonymous = false\n"
 
 def prefetch(regproxy: Regproxy, *words: str, seconds: str = "") -> tuple[int, str, str]:
     """Status, stdout, stderr."""
-    wait_until((regproxy.data_dir / SOCKET).exists)
+    wait_until(lambda: is_listening(regproxy.data_dir / SOCKET))
     done = CliRunner().invoke(main, ["prefetch", *words, "--data-dir", str(regproxy.data_dir)])
     return done.exit_code, done.stdout, done.stderr
 

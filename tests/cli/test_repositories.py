@@ -11,7 +11,7 @@ from regproxy.control import SOCKET
 from tests.fakes.deploying import ask, local
 from tests.fakes.files import remote
 from tests.fakes.process import Regproxy
-from tests.wire.test_life import wait_until
+from tests.wire.test_life import is_listening, wait_until
 
 
 def run(data_dir: Path, *words: str) -> tuple[int, str]:
@@ -24,7 +24,7 @@ def test_repositories(twist_regproxy: Callable[..., Regproxy]) -> None:
     """Listed, shown, made, changed and removed; each change is served at once, and what the file says stays."""
     regproxy = twist_regproxy(remote("http://127.0.0.1:9") + "\n" + local("own"), server="workers = 2\n")
     folder = regproxy.data_dir
-    wait_until((folder / SOCKET).exists)
+    wait_until(lambda: is_listening(folder / SOCKET))
     assert run(folder, "repo", "list") == (
         0,
         "files\tremote\tgeneric\thttp://127.0.0.1:9\tfile\nown\tlocal\tgeneric\t\tfile\n",
@@ -45,7 +45,7 @@ def test_repositories(twist_regproxy: Callable[..., Regproxy]) -> None:
 def test_what_cannot_be_done(twist_regproxy: Callable[..., Regproxy]) -> None:
     """One line that says why, and status 1; 2 for what is no command."""
     folder = twist_regproxy(local("own")).data_dir
-    wait_until((folder / SOCKET).exists)
+    wait_until(lambda: is_listening(folder / SOCKET))
     for words, said in (
         (("show", "none"), "there is no repository 'none'"),
         (("create", "own", "--type", "local", "--package-type", "generic"), "there is a repository 'own' already"),

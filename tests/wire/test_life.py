@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.fakes.files import remote, serving
 from tests.fakes.process import Regproxy
@@ -34,6 +35,12 @@ def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def is_listening(path: Path) -> bool:
+    """Whether somebody listens at a UNIX socket: its file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def test_killed_in_a_fill(twist_regproxy: Callable[..., Regproxy]) -> None:
