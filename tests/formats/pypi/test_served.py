@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +12,8 @@ from attrs import frozen
 from tests.fakes.index import JSON_TYPE, Index
 from tests.fakes.index_files import Built, make_wheel
 from tests.fakes.process import Regproxy
+from tests.faults.invariants import fills
+from tests.wire.test_life import wait_until
 
 
 @frozen
@@ -224,8 +225,8 @@ def test_a_file_that_is_lost(twist_regproxy: Callable[..., Regproxy]) -> None:
         assert scene.ask(path).body == wheel.data
         stored = scene.proxy.data_dir / "store" / "blobs" / "sha256" / wheel.sha256[:2] / wheel.sha256
         for damage in (stored.unlink, lambda: os.truncate(stored, 10)):
-            while not (stored.exists() and stored.stat().st_size == len(wheel.data)):
-                time.sleep(0.02)  # the client may have all of it before it has its name
+            # The client may have all of it before it has its name and its row.
+            wait_until(lambda: stored.exists() and not fills(scene.proxy))
             stored.chmod(0o600)
             damage()
             assert scene.ask(path).body == wheel.data
