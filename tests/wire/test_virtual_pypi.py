@@ -88,6 +88,8 @@ def tables(near: Index, far: Index, last: Index) -> str:
         virtual("weak", "near", "last"),
         virtual("led", "near", "ahead"),
         virtual("nested", "weak", "own"),
+        virtual("hidden", "vault"),
+        virtual("nested-vault", "near", "hidden"),
         virtual("calm", "quiet", "far"),
         virtual("strict", "held", "near"),
         virtual("air", "off", "far"),
@@ -99,7 +101,7 @@ def tables(near: Index, far: Index, last: Index) -> str:
 def rights() -> list[User | Target]:
     """Everybody may everything, but in one repository that is ann's, and two for which nobody else may have anything fetched."""
     keys = "own", "near", "far", "before", "closed", "last", "ahead", "off", "away"
-    several = "all", "prior", "shared", "some", "weak", "led", "nested", "calm", "strict", "air", "shut"
+    several = "all", "prior", "shared", "some", "weak", "led", "nested", "hidden", "nested-vault", "calm", "strict", "air", "shut"
     everybody: dict[str, tuple[Action, ...]] = dict.fromkeys((ANONYMOUS, "ann", "carl"), ALL)
     return [
         User(name="ann", password=HASH),
@@ -145,15 +147,16 @@ def test_a_name_of_ours(scene: Scene) -> None:
     """Is ours alone, whatever upstream has under it, and upstream does not hear of it; other names are fetched."""
     assert [OURS.filename] == scene.names("all", "mine")
     theirs = f"all/packages/mine/99.0/{THEIRS.sha256}/{THEIRS.filename}"
-    assert 404 == scene.get(theirs).status == scene.get(f"{theirs}.metadata").status
-    assert 404 == scene.get(f"all/mine/99.0/{THEIRS.filename}").status
-    assert 404 == scene.get("all/pypi/mine/json").status
+    assert 404 == scene.get(theirs, **CARL).status == scene.get(f"{theirs}.metadata", **CARL).status
+    assert 404 == scene.get(f"all/mine/99.0/{THEIRS.filename}", **CARL).status
+    assert 404 == scene.get("all/pypi/mine/json", **CARL).status
     assert [] == scene.asked("mine")
     assert [NEAR.filename] == scene.names("all", "near")
     assert ["far-1.0-py3-none-any.whl"] == scene.names("all", "far")
-    assert 404 == scene.get("all/simple/none/").status
+    assert 404 == scene.get("all/simple/none/", **CARL).status
     assert "near" == ask(scene.proxy, "GET", "/all/.pypi/near.json").json["name"]
-    assert [404, 404] == [ask(scene.proxy, "GET", f"/all/.pypi/{path}").status for path in ("mine.json", "api/mine/99.0.json")]
+    stored = "mine.json", "api/mine/99.0.json"
+    assert [404, 404] == [ask(scene.proxy, "GET", f"/all/.pypi/{path}", **CARL).status for path in stored]
     release = scene.get("all/pypi/near/json").json["urls"][0]["url"]
     assert release.startswith(f"{scene.proxy.base_url}/api/pypi/all/packages/near/")
     assert 200 == ask(scene.proxy, "GET", release.removeprefix(scene.proxy.base_url)).status
@@ -167,6 +170,17 @@ def test_a_name_of_ours_that_one_may_not_see(scene: Scene) -> None:
         assert (404, True) == (told.status, b"that you may read" in told.body)
     assert [SECRET.filename] == scene.names("all", "secret", **ANN)
     assert [] == scene.asked("secret")
+
+
+def test_a_name_that_one_may_not_see_is_as_one_that_nobody_has(scene: Scene) -> None:
+    """Whoever shows no name is asked for it, a name hears 404; without that nobody learns what there is in a hidden member."""
+    nowhere = make_wheel("nowhere", "1.0")
+    for wheel, name in ((SECRET, "secret"), (nowhere, "nowhere")):
+        file = f"{name}/1.0/{wheel.filename}"
+        below = f"simple/{name}/", f"packages/{name}/1.0/{wheel.sha256}/{wheel.filename}", f"pypi/{name}/json", file
+        for address in (f"{key}/{each}" for key in ("all", "nested-vault") for each in below):
+            asked = [ask(scene.proxy, method, f"/api/pypi/{address}").status for method in ("GET", "HEAD")]
+            assert ([401, 401], 404) == (asked, scene.get(address, **CARL).status), address
 
 
 def test_equals_are_laid_over_one_another(scene: Scene) -> None:

@@ -45,7 +45,10 @@ class Asking:
 
     async def page(self, name: str) -> Sequence[tuple[Serving, Part]] | Nothing:
         """What its owners have of a project; the parts are to be read or dropped."""
-        return await self._parts(await self._to_ask(name), name)
+        told = await self._parts(await self._to_ask(name), name)
+        if isinstance(told, Missing | Refused | Unavailable):
+            self._ask_who(name, f"{name}/")
+        return told
 
     async def projects(self) -> Sequence[tuple[Serving, Names]] | Nothing:
         """The lists of all members; one that has none has no part in it."""
@@ -72,7 +75,7 @@ class Asking:
                 return await hosted.find(member.repository, wanted, body=body)
             return await Files(member.repository, Documents(member)).answer(wanted, body=body)
 
-        return await self._first(wanted.name, ask, strict=wanted.digest is None)
+        return await self._first(wanted.name, wanted.path, ask, strict=wanted.digest is None)
 
     async def release(self, wanted: address.Release, root: str) -> tuple[Serving | None, Answer]:
         """A document of the JSON API; local repositories have none."""
@@ -83,7 +86,7 @@ class Asking:
                 return Missing("a local repository has no such document")
             return await Documents(member).release(wanted.name, wanted.path, root)
 
-        return await self._first(wanted.name, ask, strict=True)
+        return await self._first(wanted.name, wanted.path, ask, strict=True)
 
     async def stored(self, wanted: address.Stored) -> tuple[Serving | None, Answer]:
         """A document as an upstream sent it."""
@@ -94,7 +97,7 @@ class Asking:
 
         if wanted.path == PROJECTS_PATH:
             return await first(self.serving.members(self.request), ask, Missing("no member has such a document"), strict=True)
-        return await self._first(_name_of(wanted.path), ask, strict=True)
+        return await self._first(_name_of(wanted.path), wanted.path, ask, strict=True)
 
     async def _to_ask(self, name: str) -> Sequence[Sequence[Serving]]:
         settings = self.serving.repository.settings
@@ -115,7 +118,18 @@ class Asking:
         for key in self.serving.unready:
             raise RegproxyError(Kind.UPSTREAM_DOWN, f"the upstream of {key} is not known yet")
 
-    async def _first(self, name: str, ask: Ask, *, strict: bool) -> tuple[Serving | None, Answer]:
+    def _ask_who(self, name: str, path: str) -> None:
+        """``RegproxyError`` for who shows no name and may not see a local member, which might have it."""
+        for member in self.serving.owners(name):
+            self._hidden(member, path, self._absent(name))
+
+    async def _first(self, name: str, path: str, ask: Ask, *, strict: bool) -> tuple[Serving | None, Answer]:
+        found, answer = await self._first_of(name, ask, strict=strict)
+        if isinstance(answer, Missing | Refused | Unavailable):
+            self._ask_who(name, path)
+        return found, answer
+
+    async def _first_of(self, name: str, ask: Ask, *, strict: bool) -> tuple[Serving | None, Answer]:
         absent = self._absent(name)
         asked = await self._to_ask(name)
         for rank in asked:
