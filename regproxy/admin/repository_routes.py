@@ -6,6 +6,7 @@ A repository that is not there is a bad request to whoever asks for it, as scrip
 
 from collections.abc import Mapping
 
+import msgspec
 from attrs import frozen
 from klein import Klein
 from twisted.web.resource import IResource
@@ -78,11 +79,25 @@ class RepositoryRoutes:
         if served is not None and served.seen_by(request) is not None:
             settings = served.repository.settings
             sees_all = request.principal is not None and request.principal.is_administrator
-            send_text(request, render(self._configuration(settings) if sees_all else public(settings)))
+            send_text(request, render(self._configuration(settings) if sees_all else public(self._as_seen(request, settings))))
         elif self._catalog.admits(request):
             send_text(request, envelope(400, f"there is no repository {key!a}"))
         else:
             raise self._catalog.unknown(request, key)
+
+    def _as_seen(self, request: ProxyRequest, settings: RepositorySettings) -> RepositorySettings:
+        """Without those members that are hidden from who asks."""
+
+        def is_seen(key: str) -> bool:
+            member = self._catalog(key)
+            return member is not None and member.seen_by(request) is not None
+
+        deployment = settings.default_deployment_repo
+        return msgspec.structs.replace(
+            settings,
+            repositories=tuple(filter(is_seen, settings.repositories)),
+            default_deployment_repo=deployment if deployment and is_seen(deployment) else "",
+        )
 
     @app.route("/repositories/<key>", methods=["PUT"])
     async def create(self, request: ProxyRequest, key: str) -> None:

@@ -132,7 +132,13 @@ class Member:
     def _changes(self, request: IRequest, permit: Callable[[], str], path: str = "") -> str:
         """Rights to change something are the member's alone; the request stays one to the virtual repository."""
         self._through.check_patterns(path)
-        who, ours = permit(), cast(ProxyRequest, request)
+        ours = cast(ProxyRequest, request)
+        try:
+            who = permit()
+        except RegproxyError as error:
+            if error.kind is Kind.NOT_FOUND:  # the member is hidden from him, its name too
+                raise RegproxyError(Kind.NOT_FOUND, f"{self._through.repository.key} takes nothing from you") from None
+            raise
         ours.repository, ours.permitted = self._through.repository.key, self._through.owner.key
         return who
 

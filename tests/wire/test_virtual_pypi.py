@@ -88,7 +88,7 @@ def tables(near: Index, far: Index, last: Index) -> str:
         virtual("weak", "near", "last"),
         virtual("led", "near", "ahead"),
         virtual("nested", "weak", "own"),
-        virtual("hidden", "vault"),
+        virtual("hidden", "vault", "own", deploys="vault"),
         virtual("nested-vault", "near", "hidden"),
         virtual("calm", "quiet", "far"),
         virtual("strict", "held", "near"),
@@ -277,6 +277,16 @@ def test_uploads(scene: Scene) -> None:
     assert [204, 404] == [ask(scene.proxy, "DELETE", f"/all/fresh/1.0/{built.filename}").status for _ in range(2)]
     assert [] == scene.names("all", "fresh")
     assert 405 == ask(scene.proxy, "DELETE", "/weak/near/1.0/x").status
+
+
+def test_the_name_of_a_hidden_member_is_not_told(scene: Scene) -> None:
+    """Neither in the configuration that everybody sees, nor to whoever uploads something that would go there."""
+    for who, members, deployment in ((CARL, ["own"], ""), (ANN, ["vault", "own"], "vault")):
+        shown = ask(scene.proxy, "GET", "/api/repositories/hidden", **who).json
+        assert (members, deployment) == (shown["repositories"], shown["defaultDeploymentRepo"])
+    refused = upload(scene.proxy, make_wheel("fresh", "1.0"), key="hidden", headers=CARL)
+    assert (404, True, False) == (refused.status, b"hidden takes nothing" in refused.body, b"vault" in refused.body)
+    assert b"vault" not in ask(scene.proxy, "DELETE", "/hidden/fresh/1.0/x", **CARL).body
 
 
 def test_lists(scene: Scene) -> None:
