@@ -4,7 +4,7 @@ under one name is never mixed, neither their branches nor their files.
 Rules, beside those of ``repo/virtual.py``:
 
 1. A local member has what has branches there. Behind one that has it no remote is asked, whoever may see it: an upstream must not
-   take the place of what is hidden.
+   take the place of what is hidden. Names are the same in whatever case: to hubs they are.
 2. A remote has what its hub knows. What it holds of a repository is served while the hub is down, or has forgotten it.
 3. A hub that shows a repository and keeps its files for others (gated) gives way to one that does not; without one it says so.
 4. The choice is remembered for some seconds: a download asks many times.
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from regproxy.errors import Kind, RegproxyError
-from regproxy.formats.huggingface.address import AuthCheck, Id, Info
+from regproxy.formats.huggingface.address import NO_NAMESPACE, AuthCheck, Id, Info
 from regproxy.formats.huggingface.documents import is_gated
 from regproxy.formats.huggingface.failures import REVISION, explained, is_private, permit_read
 from regproxy.formats.huggingface.hub import DEFAULT_BRANCH, NONSENSE
@@ -49,6 +49,23 @@ def is_owned(serving: ServingSeveral, repo: Id) -> bool:
     return any(has(member, repo) for member in serving.owners(folder_of(repo)))
 
 
+async def is_owned_in_any_case(serving: ServingSeveral, repo: Id) -> bool:
+    """The same, or one of the same name but for its case."""
+    if is_owned(serving, repo):
+        return True
+    for member in serving.owners(folder_of(repo)):
+        for namespace in await _alike(member, f"{repo.type.value}/", repo.namespace or NO_NAMESPACE):
+            for name in await _alike(member, f"{repo.type.value}/{namespace}/", repo.name):
+                if has(member, Id(repo.type, "" if namespace == NO_NAMESPACE else namespace, name)):
+                    return True
+    return False
+
+
+async def _alike(member: Serving, folder: str, name: str) -> Sequence[str]:
+    """What lies in a folder under that name, in any case."""
+    return [child.name for child in await member.tree.children(folder) if child.name.lower() == name.lower()]
+
+
 @define(eq=False)
 class Choosing:
     """Chooses among the members of one virtual repository."""
@@ -78,6 +95,8 @@ class Choosing:
             self._chosen.popitem(last=False)
 
     async def _ask(self, request: ProxyRequest, repo: Id, path: str, members: Sequence[Serving]) -> Serving | Answer:
+        if not all(map(is_trusted, members)) and await is_owned_in_any_case(self._serving, repo):
+            members = [each for each in members if is_trusted(each)]
         folder = f"{folder_of(repo)}/"
         holding = [each for each in members if has(each, repo) or (not _is_local(each) and await each.tree.folder(folder))]
         absent = Missing(f"there is no {repo.type.value[:-1]} {repo} in {self._serving.repository.key}")

@@ -11,6 +11,7 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.formats.huggingface.address import Id, Type
 from regproxy.formats.huggingface.names import folder_of
 from regproxy.model.access import Action
+from regproxy.model.deposit import Child
 from regproxy.model.head import Head
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
@@ -48,7 +49,7 @@ class Member(Permissive):
 
     Attributes:
         answers: of its hub, by the part of the path behind the repository.
-        holds: whether anything of the repository is held, or, of a local one, whether it has it.
+        holds: whether anything of the repository is held, or, of a local one, whether it has ``has``.
         hidden: what is raised to who may not read there.
         asked: what its hub was asked.
     """
@@ -58,6 +59,7 @@ class Member(Permissive):
     holds: bool = False
     hidden: Kind | None = None
     asked: list[str] = field(factory=list)
+    has: Id = REPO
 
     @property
     def key(self) -> str:
@@ -76,7 +78,13 @@ class Member(Permissive):
 
     def node(self, path: str) -> object | None:
         """Of a local one, the branches."""
-        return self if self.holds and path == f"{folder_of(REPO)}/_refs.json" else None
+        return self if self.holds and path == f"{folder_of(self.has)}/_refs.json" else None
+
+    async def children(self, path: str) -> Sequence[Child]:
+        """Of a local one, the folders on the way to it."""
+        way = folder_of(self.has).split("/")
+        depth = path.count("/")
+        return [Child(way[depth], None)] if self.holds and path == "".join(f"{part}/" for part in way[:depth]) else []
 
     async def folder(self, path: str) -> object | None:
         """What is cached of the repository."""
@@ -127,9 +135,9 @@ def remote(key: str, answers: Mapping[str, Answer] | None = None, *, holds: bool
     return Member(RepositorySettings(key=key, rclass="remote", **settings), answers or {}, holds=holds)
 
 
-def local(key: str = "local", *, holds: bool = False, hidden: Kind | None = None, **settings: Any) -> Member:
+def local(key: str = "local", *, holds: bool = False, hidden: Kind | None = None, has: Id = REPO, **settings: Any) -> Member:
     """A local one."""
-    return Member(RepositorySettings(key=key, rclass="local", **settings), holds=holds, hidden=hidden)
+    return Member(RepositorySettings(key=key, rclass="local", **settings), holds=holds, hidden=hidden, has=has)
 
 
 @frozen(eq=False)

@@ -2,6 +2,7 @@
 
 import pytest
 import pytest_twisted
+from attrs import evolve
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.formats.huggingface.failures import GATED, REVISION
@@ -49,6 +50,8 @@ async def choose(*members: Member, shared: bool = False) -> Serving | Answer:
         ([remote("b", CLOSED), local(hidden=Kind.UNAUTHENTICATED)], 0),
         ([remote("a", {INFO: Missing("no", Headers(((CODE, REVISION),)))}), remote("b", HAS)], 0),
         ([remote("a", {INFO: document(b"[")}), remote("b", HAS)], 1),
+        ([local(holds=True, has=evolve(REPO, name="other")), remote("b", HAS)], 1),
+        ([local(holds=True, has=evolve(REPO, name="Tiny")), remote("b", HAS, priority_resolution=True)], 1),
     ],
 )
 @pytest_twisted.ensureDeferred
@@ -69,6 +72,8 @@ async def test_chosen(members: list[Member], at: int) -> None:
         ([remote("a", {INFO: document(b"[")}), remote("b")], (502, "BadUpstream")),
         ([local(holds=True, hidden=Kind.NOT_FOUND), remote("a", HAS)], (404, NO_REPO)),
         ([local(holds=True, blacked_out=True), remote("a", HAS)], (404, NO_REPO)),
+        ([local(holds=True, has=evolve(REPO, name="Tiny")), remote("a", HAS)], (404, NO_REPO)),
+        ([local(holds=True, has=evolve(REPO, namespace="ACME")), remote("a", HAS, holds=True)], (404, NO_REPO)),
         ([], (404, NO_REPO)),
     ],
 )
