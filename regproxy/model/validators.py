@@ -1,7 +1,7 @@
 """Conditional requests, RFC 9110 section 13, as pure functions over what a client sent and what we hold."""
 
-from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
 from attrs import frozen
 
@@ -20,11 +20,6 @@ def parse_date(text: str) -> float | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-
-
-def format_date(seconds: float) -> str:
-    """Write an HTTP date."""
-    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)
 
 
 def _opaque(tag: str) -> str:

@@ -33,7 +33,6 @@ class What(Enum):
     REPOSITORY = "repository"
 
 
-REFUSALS = frozenset({What.LOGIN_REFUSED, What.DENIED, What.MISMATCH})
 SECURITY = frozenset({What.USER, What.GROUP, What.PERMISSION, What.TOKEN, What.REPOSITORY})
 
 
