@@ -23,6 +23,7 @@ from regproxy.index.interface_declarations import Declarations, Said
 from regproxy.model.settings import Configuration, RepositorySettings
 from regproxy.repo.interface import Format
 from regproxy.repositories import Repositories
+from regproxy.stream.apart import to_the_end
 from regproxy.stream.spawn import spawn
 from regproxy.telemetry.events import Events, What
 
@@ -105,6 +106,7 @@ class Declared(Declaring):
         """What was said of one that was made."""
         return None if key in self._in_file else self._said.get(key)
 
+    @to_the_end("making repositories")
     async def create(self, every: Mapping[str, Said]) -> None:
         """Make some: all of them, or none where one will not do."""
         self.look()
@@ -122,6 +124,7 @@ class Declared(Declaring):
             self._events.tell(What.REPOSITORY, repository=key, subject=key, change="created")
         self.look()
 
+    @to_the_end("changing repositories")
     async def change(self, every: Mapping[str, Said]) -> None:
         """Change what is said of some, likewise."""
         merged = {key: self._merged(key, said) for key, said in every.items()}
@@ -142,6 +145,7 @@ class Declared(Declaring):
             merged["customHttpHeaders"] = _with_values(said["customHttpHeaders"], before.get("customHttpHeaders"))
         return _given(merged)
 
+    @to_the_end("removing a repository")
     async def remove(self, key: str) -> int:
         """Remove one with everything in it; how many files.
 

@@ -23,6 +23,7 @@ from regproxy.access.tokens import (
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_directory import Directory
 from regproxy.model.principals import TokenRow, User
+from regproxy.stream.apart import to_the_end
 from regproxy.telemetry.events import Events, What
 
 REFRESHED_WITHIN = 30 * 86_400.0
@@ -65,6 +66,7 @@ class Issuing:
     _clock: IReactorTime
     _events: Events = field(factory=Events)
 
+    @to_the_end("making a token")
     async def issue(self, wish: Wish, replaces: str = "", replaced: float = 0.0) -> Issued:
         """Make a token for a user who is there; ``RegproxyError`` (INVALID) for what makes no sense."""
         scope = Scope.of(wish.scope or USER)
@@ -103,6 +105,7 @@ class Issuing:
             refresh_token=refresh,
         )
 
+    @to_the_end("refreshing a token")
     async def refresh(self, secret: str) -> Issued:
         """Make another token in place of one, by what was given with it, which is good once; UNAUTHENTICATED if it is not.
 
@@ -154,6 +157,7 @@ class Issuing:
         except RegproxyError:
             return None
 
+    @to_the_end("revoking a token")
     async def revoke(self, identifier: str) -> bool:
         """Take one back: from now on it is worth nothing; False if there is none."""
         row = self.directory.token(identifier)

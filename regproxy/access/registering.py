@@ -11,6 +11,7 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_directory import Directory
 from regproxy.model.patterns import Patterns
 from regproxy.model.principals import ANONYMOUS, Entry, Group, Target, User, is_good_name
+from regproxy.stream.apart import to_the_end
 from regproxy.stream.pool import Pool
 from regproxy.telemetry.events import Events, What
 
@@ -25,6 +26,7 @@ class Registering:
     _pool: Pool
     _events: Events = field(factory=Events)
 
+    @to_the_end("keeping somebody or something")
     async def keep(self, entry: Entry, *, replace: bool = True) -> bool:
         """Keep an entry; True if it is new. ``RegproxyError`` (INVALID, CONFLICT), and nothing is kept."""
         if not is_good_name(entry) or (isinstance(entry, User) and entry.name == ANONYMOUS):
@@ -48,6 +50,7 @@ class Registering:
         )
         return is_new
 
+    @to_the_end("removing somebody or something")
     async def remove(self, kind: type[Entry], name: str) -> bool:
         """Forget an entry; False if there is none."""
         if kind is User:
@@ -80,6 +83,7 @@ class Registering:
         stay = {name.lower() for name in names}
         await self.enrol(group, names, [name for name in self.members(group) if name not in stay])
 
+    @to_the_end("changing a group")
     async def enrol(self, group: str, add: Collection[str], remove: Collection[str] = ()) -> None:
         """Have users join it and leave it, likewise."""
         self.check_users((*add, *remove))

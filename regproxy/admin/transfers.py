@@ -18,8 +18,8 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.model.access import Action
 from regproxy.model.deposit import Folder, Upload
 from regproxy.model.node import Node
-from regproxy.repo.intake import apart
 from regproxy.repo.interface import Hosting, Text, is_hosting, is_virtual
+from regproxy.stream.apart import apart
 from regproxy.web.catalog import Catalog
 from regproxy.web.errors import STATUS
 from regproxy.web.request import ProxyRequest

@@ -4,13 +4,11 @@ However its bytes come, in one body, in pieces, or from a blob that is here alre
 """
 
 import errno
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from email.utils import formatdate
-from typing import Any, TypeVar
 from urllib.parse import quote
 
 from attrs import define, evolve, field, frozen
-from twisted.python.failure import Failure
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_holdings import Holdings
@@ -25,13 +23,9 @@ from regproxy.model.settings import RepositorySettings
 from regproxy.model.size import parse_size
 from regproxy.repo.interface import Receipt, WrongDigestError
 from regproxy.repo.parts import Parts
-from regproxy.stream.observer import OneShot
-from regproxy.stream.spawn import spawn
 from regproxy.telemetry.events import What
 
 ALGORITHMS = ("md5", "sha1", "sha256")
-
-T = TypeVar("T")
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -141,22 +135,6 @@ def check(promised: Sequence[Digest], digests: Mapping[str, Digest]) -> None:
         found = digests[digest.algorithm]
         if found != digest:
             raise WrongDigestError(digest, found)
-
-
-async def apart(work: Coroutine[Any, Any, T], why: str) -> T:
-    """Do something that goes on if the client for whom it is done leaves."""
-    outcome: OneShot[T] = OneShot()
-
-    async def settled() -> None:
-        try:
-            result = await work
-        except BaseException:  # noqa: BLE001 - it belongs to whoever waits
-            outcome.fail(Failure())
-        else:
-            outcome.fire(result)
-
-    spawn(settled(), why)
-    return await outcome.when()
 
 
 def _head(upload: Upload, size: int, digests: Mapping[str, Digest], now: float) -> Head:

@@ -22,13 +22,14 @@ from regproxy.model.node import Node
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.bundle import Bundle
-from regproxy.repo.intake import Intake, apart, told
+from regproxy.repo.intake import Intake, told
 from regproxy.repo.interface import Answer, Approve, Arrived, Body, Missing, Origin, Receipt, Refused, Unavailable
 from regproxy.repo.parts import Parts
 from regproxy.repo.sessions import Sessions
 from regproxy.repo.shelf import Shelf
 from regproxy.repo.storing import Storing, Taken
 from regproxy.repo.trash import Trash
+from regproxy.stream.apart import apart, to_the_end
 from regproxy.stream.source import Source
 from regproxy.telemetry.events import What
 
@@ -157,6 +158,7 @@ class Local:
             raise RegproxyError(Kind.DENIED, refusal)
         return await self._holdings.make_folder(self.key, path, self._parts.clock.seconds(), by)
 
+    @to_the_end("deleting something")
     async def delete(self, path: str, by: str = "") -> bool:
         """Remove a node, or a folder (its path ends in a slash) with all that is in it; False if there is none."""
         if self._settings.blacked_out:
@@ -170,7 +172,7 @@ class Local:
         if self._trash is None:
             return await self._holdings.delete(self.key, path)
         if path.endswith("/"):
-            return await apart(self._trash.keep_all(self.key, path, by), f"deleting {path} in {self.key}")
+            return await self._trash.keep_all(self.key, path, by)
         node = self._parts.index.node(self.key, path)
         if node is not None:
             await self._trash.keep(node, by)

@@ -19,9 +19,10 @@ from regproxy.model.deposit import Upload
 from regproxy.model.digest import Digest, new_hash
 from regproxy.model.ranges import Extents, Span
 from regproxy.model.session import NAME, Session, place
-from regproxy.repo.intake import ALGORITHMS, Intake, apart, check, told
+from regproxy.repo.intake import ALGORITHMS, Intake, check, told
 from regproxy.repo.interface import Receipt
 from regproxy.repo.parts import Parts
+from regproxy.stream.apart import apart
 from regproxy.stream.capped import Capped
 from regproxy.stream.growing import GrowingBlob
 from regproxy.stream.hashing import Hashes, PrefixHashes

@@ -1,12 +1,12 @@
 """Tokens that are refreshed: good once, and what was used ends all that came of it."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
 import pytest
 from attrs import define, field
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from regproxy.access.issuing import AGAIN_WITHIN, Issued, Issuing, Wish
@@ -14,6 +14,7 @@ from regproxy.access.tokens import hash_of
 from regproxy.errors import RegproxyError
 from regproxy.index.memory_directory import MemoryDirectory
 from regproxy.model.principals import TokenRow, User
+from regproxy.telemetry.events import Events
 
 DAY = 86_400
 
@@ -125,3 +126,38 @@ def test_what_an_older_version_made_is_refreshed() -> None:
     assert scene.refuses(f"{secret}!")
     assert scene.refreshed(secret).expires_in == 60
     assert not scene.directory.token(identifier)
+
+
+@define(eq=False)
+class Slow(MemoryDirectory):
+    """One that answers later."""
+
+    answers: list[Callable[[], None]] = field(factory=list)
+
+    def revoke(self, identifier: str) -> Deferred[bool]:
+        """Done, and told when the answer is let go."""
+        done: Deferred[bool] = Deferred()
+        super().revoke(identifier).addCallback(lambda revoked: self.answers.append(lambda: done.callback(revoked)))
+        return done
+
+
+def test_a_client_that_leaves_meanwhile() -> None:
+    """There is a token in place of the one that was revoked, and both are told of; he asks again, and has another."""
+    scene = Scene(directory=Slow())
+    slow = scene.directory
+    assert isinstance(slow, Slow)
+    told: list[str] = []
+    events = Events()
+    events.listen(lambda event: told.append(event.change))
+    first = scene.made()
+    leaving = Deferred.fromCoroutine(Issuing(slow, scene.clock, events).refresh(first.refresh_token))
+    leaving.addErrback(lambda failure: failure.trap(CancelledError))
+    leaving.cancel()
+    slow.answers.pop()()
+    assert ["revoked", "created"] == told
+    assert [first.token_id] == [row.replaces for row in slow.tokens()]
+    again = Deferred.fromCoroutine(scene.issuing.refresh(first.refresh_token))
+    found: list[Issued] = []
+    again.addCallback(found.append)
+    slow.answers.pop()()
+    assert [found[0].token_id] == [row.id for row in slow.tokens()]

@@ -19,8 +19,8 @@ from regproxy.formats.huggingface.local.snapshot import Entry
 from regproxy.formats.huggingface.names import folder_of
 from regproxy.model.access import Action
 from regproxy.model.principals import ANONYMOUS
-from regproxy.repo.intake import apart
 from regproxy.repo.interface import Text
+from regproxy.stream.apart import apart
 from regproxy.web.body import read_whole
 from regproxy.web.errors import STATUS
 from regproxy.web.request import ProxyRequest

@@ -19,8 +19,8 @@ from regproxy.formats.huggingface.xet.receiving import Receiving
 from regproxy.formats.huggingface.xet.shard import File
 from regproxy.model.access import Action
 from regproxy.model.headers import Headers
-from regproxy.repo.intake import apart
 from regproxy.repo.interface import Hosting, Serving, Text
+from regproxy.stream.apart import apart
 from regproxy.stream.spawn import spawn
 from regproxy.web.gate import SIGNED_SECONDS
 from regproxy.web.request import ProxyRequest

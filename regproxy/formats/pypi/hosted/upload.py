@@ -17,8 +17,8 @@ from regproxy.model.access import Action
 from regproxy.model.deposit import Properties, Upload
 from regproxy.model.digest import Digest
 from regproxy.model.head import Head
-from regproxy.repo.intake import apart
 from regproxy.repo.interface import Arrived, Hosting, Serving, Text, WrongDigestError
+from regproxy.stream.apart import apart
 from regproxy.stream.held import Held
 from regproxy.stream.source import Source
 from regproxy.web.form import open_form
