@@ -13,21 +13,16 @@ Rules:
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
 
-from regproxy.errors import Kind, RegproxyError
+from regproxy.errors import RegproxyError
 from regproxy.repo.interface import Missing, Refused, Serving, Unavailable, is_hosting
-from regproxy.repo.virtual import BUDGET, told_by
+from regproxy.repo.virtual import Nothing, together
 
 M = TypeVar("M", bound=Serving)
 P = TypeVar("P")
-
-Nothing = Missing | Refused | Unavailable
 
 
 def ranks(members: Iterable[M]) -> Sequence[Sequence[M]]:
@@ -61,7 +56,7 @@ async def owned(
 ) -> Sequence[tuple[M, P]] | Nothing:
     """What the members of the first rank that has anything have; ``RegproxyError`` to log in first. ``drop`` lets a part go."""
     for rank in asked:
-        heard = await together([_answer(ask, member, clock) for member in rank], drop)
+        heard = await together(rank, ask, clock, drop)
         parts: list[tuple[M, P]] = []
         for member, each in zip(rank, heard, strict=True):
             if not isinstance(each, Missing | Refused | Unavailable | RegproxyError):
@@ -83,26 +78,3 @@ def _ended(heard: Sequence[object]) -> Refused | None:
         if isinstance(each, RegproxyError):
             raise each
     return next((each for each in heard if isinstance(each, Refused)), None)
-
-
-async def _answer(
-    ask: Callable[[M], Coroutine[Any, Any, P | Nothing]], member: M, clock: IReactorTime
-) -> P | Nothing | RegproxyError:
-    try:
-        return await Deferred.fromCoroutine(ask(member)).addTimeout(BUDGET, clock)
-    except DeferredTimeout:
-        return Unavailable(504, f"{member.repository.key} is slow")
-    except RegproxyError as error:
-        return error if error.kind is Kind.UNAUTHENTICATED else told_by(error)
-
-
-async def together(asked: Sequence[Coroutine[Any, Any, P]], drop: Callable[[object], None]) -> Sequence[P]:
-    """All results of what is asked at the same time. If one fails, or nobody waits any more, ``drop`` lets go of the others."""
-    results = await DeferredList([Deferred.fromCoroutine(each) for each in asked], consumeErrors=True)
-    failures = [result for good, result in results if not good]
-    if failures:
-        for good, result in results:
-            if good:
-                drop(result)
-        cast(Failure, failures[0]).raiseException()
-    return [result for _, result in results]

@@ -11,10 +11,11 @@ Rules:
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
-from attrs import define, field, frozen
-from twisted.internet.defer import Deferred
+from attrs import frozen
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -25,7 +26,6 @@ from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface import Answer, Missing, Refused, Serving, Unavailable, is_hosting
 from regproxy.repo.outcome import failure
-from regproxy.stream.observer import OneShot
 
 M = TypeVar("M", bound=Serving)
 T = TypeVar("T")
@@ -128,31 +128,27 @@ class Heard(Generic[M, T]):
     """
 
     parts: Sequence[tuple[M, T]]
-    told: Missing | Refused | Unavailable
+    told: "Nothing"
     silent: Sequence[str] = ()
 
 
+Nothing = Missing | Refused | Unavailable
+
+
 async def every(
-    members: Sequence[M],
-    ask: Callable[[M], Coroutine[Any, Any, T | Missing | Refused | Unavailable]],
-    absent: Missing,
-    clock: IReactorTime,
+    members: Sequence[M], ask: Callable[[M], Coroutine[Any, Any, T | Nothing]], absent: Missing, clock: IReactorTime
 ) -> Heard[M, T]:
     """Ask all at once and wait for all, within the budget; ``RegproxyError`` to log in, if nobody has it.
 
-    What ``ask`` returns needs no release: it may come when nobody waits any more.
+    What ``ask`` returns needs no release.
     """
-    asked = [_Asked(ask(member), clock, member.repository.key) for member in members]
     heard: list[tuple[M, T]] = []
-    told: Missing | Refused | Unavailable = absent
+    told: Nothing = absent
     login, silent = None, []
-    for member, each in zip(members, asked, strict=True):
-        answer = await each.answer()
+    for member, answer in zip(members, await together(members, ask, clock), strict=True):
         if isinstance(answer, RegproxyError):
-            if answer.kind is Kind.UNAUTHENTICATED:
-                login = login or answer
-                continue
-            answer = told_by(answer)
+            login = login or answer
+            continue
         if isinstance(answer, Unavailable):
             if _ends(member):
                 return Heard((), answer, (member.repository.key,))
@@ -166,35 +162,36 @@ async def every(
     return Heard(heard, told, silent)
 
 
-@define(eq=False)
-class _Asked(Generic[T]):
-    """One that was asked, and is waited for until its time is over."""
+async def together(
+    members: Iterable[M],
+    ask: Callable[[M], Coroutine[Any, Any, T | Nothing]],
+    clock: IReactorTime,
+    drop: Callable[[object], None] = lambda _: None,
+) -> Sequence[T | Nothing | RegproxyError]:
+    """What each says that is asked at the same time, within the budget; an error is one that has him log in.
 
-    _work: Coroutine[Any, Any, T]
-    _clock: IReactorTime
-    _key: str
-    _told: "OneShot[T | Unavailable]" = field(factory=OneShot, init=False)
+    What nobody foresaw is raised. Then, and if nobody waits any more, ``drop`` lets go of what has come.
+    """
+    asked = [Deferred.fromCoroutine(_answer(ask, member, clock)) for member in members]
+    results = await DeferredList(asked, consumeErrors=True)
+    failures = [result for good, result in results if not good]
+    if failures:
+        for good, result in results:
+            if good:
+                drop(result)
+        cast(Failure, failures[0]).raiseException()
+    return [result for _, result in results]
 
-    def __attrs_post_init__(self) -> None:
-        late = self._clock.callLater(BUDGET, lambda: self._told.fire(Unavailable(504, f"{self._key} is slow")))
 
-        def settle(outcome: "T | Failure") -> None:
-            if self._told.fired:
-                return
-            late.cancel()
-            if isinstance(outcome, Failure):
-                self._told.fail(outcome)
-            else:
-                self._told.fire(outcome)
-
-        Deferred.fromCoroutine(self._work).addBoth(settle)
-
-    async def answer(self) -> T | Unavailable | RegproxyError:
-        """What it said, by returning or raising."""
-        try:
-            return await self._told.when()
-        except RegproxyError as error:
-            return error
+async def _answer(
+    ask: Callable[[M], Coroutine[Any, Any, T | Nothing]], member: M, clock: IReactorTime
+) -> T | Nothing | RegproxyError:
+    try:
+        return await Deferred.fromCoroutine(ask(member)).addTimeout(BUDGET, clock)
+    except DeferredTimeout:
+        return Unavailable(504, f"{member.repository.key} is slow")
+    except RegproxyError as error:
+        return error if error.kind is Kind.UNAUTHENTICATED else told_by(error)
 
 
 def _ends(member: Serving) -> bool:
@@ -211,7 +208,7 @@ def _weight(answer: Answer) -> int:
     return 0
 
 
-def told_by(error: RegproxyError) -> Missing | Refused | Unavailable:
+def told_by(error: RegproxyError) -> Nothing:
     """What a member says by raising; what is wrong with the question is so for all of them."""
     if error.kind in _ABSENT:
         return Missing(error.text)

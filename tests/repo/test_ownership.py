@@ -1,6 +1,6 @@
 """Whose a name is: ranks, who is asked, what all of a rank say, and what becomes of parts that nobody uses."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.settings import RepositorySettings
 from regproxy.repo.interface import Missing, Refused, Unavailable
-from regproxy.repo.ownership import owned, ranks, to_ask, together
+from regproxy.repo.ownership import owned, ranks, to_ask
 from regproxy.repo.virtual import BUDGET, Virtual
 
 ABSENT = Missing("nobody has it")
@@ -174,15 +174,8 @@ async def test_nobody_waits_any_more() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_what_nobody_foresaw() -> None:
-    """Is no answer."""
-
-    async def said(part: object) -> object:
-        if isinstance(part, Exception):
-            raise part
-        return part
-
-    dropped: list[object] = []
-    drop: Callable[[object], None] = dropped.append
+    """Is no answer, and what the others have brought is let go."""
+    search = Search([[remote(Part("a")), remote(RuntimeError("unforeseen"))]])
     with pytest.raises(RuntimeError):
-        await together([said(Part("a")), said(RuntimeError("unforeseen"))], drop)
-    assert [Part("a")] == dropped
+        await search.run()
+    assert [Part("a")] == search.dropped

@@ -22,8 +22,8 @@ from regproxy.formats.pypi.pages.project import Project
 from regproxy.model.access import Action
 from regproxy.model.patterns import Patterns
 from regproxy.repo.interface import Answer, Body, Missing, Refused, Serving, ServingSeveral, Unavailable, is_hosting
-from regproxy.repo.ownership import Nothing, owned, ranks, to_ask
-from regproxy.repo.virtual import first
+from regproxy.repo.ownership import owned, ranks, to_ask
+from regproxy.repo.virtual import Nothing, first
 from regproxy.web.request import ProxyRequest
 
 Part = Project | Body
