@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from txaio.tx import make_logger
 
 from regproxy.admin.declaring import Declaring
+from regproxy.admin.forms import said as given
 from regproxy.config_changes import changed
 from regproxy.config_checks import AUTO, check_repository
 from regproxy.config_reading import Mistakes, table
@@ -87,7 +88,7 @@ class Declared(Declaring):
     def _with_members(self, made: tuple[RepositorySettings, ...]) -> tuple[RepositorySettings, ...]:
         """Those that were made; of a virtual one those members stay that are still there."""
         keys = frozenset((*self._in_file, *(settings.key for settings in made)))
-        return tuple(_without_gone(settings, keys) for settings in made)
+        return tuple(settings.with_members(keys.__contains__) for settings in made)
 
     async def _clear_behind(self, key: str, ended: "Deferred[object]") -> None:
         """What was arriving when a repository was removed goes with it, unless somebody has made another one meanwhile."""
@@ -116,10 +117,10 @@ class Declared(Declaring):
             if key.lower() in taken:
                 raise RegproxyError(Kind.INVALID, f"there is a repository {key!a} already")
             taken.add(key.lower())
-            checked.append(self._checked(key, _given(said)))
+            checked.append(self._checked(key, given(**said)))
         self._check_members(checked)
         for key, said in every.items():
-            if not await self._declarations.put(key, _given(said), replace=False):
+            if not await self._declarations.put(key, given(**said), replace=False):
                 raise RegproxyError(Kind.CONFLICT, f"{key} is being removed or made by somebody else at this moment")
             self._events.tell(What.REPOSITORY, repository=key, subject=key, change="created")
         self.look()
@@ -128,9 +129,9 @@ class Declared(Declaring):
     async def change(self, every: Mapping[str, Said]) -> None:
         """Change what is said of some, likewise."""
         merged = {key: self._merged(key, said) for key, said in every.items()}
-        self._check_members([self._checked(key, given) for key, given in merged.items()])
-        for key, given in merged.items():
-            if not await self._declarations.put(key, given, replace=True):
+        self._check_members([self._checked(key, whole) for key, whole in merged.items()])
+        for key, whole in merged.items():
+            if not await self._declarations.put(key, whole, replace=True):
                 raise RegproxyError(Kind.CONFLICT, f"{key} has just been removed")
             self._events.tell(What.REPOSITORY, repository=key, subject=key, change="changed", detail=",".join(sorted(every[key])))
         self.look()
@@ -143,7 +144,7 @@ class Declared(Declaring):
                 raise RegproxyError(Kind.INVALID, f"{name} of a repository does not change: it is {before.get(name)!a}")
         if "customHttpHeaders" in said:
             merged["customHttpHeaders"] = _with_values(said["customHttpHeaders"], before.get("customHttpHeaders"))
-        return _given(merged)
+        return given(**merged)
 
     @to_the_end("removing a repository")
     async def remove(self, key: str) -> int:
@@ -230,21 +231,6 @@ class Declared(Declaring):
         if mistakes.lines or settings is None:
             raise RegproxyError(Kind.INVALID, "; ".join(mistakes.lines))
         return settings
-
-
-def _given(said: Said) -> Said:
-    """What is None was not said, or is taken back."""
-    return {name: value for name, value in said.items() if value is not None}
-
-
-def _without_gone(settings: RepositorySettings, keys: frozenset[str]) -> RepositorySettings:
-    if settings.rclass != "virtual":
-        return settings
-    members = tuple(key for key in settings.repositories if key in keys)
-    deployment = settings.default_deployment_repo
-    return msgspec.structs.replace(
-        settings, repositories=members, default_deployment_repo=deployment if deployment in keys else ""
-    )
 
 
 def _unknown(key: str) -> RegproxyError:

@@ -22,7 +22,7 @@ from regproxy.access.quotas import Quotas
 from regproxy.access.registering import Registering
 from regproxy.admin.access_people import AccessPeople
 from regproxy.admin.desk import Desk
-from regproxy.admin.forms import read, show_token, show_user
+from regproxy.admin.forms import read, said, show_token, show_user
 from regproxy.admin.old_tokens import OldTokens
 from regproxy.admin.people import People
 from regproxy.admin.token_server import TokenServer
@@ -154,13 +154,13 @@ class Entrance:
 
     async def _put_user(self, target: str) -> Mapping[str, object]:
         new = read(target.encode(), NewUser)
-        name = new.name.lower()
-        password = await self._registering.hash(new.password) if new.password else ""
-        user = self._directory.get(User, name) or User(name=name, groups=self._registering.auto_joined())
-        email, admin = user.email if new.email is None else new.email, user.admin if new.admin is None else new.admin
-        changed = msgspec.structs.replace(user, password=password or user.password, email=email, admin=admin)
-        await self._registering.keep(changed)
-        return show_user(changed)
+
+        def user() -> User:
+            known = self._directory.get(User, new.name.lower()) or self._desk.new_user(new.name, None)
+            return msgspec.structs.replace(known, **said(email=new.email, admin=new.admin))
+
+        kept, _ = await self._desk.keep_user(user, new.password or None)
+        return show_user(kept)
 
     async def _users(self, _: str) -> Sequence[Mapping[str, object]]:
         return [show_user(user) for user in self._directory.every(User)]

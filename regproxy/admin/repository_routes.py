@@ -6,7 +6,6 @@ A repository that is not there is a bad request to whoever asks for it, as scrip
 
 from collections.abc import Mapping
 
-import msgspec
 from attrs import frozen
 from klein import Klein
 from twisted.web.resource import IResource
@@ -92,12 +91,7 @@ class RepositoryRoutes:
             member = self._catalog(key)
             return member is not None and member.seen_by(request) is not None
 
-        deployment = settings.default_deployment_repo
-        return msgspec.structs.replace(
-            settings,
-            repositories=tuple(filter(is_seen, settings.repositories)),
-            default_deployment_repo=deployment if deployment and is_seen(deployment) else "",
-        )
+        return settings.with_members(is_seen)
 
     @app.route("/repositories/<key>", methods=["PUT"])
     async def create(self, request: ProxyRequest, key: str) -> None:

@@ -126,22 +126,21 @@ class Tokens:
     @app.route("/api/v1/tokens/<identifier>", methods=["GET"])
     async def one(self, request: ProxyRequest, identifier: str) -> None:
         """Show one."""
-        send_text(request, render(show_token(self.found(request, identifier))))
+        send_text(request, render(show_token(self._found(request, identifier))))
 
     @app.route("/api/v1/tokens/<identifier>", methods=["DELETE"])
     async def revoke(self, request: ProxyRequest, identifier: str) -> None:
         """Take one back: from now on it is worth nothing."""
-        await self._issuing.revoke(self.found(request, identifier).id)
+        await self._issuing.revoke(self._found(request, identifier).id)
         send_text(request, render({"revoked": identifier}))
 
     async def revoke_shown(self, request: ProxyRequest, token: str, identifier: str) -> None:
         """Take back one that is shown, or named."""
         named(request, self._gate)
         shown = self._issuing.shown(token)
-        await self._issuing.revoke(self.found(request, shown.id if shown is not None else identifier).id)
+        await self._issuing.revoke(self._found(request, shown.id if shown is not None else identifier).id)
 
-    def found(self, request: ProxyRequest, identifier: str) -> TokenRow:
-        """One's own, or an administrator's choice."""
+    def _found(self, request: ProxyRequest, identifier: str) -> TokenRow:
         principal = named(request, self._gate)
         row = self._issuing.directory.token(principal.token if identifier == "me" else identifier)
         if row is None or not _is_his(principal, row):

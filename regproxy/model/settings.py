@@ -5,6 +5,7 @@ set nothing and our default (``docs/guide/configuration.md``) holds; an explicit
 compatibility but mean nothing here yet are kept and returned like the others.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -146,6 +147,15 @@ class RepositorySettings(_Section, frozen=True):
     def idle_seconds(self) -> float:
         """How long a body may stand still."""
         return self.socket_timeout_millis / 1000 if self.socket_timeout_millis else IDLE_SECONDS
+
+    def with_members(self, is_one: Callable[[str], bool]) -> "RepositorySettings":
+        """The same with those members only; without the one that takes uploads if it is none of them."""
+        deployment = self.default_deployment_repo
+        return msgspec.structs.replace(
+            self,
+            repositories=tuple(filter(is_one, self.repositories)),
+            default_deployment_repo=deployment if deployment and is_one(deployment) else "",
+        )
 
 
 class Listener(_Section, frozen=True):

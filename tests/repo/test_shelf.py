@@ -108,14 +108,20 @@ def asked(shelf: Shelf, node: Node) -> Any:
     return got[0]
 
 
-def test_what_is_right_is_served_when_nobody_can_note_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After an unclean stop, with a database that takes nothing: the next who asks has it looked at again."""
+def after_an_unclean_stop() -> tuple[Any, Shelf, Node]:
+    """A blob that is held, and is looked at before it is served."""
     made = bench()
     fetched(made, blob(LARGE), LARGE).readable.release()
     node, shelf = made.index.node("r", "a/b"), Shelf(made.parts)
     assert node is not None
     made.index.put(node, synced=False)
     shelf.suspect()
+    return made, shelf, node
+
+
+def test_what_is_right_is_served_when_nobody_can_note_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an unclean stop, with a database that takes nothing: the next who asks has it looked at again."""
+    made, shelf, node = after_an_unclean_stop()
     full = RegproxyError(Kind.STORAGE, "full")
     with monkeypatch.context() as patch:
         patch.setattr(type(made.index), "synced", lambda *_: fail(full))
@@ -127,12 +133,7 @@ def test_what_is_right_is_served_when_nobody_can_note_it(monkeypatch: pytest.Mon
 
 def test_a_look_that_fails_lets_its_descriptor_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says nothing of the blob, if that could only not be opened twice."""
-    made = bench()
-    fetched(made, blob(LARGE), LARGE).readable.release()
-    node, shelf = made.index.node("r", "a/b"), Shelf(made.parts)
-    assert node is not None
-    made.index.put(node, synced=False)
-    shelf.suspect()
+    made, shelf, node = after_an_unclean_stop()
     before = descriptors()
 
     def used_up(*_: object) -> None:

@@ -51,8 +51,6 @@ def is_owned(serving: ServingSeveral, repo: Id) -> bool:
 
 async def is_owned_in_any_case(serving: ServingSeveral, repo: Id) -> bool:
     """The same, or one of the same name but for its case."""
-    if is_owned(serving, repo):
-        return True
     for member in serving.owners(folder_of(repo)):
         for namespace in await _alike(member, f"{repo.type.value}/", repo.namespace or NO_NAMESPACE):
             for name in await _alike(member, f"{repo.type.value}/{namespace}/", repo.name):
@@ -76,8 +74,6 @@ class Choosing:
     async def choose(self, request: ProxyRequest, repo: Id, path: str) -> Serving | Answer:
         """The member that has a repository, for one who may read ``path`` there; or why there is none."""
         members = self._serving.members(request)
-        if is_owned(self._serving, repo):
-            members = [each for each in members if is_trusted(each)]
         visible = tuple(each.repository.key for each in members if each.permits(request, Action.READ, path))
         question = repo, visible, frozenset(each.repository.key for each in members if has(each, repo))
         key, until = self._chosen.get(question, ("", 0.0))

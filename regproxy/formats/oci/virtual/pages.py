@@ -34,8 +34,9 @@ async def pages(
     is_stale, query = False, ""
     for _ in range(MOST):
         page = await member.repository.resolve(want_for(address, member.repository.settings.url, query))
-        if not isinstance(page, Body):
-            return _refusal(page)
+        if isinstance(page, Missing | Refused | Unavailable):
+            return page
+        assert isinstance(page, Body)
         is_stale = is_stale or page.origin is Origin.STALE
         link = page.head.kept.first("link")
         try:
@@ -46,9 +47,3 @@ async def pages(
         if not query:
             return Listed(found, is_stale)
     return Listed(found, is_stale, is_whole=False)
-
-
-def _refusal(answer: object) -> Missing | Refused | Unavailable:
-    if isinstance(answer, Missing | Refused | Unavailable):
-        return answer
-    raise TypeError(f"a list was answered by {answer!r}")
