@@ -297,6 +297,9 @@ class Serving(Protocol):
     def sees(self, request: IRequest, node: Node) -> bool:
         """Whether he may read a node, of whichever repository."""
 
+    def beside(self, request: IRequest, key: str) -> "Serving":
+        """Another repository, as there is one for who asks; ``RegproxyError`` if there is none."""
+
     async def send(self, request: IRequest, answer: Answer) -> None:
         """Write an answer: status, headers, conditionals, ranges, body; returns when it is sent or the client has gone."""
 

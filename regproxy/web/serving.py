@@ -12,7 +12,7 @@ from regproxy.errors import RegproxyError
 from regproxy.model.access import Action
 from regproxy.model.node import Node
 from regproxy.model.settings import RepositorySettings
-from regproxy.repo.interface import Answer, Body, Described, Format, Refused, Repository, Text
+from regproxy.repo.interface import Answer, Body, Described, Find, Format, Refused, Repository, Serving, Text
 from regproxy.repo.shelf import Shelf
 from regproxy.repo.tree import Tree
 from regproxy.stream.follower import Sending
@@ -41,7 +41,7 @@ class Served:
     tree: Tree
     guard: Guard
     owner: RepositorySettings
-    _find: "Callable[[str], Served | None]"
+    _find: Find
     _sending: Sending
     _shelf: Shelf
     _apart: WriterPool
@@ -118,6 +118,14 @@ class Served:
         """Whether he may read a node."""
         served = self._find(node.repository)
         return served is not None and served.permits(request, Action.READ, node.path)
+
+    def beside(self, request: IRequest, key: str) -> Serving:
+        """Another repository, as there is one for who asks."""
+        found = self._find(key)
+        seen = None if found is None else found.seen_by(request)
+        if seen is None:
+            raise self._find.unknown(request, key)
+        return seen
 
     async def permit_below(self, request: IRequest, action: Action, path: str) -> None:
         """``RegproxyError`` unless he may do that with every file below a folder, too."""

@@ -18,7 +18,7 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.model.access import Action
 from regproxy.model.node import Node
 from regproxy.model.patterns import Patterns
-from regproxy.repo.interface import Answer, Body, Hosting, Repository, is_hosting
+from regproxy.repo.interface import Answer, Body, Hosting, Repository, Serving, is_hosting
 from regproxy.repo.tree import Tree
 from regproxy.web.request import ProxyRequest
 from regproxy.web.serving import Served
@@ -174,6 +174,10 @@ class Member:
     def sees(self, request: IRequest, node: Node) -> bool:
         """Whether he may read a node, of whichever repository."""
         return self.served.sees(request, node)
+
+    def beside(self, request: IRequest, key: str) -> Serving:
+        """Another repository, as there is one for who asks."""
+        return self.served.beside(request, key)
 
     async def send(self, request: IRequest, answer: Answer) -> None:
         """Write an answer, as the virtual repository."""

@@ -14,6 +14,7 @@ from regproxy.admin.routes import Api
 from regproxy.admin.token_server import TokenServer
 from regproxy.admin.tokens import Tokens
 from regproxy.formats.generic.local import LocalRoutes
+from regproxy.formats.oci.routes import RepositoryRoutes as ImageRoutes
 from tests.sources import CHECKOUT
 
 DOCUMENT: dict[str, Any] = json.loads((CHECKOUT / "docs" / "api" / "openapi.json").read_text())
@@ -36,6 +37,7 @@ def test_every_route_is_described() -> None:
     served |= routes_of(People.app, "/api") | routes_of(Tokens.app, "/access") | routes_of(TokenServer.app, "/v2/token")
     served |= routes_of(AccessPeople.app, "/access") | routes_of(OldTokens.app, "/api")
     served |= routes_of(TokenServer.app, "/api/docker/{key}/v2/token")
+    served |= {call for call in routes_of(ImageRoutes.app, "/api/docker/{key}") if call[0].endswith("/promote")}
     assert served - {("/{key}", "get")} == described
 
 

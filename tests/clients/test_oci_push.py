@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.fakes.deploying import ask
 from tests.fakes.process import Regproxy, run
 from tests.fakes.pushing import Client, Start, images
 from tests.fakes.registry_clients import Containerd, Dockerd
@@ -80,6 +81,24 @@ def test_skopeo(regproxy: Regproxy, tmp_path: Path) -> None:
     run_client(["skopeo", "delete", "--tls-verify=false", here])
     assert 404 == Client(regproxy).ask("HEAD", "manifests/1").status
     run_client(["skopeo", "copy", "--all", *plain, there, f"oci:{tmp_path / 'again'}:1"])
+
+
+@pytest.mark.client("skopeo")
+def test_skopeo_pulls_what_was_promoted(regproxy: Regproxy, tmp_path: Path) -> None:
+    """By tag and by digest from where it is now, and no more from where it was; another process serves it as well."""
+    source = layout(tmp_path / "source", build_image(big=2 << 20))
+    here, there = f"docker://{host(regproxy)}/{REFERENCE}", f"docker://{host(regproxy)}/others/released/app"
+    plain = ["--src-tls-verify=false", "--dest-tls-verify=false"]
+    run_client(["skopeo", "copy", "--all", *plain, f"oci:{source}:1", here])
+    wish = {"targetRepo": "others", "dockerRepository": "team/app", "targetDockerRepository": "released/app", "tag": "1"}
+    promoted = ask(regproxy, "POST", "/artifactory/api/docker/images/v2/promote", json.dumps({**wish, "targetTag": "2"}))
+    assert (200, b"Promotion ended successfully") == (promoted.status, promoted.body)
+    regproxy.restart(kill=True)
+    digest = run_client(["skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}", f"{there}:2"]).strip()
+    for number, reference in enumerate((f"{there}:2", f"{there}@{digest}")):
+        run_client(["skopeo", "copy", "--all", *plain, reference, f"oci:{tmp_path / str(number)}:1"])
+        assert contents(source) == contents(tmp_path / str(number))
+    assert 404 == Client(regproxy).ask("HEAD", "manifests/1").status
 
 
 @pytest.mark.client("skopeo")

@@ -6,9 +6,10 @@ from typing import Self
 from attrs import frozen
 from twisted.web.iweb import IRequest
 
+from regproxy.errors import Kind, RegproxyError
 from regproxy.model.access import Action
 from regproxy.model.node import Node
-from regproxy.repo.interface import Format
+from regproxy.repo.interface import Format, Serving
 from regproxy.repo.interface_auto import AutoUrl
 from regproxy.repo.tree import Tree
 
@@ -43,6 +44,10 @@ class Permissive:
 
     async def permit_below(self, request: IRequest, action: Action, path: str) -> None:
         """Anybody."""
+
+    def beside(self, request: IRequest, key: str) -> Serving:
+        """Nothing is beside it."""
+        raise RegproxyError(Kind.NOT_FOUND, f"there is no repository {key!a}")
 
     def sees(self, request: IRequest, node: Node) -> bool:
         """Yes."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from attrs import frozen
 from twisted.web.resource import IResource
 
-from regproxy.formats.oci import failures, plan, routes
+from regproxy.formats.oci import failures, names, plan, routes
 from regproxy.model.fetch import Fetch
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
@@ -17,7 +17,7 @@ from regproxy.repo.interface_auto import AutoUrl
 class Oci:
     """The format (``repo.interface.Format``)."""
 
-    package_types: frozenset[str] = routes.PACKAGE_TYPES
+    package_types: frozenset[str] = names.PACKAGE_TYPES
     rclasses: frozenset[str] = frozenset({"remote", "local", "virtual"})
     api: str | None = "docker"
     auto: AutoUrl | None = None

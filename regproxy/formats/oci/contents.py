@@ -1,7 +1,7 @@
 """What a local repository of images holds, read from its tree: the nodes are the truth, nothing is kept beside them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 
@@ -91,13 +91,32 @@ class Contents:
 
     async def referrers(self, image: str, digest: Digest) -> list[dict[str, object]]:
         """The descriptors of what refers to a manifest, whether that is there or not."""
+        described = [await self._described(Manifest(image, each), digest) for each in await self._referring(image, digest)]
+        return [each for each in described if each is not None]
+
+    async def _referring(self, image: str, digest: Digest) -> Sequence[Digest]:
+        """What of an image says that it refers to a manifest."""
         paths = await self._serving.tree.annotated({SUBJECT: (f"{image}@{digest}",)}, MOST_REFERRERS)
-        found = []
-        for path in paths:
-            reference = path.removeprefix(f"{image}/").removesuffix(f"/{MANIFEST}")
-            if path == f"{image}/{reference}/{MANIFEST}" and ":" in reference:
-                listed = await self._described(Manifest(image, Digest.parse(reference)), digest)
-                found += [] if listed is None else [listed]
+        references = (path.removeprefix(f"{image}/").removesuffix(f"/{MANIFEST}") for path in paths)
+        named = dict(zip(references, paths, strict=False))
+        return [Digest.parse(each) for each, path in named.items() if path == f"{image}/{each}/{MANIFEST}" and ":" in each]
+
+    async def manifests(self, image: str) -> Sequence[Digest]:
+        """Those that are in an image."""
+        names = [child.name for child in await self._serving.tree.children(f"{image}/") if child.node is None]
+        return [Digest.parse(name) for name in names if ":" in name and self._serving.tree.node(f"{image}/{name}/{MANIFEST}")]
+
+    async def with_all(self, image: str, roots: Iterable[Digest]) -> dict[Digest, Read | None]:
+        """Manifests with what they list and what refers to any of them, however deep; None for what is not there."""
+        found: dict[Digest, Read | None] = {}
+        waiting = list(roots)
+        while waiting:
+            digest = waiting.pop()
+            if digest in found:
+                continue
+            read = found[digest] = await self.read(Manifest(image, digest))
+            if read is not None:
+                waiting += [*read.manifests, *await self._referring(image, digest)]
         return found
 
     async def _described(self, address: Manifest, subject: Digest) -> dict[str, object] | None:

@@ -32,6 +32,7 @@ from regproxy.model.digest import Digest
 from regproxy.model.freshness import rule_for
 from regproxy.model.want import Want
 
+PACKAGE_TYPES = frozenset({"docker", "oci"})
 HUB_HOSTS = frozenset({"registry-1.docker.io", "index.docker.io", "docker.io"})
 OURS = frozenset({"ns", "artifactType"})
 """Parameters that are meant for us and never for upstream: the mirrored host, and a filter that we apply ourselves."""

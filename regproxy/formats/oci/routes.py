@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from attrs import define
 from twisted.web.resource import IResource
 
-from regproxy.errors import Kind
+from regproxy.errors import Kind, RegproxyError
 from regproxy.formats.oci.address import (
     Address,
     AddressError,
@@ -27,19 +27,19 @@ from regproxy.formats.oci.address import (
 )
 from regproxy.formats.oci.failures import bad_address, error_text, failure
 from regproxy.formats.oci.hosted import Hosted
-from regproxy.formats.oci.names import mirrored_host, parse_path, want_for
+from regproxy.formats.oci.names import PACKAGE_TYPES, mirrored_host, parse_path, want_for
+from regproxy.formats.oci.promotion import promote
 from regproxy.formats.oci.push import Push, Sources
 from regproxy.formats.oci.registry import Asked, Registry, ping
 from regproxy.formats.oci.virtual.answering import Several
 from regproxy.model.access import Action
 from regproxy.repo.interface import Find, Refused, Serving, ServingSeveral, Text, is_hosting, is_virtual
 from regproxy.web.direct import Direct
-from regproxy.web.errors import STATUS, register
+from regproxy.web.errors import STATUS, envelope, register
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
 from regproxy.web.root import new_app
 
-PACKAGE_TYPES = frozenset({"docker", "oci"})
 API = "v2"
 DOCKER_HUB = "docker.io"
 """Only its images are asked for in a mirror by docker, whose mirror is the default repository."""
@@ -65,6 +65,16 @@ class RepositoryRoutes:
             await _serve(request, self._serving, _below_repository(request.rest))
         except AddressError as error:
             send_text(request, bad_address(error, STATUS[error.kind]))
+
+    @app.route(f"/{API}/promote", methods=["POST"])
+    async def promote(self, request: ProxyRequest) -> None:
+        """Have an image go to another repository: a call of scripts, which read the envelope of their API."""
+        try:
+            send_text(request, await promote(request, self._serving))
+        except RegproxyError as error:
+            if error.retry_after is not None:
+                _set_header(request, "Retry-After", str(error.retry_after))
+            send_text(request, envelope(STATUS[error.kind], error.text))
 
     @app.route("/", methods=_WRITE, endpoint="write")
     @app.route("/<path:rest>", methods=_WRITE, endpoint="write below")
