@@ -38,6 +38,9 @@ class Cached:
 
     async def resolve(self, want: Want) -> Answer:
         """Look into the index, and nowhere else."""
+        refused = self._remote.refusal(want.path)
+        if refused is not None:
+            return refused
         node = self._parts.index.node(self._remote.key, want.path)
         readable = await self._shelf.open(node) if node is not None and self.has(want.path, want.digest) else None
         if node is None or readable is None:

@@ -22,6 +22,7 @@ from regproxy.model.fetch import Fetch
 from regproxy.model.head import Head
 from regproxy.model.headers import Headers
 from regproxy.model.node import Node
+from regproxy.model.patterns import Patterns
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface_auto import AutoUrl
@@ -386,6 +387,11 @@ class Format(Protocol):
 
     def plan(self, want: Want, settings: RepositorySettings) -> Fetch:
         """How to get a want from upstream: ``settings.url`` and the want say it all. Pure."""
+
+    def admits(self, patterns: Patterns, path: str) -> bool:
+        """Whether an operator's patterns let a node be. Of what the format keeps beside files (documents, whose paths nobody
+        chose): whether they let anything be of which it tells. Pure.
+        """
 
     def failure(self, answer: Missing | Refused | Unavailable) -> Text:
         """Write a refusal in the shape that this format's clients show; status, kept headers and Retry-After included."""

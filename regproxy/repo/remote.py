@@ -83,7 +83,7 @@ class Remote:
 
     async def resolve(self, want: Want) -> Answer:
         """Find what is wanted."""
-        refused = self._admission(want)
+        refused = self.refusal(want.path)
         if refused is not None:
             return refused
         fetch = self._plan(want)
@@ -111,10 +111,11 @@ class Remote:
                 await flight.landed()
         await self.upstream.close()
 
-    def _admission(self, want: Want) -> Refused | None:
+    def refusal(self, path: str) -> Refused | None:
+        """What whoever asks for a path is told at once, be it held or not."""
         if self._settings.blacked_out:
             return Refused(403, f"repository {self.key} is blacked out")
-        if not want.path.startswith(".") and not self._patterns.admits(want.path):
+        if not self._format.admits(self._patterns, path):
             return Refused(403, f"repository {self.key} excludes this path by its patterns")
         return None
 

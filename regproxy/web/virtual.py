@@ -84,12 +84,12 @@ class VirtualServed(Served):
         return super().permits(request, action, path) and self.admits(path)
 
     def admits(self, path: str) -> bool:
-        """Whether its patterns let a path be; those of documents of a format are no paths of files."""
-        return path.startswith(".") or path == "" or path.endswith("/") or self._patterns.admits(path)
+        """Whether its patterns let a path be."""
+        return path == "" or path.endswith("/") or self.format.admits(self._patterns, path)
 
-    def check_patterns(self, path: str) -> None:
-        """``RegproxyError`` (DENIED) for a path that its patterns exclude."""
-        if not self.admits(path):
+    def check_patterns(self, path: str, *, changes: bool = False) -> None:
+        """``RegproxyError`` (DENIED) for a path that its patterns exclude; a folder may be looked into, but not made."""
+        if not self.admits(path) or (changes and path.endswith("/") and not self._patterns.admits(path)):
             raise RegproxyError(Kind.DENIED, f"repository {self.repository.key} excludes this path by its patterns")
 
 
@@ -131,7 +131,7 @@ class Member:
 
     def _changes(self, request: IRequest, permit: Callable[[], str], path: str = "") -> str:
         """Rights to change something are the member's alone; the request stays one to the virtual repository."""
-        self._through.check_patterns(path)
+        self._through.check_patterns(path, changes=True)
         ours = cast(ProxyRequest, request)
         try:
             who = permit()

@@ -143,6 +143,7 @@ class Planned:
     resource = FORMAT.resource
     mounts = FORMAT.mounts
     failure = FORMAT.failure
+    admits = FORMAT.admits
 
     def __init__(self) -> None:
         self.change: Callable[[Fetch], Fetch] = lambda fetch: fetch

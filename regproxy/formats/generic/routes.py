@@ -13,6 +13,7 @@ from regproxy.formats.generic.plan import plan
 from regproxy.formats.generic.virtual import VirtualRoutes
 from regproxy.model.access import Action
 from regproxy.model.fetch import Fetch
+from regproxy.model.patterns import Patterns
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface import (
@@ -113,6 +114,10 @@ class Generic:
     def plan(self, want: Want, settings: RepositorySettings) -> Fetch:
         """How to get a file."""
         return plan(want, settings)
+
+    def admits(self, patterns: Patterns, path: str) -> bool:
+        """A path is what somebody called a file, whatever it begins with."""
+        return patterns.admits(path)
 
     def failure(self, answer: Missing | Refused | Unavailable) -> Text:
         """Artifactory's envelope."""

@@ -9,6 +9,7 @@ from regproxy.formats.huggingface import failures, plan, routes
 from regproxy.formats.huggingface.local import routes as local_routes
 from regproxy.formats.huggingface.virtual import routes as virtual_routes
 from regproxy.model.fetch import Fetch
+from regproxy.model.patterns import Patterns
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface import Find, Missing, Refused, Serving, Text, Unavailable, is_hosting, is_virtual
@@ -39,6 +40,10 @@ class HuggingFace:
     def plan(self, want: Want, settings: RepositorySettings) -> Fetch:
         """How a hub is asked."""
         return plan.plan(want, settings)
+
+    def admits(self, patterns: Patterns, path: str) -> bool:
+        """By what lies below its repository of the hub; documents too."""
+        return patterns.admits(path)
 
     def failure(self, answer: Missing | Refused | Unavailable) -> Text:
         """A refusal as the hub's clients show it."""

@@ -7,6 +7,7 @@ from twisted.web.resource import IResource
 
 from regproxy.formats.oci import failures, names, plan, routes
 from regproxy.model.fetch import Fetch
+from regproxy.model.patterns import Patterns
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface import Find, Missing, Refused, Serving, Text, Unavailable
@@ -33,6 +34,10 @@ class Oci:
     def plan(self, want: Want, settings: RepositorySettings) -> Fetch:
         """How a registry is asked."""
         return plan.plan(want, settings)
+
+    def admits(self, patterns: Patterns, path: str) -> bool:
+        """By what lies below its image; lists of tags too."""
+        return patterns.admits(path)
 
     def failure(self, answer: Missing | Refused | Unavailable) -> Text:
         """A refusal as the clients of a registry show it."""

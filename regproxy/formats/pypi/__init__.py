@@ -6,10 +6,11 @@ from typing import cast
 from attrs import frozen
 from twisted.web.resource import IResource
 
-from regproxy.formats.pypi import auto, failures, plan, routes
+from regproxy.formats.pypi import auto, failures, names, plan, routes
 from regproxy.formats.pypi.hosted.routes import resource_for as hosted_resource
 from regproxy.formats.pypi.several.routes import resource_for as several_resource
 from regproxy.model.fetch import Fetch
+from regproxy.model.patterns import Patterns
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface import (
@@ -50,6 +51,10 @@ class PyPi:
     def plan(self, want: Want, settings: RepositorySettings) -> Fetch:
         """How an index is asked."""
         return plan.plan(want, settings)
+
+    def admits(self, patterns: Patterns, path: str) -> bool:
+        """A document is that of a project."""
+        return names.admits(patterns, path)
 
     def failure(self, answer: Missing | Refused | Unavailable) -> Text:
         """A refusal as pip and uv show it."""

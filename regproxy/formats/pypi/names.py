@@ -20,6 +20,8 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
+from regproxy.model.patterns import Patterns
+
 NAME_LIMIT = 128
 FILE_LIMIT = 240
 NO_VERSION = "-"
@@ -29,6 +31,9 @@ PROJECTS_PATH = f"{DOCUMENTS}/.projects.json"
 
 ARCHIVES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tar.Z", ".tgz", ".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg")
 SUFFIXES = (".whl", *ARCHIVES)
+
+_FILE_DEPTH = 2
+"""Folders between that of a project and a file's name."""
 
 _NO_SEGMENT = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]")
 _BUILT_FOR = re.compile(r"-py[0-9.]+$|\.(?:win|linux|macosx)[^-]*$")
@@ -117,3 +122,19 @@ def page_path(name: str) -> str:
 def release_path(name: str, version: str) -> str:
     """The path of the JSON API's document of a project, or of one version of it."""
     return f"{DOCUMENTS}/api/{name}/{version}.json" if version else f"{DOCUMENTS}/api/{name}.json"
+
+
+def told_of(path: str) -> str:
+    """The project that a document tells of; empty for the list of all, and for what is no document."""
+    first, *below = path.removesuffix(".json").split("/")
+    if first != DOCUMENTS or path == PROJECTS_PATH:
+        return ""
+    return below[1] if below[0] == "api" and len(below) > 1 else below[0]
+
+
+def admits(patterns: Patterns, path: str) -> bool:
+    """Whether patterns let a file be, or any file of the project that a document tells of."""
+    if not path.startswith(f"{DOCUMENTS}/"):
+        return patterns.admits(path)
+    name = told_of(path)
+    return not name or patterns.reach(name, _FILE_DEPTH)

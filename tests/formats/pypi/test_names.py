@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regproxy.formats.pypi.names import FILE_LIMIT, Part, file_path, is_file, normalise, split_part, version_of
+from regproxy.formats.pypi.names import FILE_LIMIT, Part, admits, file_path, is_file, normalise, split_part, version_of
+from regproxy.model.patterns import Patterns
 
 NAMES = st.from_regex(re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,20}[A-Za-z0-9])?", re.ASCII), fullmatch=True)
 
@@ -84,3 +85,25 @@ def test_parts(part: Part) -> None:
     """What lies beside a file is told by its ending."""
     assert split_part(f"a-1.whl{part.value}") == ("a-1.whl", part)
     assert file_path("a", "a-1-py3-none-any.whl", part) == f"a/1/a-1-py3-none-any.whl{part.value}"
+
+
+@pytest.mark.parametrize(
+    ("path", "is_one"),
+    [
+        ("demo/1.0/demo-1.0.zip", True),
+        ("demo/1.0/demo-1.0.exe", False),
+        ("other/1.0/other-1.0.zip", False),
+        (".pypi/.projects.json", True),
+        (".pypi/demo.json", True),
+        (".pypi/api/demo.json", True),
+        (".pypi/api/demo/1.0.json", True),
+        (".pypi/other.json", False),
+        (".pypi/api/other.json", False),
+        (".pypi/api/other/1.0.json", False),
+        (".pypi/api.json", False),
+        (".other/demo.json", False),
+    ],
+)
+def test_patterns(path: str, is_one: bool) -> None:  # noqa: FBT001 - what is expected
+    """Hold for files, and for documents as far as they let a file of that project be."""
+    assert is_one == admits(Patterns.of("demo/**", "**/*.exe"), path)

@@ -17,7 +17,7 @@ from regproxy.formats.pypi.documents import Documents
 from regproxy.formats.pypi.files import Files
 from regproxy.formats.pypi.hosted import files as hosted
 from regproxy.formats.pypi.hosted.contents import Contents
-from regproxy.formats.pypi.names import PROJECTS_PATH, page_path
+from regproxy.formats.pypi.names import PROJECTS_PATH, admits, page_path, told_of
 from regproxy.formats.pypi.pages.project import Project
 from regproxy.model.access import Action
 from regproxy.model.patterns import Patterns
@@ -31,9 +31,6 @@ Part = Project | Body
 Names = Sequence[str] | Body
 """The list of what one member has."""
 Ask = Callable[[Serving], Awaitable[Answer]]
-
-_FILE_DEPTH = 2
-"""Folders between that of a project and a file's name."""
 
 
 @frozen(eq=False)
@@ -97,7 +94,7 @@ class Asking:
 
         if wanted.path == PROJECTS_PATH:
             return await first(self.serving.members(self.request), ask, Missing("no member has such a document"), strict=True)
-        return await self._first(_name_of(wanted.path), wanted.path, ask, strict=True)
+        return await self._first(told_of(wanted.path), wanted.path, ask, strict=True)
 
     async def _to_ask(self, name: str) -> Sequence[Sequence[Serving]]:
         settings = self.serving.repository.settings
@@ -194,16 +191,10 @@ def drop(part: object) -> None:
         part.readable.release()
 
 
-def _name_of(path: str) -> str:
-    """The project that a stored document is about."""
-    parts = path.removesuffix(".json").split("/")
-    return parts[2] if parts[1] == "api" and len(parts) > 2 else parts[1]  # noqa: PLR2004 - the name behind "api"
-
-
 def _reaches(serving: Serving, name: str) -> bool:
     """Whether the patterns of a repository let there be any file of a project."""
     settings = serving.repository.settings
-    return _patterns(settings.includes_pattern, settings.excludes_pattern).reach(name, _FILE_DEPTH)
+    return admits(_patterns(settings.includes_pattern, settings.excludes_pattern), page_path(name))
 
 
 @lru_cache(maxsize=1024)
