@@ -229,6 +229,9 @@ class Hosting(Repository, Protocol):
     def sessions(self) -> Pieces:
         """Uploads that come in pieces."""
 
+    def refusal(self, path: str) -> Refused | None:
+        """What everybody is told who asks for a path that is closed, be it there or not; None for one that is not."""
+
     async def receive(self, upload: Upload, source: Source, approve: Approve | None = None) -> Receipt:
         """Make a body a node, if ``approve`` does not object; it is durable when this returns."""
 

@@ -67,11 +67,16 @@ class Local:
         node = self._parts.index.node(self.key, path)
         return node is not None and (digest is None or digest.algorithm != "sha256" or digest.hex == node.sha256)
 
+    def refusal(self, path: str) -> Refused | None:
+        """What everybody is told who asks for a path that is closed, be it there or not."""
+        reason = self._intake.refusal(path)
+        return None if reason is None else Refused(403, reason)
+
     async def resolve(self, want: Want) -> Answer:
         """Look into the index, and nowhere else."""
-        refusal = self._intake.refusal(want.path)
-        if refusal is not None:
-            return Refused(403, refusal)
+        refused = self.refusal(want.path)
+        if refused is not None:
+            return refused
         node = self._parts.index.node(self.key, want.path) if self.has(want.path, want.digest) else None
         if node is None:
             return Missing(f"{self.key} does not have it")

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import signal
 import socket
 import threading
 from urllib.parse import urlsplit
@@ -149,6 +150,41 @@ def test_patterns_and_quota(twist_regproxy: Start) -> None:
     many = client.commit(*(add(f"{number}", random.Random(number).randbytes(30_000)) for number in range(4)))
     assert many.status == 413
     assert client.paths() == ["a"]
+
+
+@pytest.mark.parametrize("is_hot", [True, False], ids=["hot", "cold"])
+def test_excluded_afterwards(twist_regproxy: Start, *, is_hot: bool) -> None:
+    """A repository that was there before its name was excluded is closed to everybody, with the reason, and in no list."""
+    client = HubClient(twist_regproxy(hub()))
+    kept, content = client.at("acme/kept"), b"large"
+    kept.committed(add("a", b"1"))
+    client.send(content)
+    commit = client.committed(add_lfs("a", content))
+    assert (client.resolve("a").body, _names(client)) == (content, ["acme/kept", "acme/tiny"])
+    client.regproxy.write_config(hub("hub", 'excludesPattern = "models/acme/tiny/**"'))
+    if is_hot:
+        client.regproxy.signal(signal.SIGHUP)
+        wait_until(lambda: "the configuration was reloaded" in client.regproxy.log)
+    else:
+        client.regproxy.restart()
+    verbs = ("", "revision/main", f"revision/{commit}", "tree/main", "refs", "commits/main", "auth-check")
+    unread = [client.call("GET", verb) for verb in verbs]
+    unread += [client.resolve("a"), client.resolve("a", commit), client.call("POST", "paths-info/main", {"paths": ["a"]})]
+    assert [code_of(each) for each in unread] == [(403, "GatedRepo")] * len(unread)
+    assert {each.json["error"] for each in unread} == {"repository hub excludes this path by its patterns"}
+    written = [client.commit(add("b", b"")), client.call("POST", "branch/x", {})]
+    written.append(client.ask("POST", "api/repos/create", {"name": "acme/tiny"}))
+    assert [code_of(each) for each in written] == [(403, "Forbidden")] * len(written)
+    assert client.ask("GET", f"api/xet/0/models/acme/tiny/reconstruction/{hashlib.sha256(content).hexdigest()}").status == 403
+    assert (_names(client), kept.resolve("a").body) == (["acme/kept"], b"1")
+    client.regproxy.write_config(hub("hub", "blackedOut = true"))
+    client.regproxy.signal(signal.SIGHUP)
+    wait_until(lambda: client.ask("GET", "api/models").status == 403)
+    assert code_of(kept.call("GET", "")) == (403, "GatedRepo")
+
+
+def _names(client: HubClient) -> list[str]:
+    return [each["id"] for each in client.ask("GET", "api/models").json]
 
 
 def test_a_full_repository_says_so_first(twist_regproxy: Start) -> None:

@@ -8,6 +8,8 @@ would not help.
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeGuard
 
 from twisted.web.iweb import IRequest
@@ -83,14 +85,21 @@ def is_private(answer: Answer) -> TypeGuard[Refused]:
     return answer.kept.first(CODE) == REPO or _PRIVATE.search(answer.kept.first(MESSAGE) or "") is not None
 
 
-def permit_read(serving: Serving, request: IRequest, path: str) -> str:
-    """Who asks; ``AddressError`` if he may not read that, with the code by which his client tells him so."""
+@contextmanager
+def reading() -> Iterator[None]:
+    """What is denied to a reader has the code by which his client tells him so."""
     try:
-        return serving.permit(request, Action.READ, path)
+        yield
     except RegproxyError as error:
         if error.kind is not Kind.DENIED:
             raise
         raise AddressError(error.kind, GATED, error.text) from error
+
+
+def permit_read(serving: Serving, request: IRequest, path: str) -> str:
+    """Who asks; ``AddressError`` if he may not read that."""
+    with reading():
+        return serving.permit(request, Action.READ, path)
 
 
 def bad_address(trouble: AddressError, status: int) -> Text:

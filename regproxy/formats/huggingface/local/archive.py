@@ -1,4 +1,5 @@
-"""Reads the documents of local repositories. They are named by their bytes, so what was read once is remembered by that name.
+"""Reads the documents of local repositories. They are named by their bytes, so what was read once is remembered by that name:
+what the patterns of the repository close is not looked for there (``RegproxyError``, DENIED).
 
 A document that is named and cannot be read is damage, and said so; one that is not there means that what it is about is not.
 """
@@ -18,7 +19,7 @@ from regproxy.formats.huggingface.local.references import References
 from regproxy.formats.huggingface.local.snapshot import Snapshot
 from regproxy.model.node import Node
 from regproxy.model.want import DOCUMENT_LIMIT, Shape, Want
-from regproxy.repo.interface import Body, Serving
+from regproxy.repo.interface import Body, Hosting, Serving
 
 T = TypeVar("T")
 
@@ -80,6 +81,7 @@ class Archive:
     """The documents of one local repository."""
 
     _serving: Serving
+    _repository: Hosting
     _references: _Memory[References] = field(factory=lambda: _Memory(OTHERS_REMEMBERED, lambda _: 1), init=False)
     _commits: _Memory[Commit] = field(factory=lambda: _Memory(OTHERS_REMEMBERED, lambda _: 1), init=False)
     _snapshots: _Memory[Snapshot] = field(
@@ -88,7 +90,7 @@ class Archive:
 
     async def references(self, repo: Id) -> Read | None:
         """Branches and tags; None if there is no such repository."""
-        node = self._serving.tree.node(references_place(repo))
+        node = self._node(references_place(repo))
         return None if node is None else Read(await self._read(node, self._references, References.of), node)
 
     async def known(self, repo: Id) -> Read:
@@ -100,17 +102,21 @@ class Archive:
 
     async def commit(self, repo: Id, commit: str) -> Commit | None:
         """One commit."""
-        node = self._serving.tree.node(commit_place(repo, commit))
+        node = self._node(commit_place(repo, commit))
         if node is None:
             return None
         return await self._read(node, self._commits, Commit.of)
 
     async def snapshot(self, repo: Id, commit: str) -> Snapshot | None:
         """Its files."""
-        node = self._serving.tree.node(tree_place(repo, commit))
+        node = self._node(tree_place(repo, commit))
         if node is None:
             return None
         return await self._read(node, self._snapshots, Snapshot.of)
+
+    def is_open(self, repo: Id) -> bool:
+        """Whether the patterns let the repository be."""
+        return self._repository.refusal(references_place(repo)) is None
 
     def is_commit(self, repo: Id, revision: str) -> bool:
         """Whether it is the id of a commit that is here."""
@@ -138,11 +144,17 @@ class Archive:
             at = one.parents[0] if one.parents else None
         return found
 
+    def _node(self, place: str) -> Node | None:
+        refused = self._repository.refusal(place)
+        if refused is not None:
+            raise RegproxyError(Kind.DENIED, refused.reason)
+        return self._serving.tree.node(place)
+
     async def _read(self, node: Node, memory: _Memory[T], parse: Callable[[bytes], T]) -> T:
         known = memory.get(node.sha256)
         if known is not None:
             return known
-        found = await self._serving.repository.resolve(Want(node.path, Shape.DOCUMENT, body=False))
+        found = await self._repository.resolve(Want(node.path, Shape.DOCUMENT, body=False))
         if not isinstance(found, Body):
             raise RegproxyError(Kind.STORAGE, "what is known of this repository cannot be read", detail=f"{node.path}: {found}")
         try:

@@ -20,7 +20,7 @@ from regproxy.formats.huggingface.address import (
     Tree,
 )
 from regproxy.formats.huggingface.documents import asked_paths
-from regproxy.formats.huggingface.failures import ENTRY, NO_HEADERS, error_text
+from regproxy.formats.huggingface.failures import ENTRY, NO_HEADERS, error_text, reading
 from regproxy.formats.huggingface.hub import JSON, Asked
 from regproxy.formats.huggingface.local.archive import Archive, State
 from regproxy.formats.huggingface.local.listing import (
@@ -41,7 +41,7 @@ from regproxy.model.head import Head
 from regproxy.model.headers import Headers
 from regproxy.model.size import parse_size
 from regproxy.model.want import Shape, Want
-from regproxy.repo.interface import Answer, Body, Missing, Serving, Text
+from regproxy.repo.interface import Answer, Body, Missing, Refused, Serving, Text
 
 Read = File | Tree | PathsInfo | Info | Refs | Commits | Listing | AuthCheck
 
@@ -56,7 +56,11 @@ class Hosted:
     _sees: Callable[[str], bool]
 
     async def answer(self, address: Read, asked: Asked) -> Answer:
-        """Find what was asked for; ``AddressError`` for what is not there."""
+        """Find what was asked for; ``AddressError`` for what is not there, or closed to everybody."""
+        with reading():
+            return await self._answer(address, asked)
+
+    async def _answer(self, address: Read, asked: Asked) -> Answer:
         match address:
             case Listing():
                 return await self._listing(address, asked)
@@ -97,6 +101,8 @@ class Hosted:
                 return found.showing(evolve(head, kept=head.kept.plus(*told)))
             case Missing():
                 raise RegproxyError(Kind.STORAGE, "the bytes of this file are lost", detail=place)
+            case Refused(_, reason):
+                raise RegproxyError(Kind.DENIED, reason)
             case _:
                 return found
 
@@ -158,6 +164,8 @@ class Hosted:
         return to_json(rows, self._link(evolve(address, revision=state.shown), asked, query))
 
     async def _listing(self, address: Listing, asked: Asked) -> Text:
+        if self._serving.repository.settings.blacked_out:
+            raise RegproxyError(Kind.DENIED, f"repository {self._serving.repository.key} is blacked out")
         page = Page.of(asked.query, PAGE)
         repos = {str(repo): repo for repo in await self._repos(address)}
         wanted, author = page.query.get("search", "").lower(), page.query.get("author", "")
@@ -172,12 +180,12 @@ class Hosted:
         return to_json(rows, self._link(address, asked, following))
 
     async def _repos(self, address: Listing) -> Sequence[Id]:
-        """Those that who asks may see."""
+        """Those that are there for who asks."""
         tree, top, found = self._serving.tree, f"{address.type.value}/", []
         for namespace in await tree.children(top):
             for each in await tree.children(f"{top}{namespace.name}/"):
                 repo = Id(address.type, "" if namespace.name == NO_NAMESPACE else namespace.name, each.name)
-                if each.node is None and self._sees(f"{folder_of(repo)}/_info.json"):
+                if each.node is None and self._archive.is_open(repo) and self._sees(f"{folder_of(repo)}/_info.json"):
                     found.append(repo)
         return found
 

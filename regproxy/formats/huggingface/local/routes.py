@@ -44,7 +44,7 @@ class LocalRoutes:
     _generations: Generations = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._archive = Archive(self._serving)
+        self._archive = Archive(self._serving, self._repository)
         self._publisher = Publisher(self._serving, self._repository, self._archive)
         self._generations = Generations(self._serving)
 

@@ -113,7 +113,7 @@ class Xet:
         return f"{self._endpoint}/api/xet/{generation}/{repo.type.value}/{repo}"
 
     def _reading(self, repo: Id) -> Reading:
-        return Reading(self._serving, self._request, self._store(repo))
+        return Reading(self._serving, self._repository, self._request, self._store(repo))
 
     async def _shard(self, call: Shard) -> None:
         receiving = Receiving(self._serving, self._repository, self._request)

@@ -17,7 +17,7 @@ from regproxy.model.digest import Digest
 from regproxy.model.node import Node
 from regproxy.model.ranges import Span, Unsatisfiable, parse_range
 from regproxy.model.want import Shape, Want
-from regproxy.repo.interface import Body, Serving, Text
+from regproxy.repo.interface import Body, Hosting, Serving, Text
 from regproxy.stream.pulled import Pulled
 from regproxy.stream.source import Readable
 from regproxy.web.request import ProxyRequest
@@ -44,6 +44,7 @@ class Reading:
     """Answers one request; ``store`` is the address of the repository's store, as the client knows it."""
 
     _serving: Serving
+    _repository: Hosting
     _request: ProxyRequest
     _store: str
 
@@ -60,7 +61,7 @@ class Reading:
         node = await self._node(call.repo, call.sha256)
         window = Window(call.window, node.size)
         span = self._span(window.framed if window.size > 0 else 0)
-        found = await self._serving.repository.resolve(Want(node.path, Shape.BLOB, body=False))
+        found = await self._repository.resolve(Want(node.path, Shape.BLOB, body=False))
         if not isinstance(found, Body):
             raise RegproxyError(Kind.STORAGE, "the bytes of this file are lost", detail=node.path)
         try:
@@ -88,6 +89,9 @@ class Reading:
             self._serving.permit(self._request, Action.READ, inside[0].path if inside else folder)
             raise AddressError(Kind.NOT_FOUND, "NotFound", "there is no such file here")
         self._serving.permit(self._request, Action.READ, node.path)
+        refused = self._repository.refusal(node.path)
+        if refused is not None:
+            raise RegproxyError(Kind.DENIED, refused.reason)
         self._request.node = node.path
         return node
 
