@@ -17,9 +17,11 @@ from twisted.web.resource import IResource, Resource
 from regproxy.access import first
 from regproxy.access.authority import Authority
 from regproxy.access.exchange import Exchange
-from regproxy.access.issuing import Issued, Issuing, Wish
+from regproxy.access.issuing import Issuing
+from regproxy.access.making import Issued, Wish
 from regproxy.access.quotas import Quotas
 from regproxy.access.registering import Registering
+from regproxy.access.roster import Roster
 from regproxy.admin.access_people import AccessPeople
 from regproxy.admin.desk import Desk
 from regproxy.admin.forms import read, said, show_token, show_user
@@ -155,8 +157,8 @@ class Entrance:
     async def _put_user(self, target: str) -> Mapping[str, object]:
         new = read(target.encode(), NewUser)
 
-        def user() -> User:
-            known = self._directory.get(User, new.name.lower()) or self._desk.new_user(new.name, None)
+        def user(roster: Roster) -> User:
+            known = roster.get(User, new.name.lower()) or roster.new_user(new.name, None)
             return msgspec.structs.replace(known, **said(email=new.email, admin=new.admin))
 
         kept, _ = await self._desk.keep_user(user, new.password or None)
@@ -166,7 +168,7 @@ class Entrance:
         return [show_user(user) for user in self._directory.every(User)]
 
     async def _delete_user(self, target: str) -> Mapping[str, object]:
-        if not await self._registering.remove(User, target.lower()):
+        if not await self._registering.change(lambda roster: roster.remove(User, target.lower())):
             raise RegproxyError(Kind.NOT_FOUND, f"there is no user {target!a}")
         return {"deleted": target.lower()}
 

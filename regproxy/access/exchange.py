@@ -14,8 +14,9 @@ from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
 from regproxy.access.attempts import Attempts
-from regproxy.access.issuing import Issued, Issuing, Wish
+from regproxy.access.issuing import Issuing
 from regproxy.access.keys import ALGORITHMS, Keys
+from regproxy.access.making import Issued, Wish
 from regproxy.access.scopes import USER
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.principals import User

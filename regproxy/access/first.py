@@ -11,7 +11,7 @@ from secrets import token_urlsafe
 
 from regproxy.access.passwords import LONGEST, SHORTEST, hashed
 from regproxy.errors import Kind, RegproxyError
-from regproxy.index.interface_directory import Directory
+from regproxy.index.interface_directory import Directory, Ledger
 from regproxy.model.access import Action
 from regproxy.model.principals import ANONYMOUS, ANY, ANY_REMOTE, Target, User
 from regproxy.stream.pool import Pool
@@ -32,9 +32,13 @@ async def begin(directory: Directory, data_dir: Path, environment: Mapping[str, 
     if directory.every(User):
         return
     password = await pool.run(lambda: hashed(_password(data_dir, environment)))
-    for target in OPEN:
-        await directory.put(target, replace=False)
-    await directory.put(User(name=ADMIN, password=password, admin=True), replace=False)
+
+    def put(ledger: Ledger) -> None:
+        for target in OPEN:
+            ledger.put(target, replace=False)
+        ledger.put(User(name=ADMIN, password=password, admin=True), replace=False)
+
+    await directory.change(put)
 
 
 def _password(data_dir: Path, environment: Mapping[str, str]) -> str:

@@ -58,6 +58,11 @@ class Membership(msgspec.Struct, frozen=True):
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
 
+    def changed(self, user: User) -> User:
+        """A user who has joined groups and left others; one that is to be both is joined."""
+        kept = [each for each in user.groups if each not in self.remove]
+        return msgspec.structs.replace(user, groups=tuple(dict.fromkeys((*kept, *self.add))))
+
 
 class PasswordForm(msgspec.Struct, frozen=True):
     """A new password."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-import msgspec
 from attrs import evolve, frozen
 from klein import Klein
 from twisted.web.resource import IResource
 
+from regproxy.access.roster import Roster
 from regproxy.admin.access_forms import (
     AccountForm,
     ArtifactForm,
@@ -58,8 +58,7 @@ class AccessPeople:
     async def new_user(self, request: ProxyRequest) -> None:
         """Create one; 409 if he is there."""
         form = await self._desk.form(request, AccountForm)
-        user = self._desk.new_user(form.username, form.groups)
-        await self._keep_user(request, lambda: user, form, is_new=True)
+        await self._keep_user(request, lambda roster: roster.new_user(form.username, form.groups), form, is_new=True)
 
     @app.route("/api/v2/users/<name>", methods=["GET"])
     async def user(self, request: ProxyRequest, name: str) -> None:
@@ -70,7 +69,7 @@ class AccessPeople:
     async def change_user(self, request: ProxyRequest, name: str) -> None:
         """Change what is said of one."""
         form = await self._desk.form(request, AccountForm)
-        await self._keep_user(request, lambda: self._desk.found(request, User, name.lower()), form, is_new=False)
+        await self._keep_user(request, lambda roster: roster.found(User, name.lower()), form, is_new=False)
 
     @app.route("/api/v2/users/<name>", methods=["DELETE"])
     async def remove_user(self, request: ProxyRequest, name: str) -> None:
@@ -81,17 +80,14 @@ class AccessPeople:
     async def change_groups(self, request: ProxyRequest, name: str) -> None:
         """Have one join groups and leave others."""
         form = await self._desk.form(request, Membership)
-        user = self._desk.found(request, User, name.lower())
-        kept = [each for each in user.groups if each not in form.remove]
-        changed = msgspec.structs.replace(user, groups=tuple(dict.fromkeys((*kept, *form.add))))
-        await self._desk.registering.keep(changed)
+        changed = await self._desk.registering.change(lambda roster: roster.amend(User, name.lower(), form.changed))
         send_text(request, render(show_account(changed)))
 
     @app.route("/api/v2/users/<name>/password", methods=["PUT"])
     async def change_password(self, request: ProxyRequest, name: str) -> None:
         """Give one another password."""
         form = await self._desk.form(request, PasswordForm)
-        await self._desk.keep_user(lambda: self._desk.found(request, User, name.lower()), form.password)
+        await self._desk.keep_user(lambda roster: roster.found(User, name.lower()), form.password)
         send_text(request, _NOTHING)
 
     @app.route("/api/v2/groups", methods=["GET"])
@@ -103,11 +99,7 @@ class AccessPeople:
     async def new_group(self, request: ProxyRequest) -> None:
         """Create one, with its members; 409 if it is there."""
         form = await self._desk.form(request, TeamForm)
-        self._desk.registering.check_users(form.members or ())
-        group = form.changed(Group(name=form.name))
-        await self._desk.registering.keep(group, replace=False)
-        await self._desk.registering.enrol(group.name, form.members or ())
-        self._show_group(request, group, 201)
+        await self._keep_group(request, lambda _: Group(name=form.name), form, is_new=True)
 
     @app.route("/api/v2/groups/<name>", methods=["GET"])
     async def group(self, request: ProxyRequest, name: str) -> None:
@@ -118,12 +110,7 @@ class AccessPeople:
     async def change_group(self, request: ProxyRequest, name: str) -> None:
         """Change what is said of one."""
         form = await self._desk.form(request, TeamForm)
-        group = form.changed(self._desk.found(request, Group, name))
-        self._desk.registering.check_users(form.members or ())
-        await self._desk.registering.keep(group)
-        if form.members is not None:
-            await self._desk.registering.set_members(name, form.members)
-        self._show_group(request, group)
+        await self._keep_group(request, lambda roster: roster.found(Group, name), form, is_new=False)
 
     @app.route("/api/v2/groups/<name>", methods=["DELETE"])
     async def remove_group(self, request: ProxyRequest, name: str) -> None:
@@ -134,8 +121,12 @@ class AccessPeople:
     async def change_members(self, request: ProxyRequest, name: str) -> None:
         """Have users join and leave."""
         form = await self._desk.form(request, Membership)
-        self._desk.found(request, Group, name)
-        await self._desk.registering.enrol(name, form.add, form.remove)
+
+        def enrol(roster: Roster) -> None:
+            roster.found(Group, name)
+            roster.enrol(name, form.add, form.remove)
+
+        await self._desk.registering.change(enrol)
         send_text(request, render({"members": self._desk.registering.members(name)}))
 
     @app.route("/api/v2/permissions", methods=["GET"])
@@ -148,7 +139,7 @@ class AccessPeople:
         """Create one; 409 if it is there."""
         form = await self._desk.form(request, PermissionForm)
         target = form.resources.artifact.target(form.name)
-        await self._desk.registering.keep(target, replace=False)
+        await self._desk.keep(target, replace=False)
         send_text(request, evolve(render(show_permission(target)), status=201))
 
     @app.route("/api/v2/permissions/<name>", methods=["GET"])
@@ -165,9 +156,8 @@ class AccessPeople:
     async def put_artifact(self, request: ProxyRequest, name: str) -> None:
         """Have one give this, and nothing else."""
         form = await self._desk.form(request, ArtifactForm)
-        self._desk.found(request, Target, name)
         target = form.target(name)
-        await self._desk.registering.keep(target)
+        await self._desk.registering.change(lambda roster: roster.amend(Target, name, lambda _: target))
         send_text(request, render(show_artifact(target)))
 
     @app.route("/api/v2/permissions/<name>", methods=["DELETE"])
@@ -175,10 +165,20 @@ class AccessPeople:
         """Remove one: what it gave, nobody has any more."""
         await self._remove(request, Target, name)
 
-    async def _keep_user(self, request: ProxyRequest, user: Callable[[], User], form: AccountForm, *, is_new: bool) -> None:
+    async def _keep_user(self, request: ProxyRequest, user: Callable[[Roster], User], form: AccountForm, *, is_new: bool) -> None:
         password = None if form.internal_password_disabled else form.password
-        kept, _ = await self._desk.keep_user(lambda: form.changed(user()), password, replace=not is_new)
+        kept, _ = await self._desk.keep_user(lambda roster: form.changed(user(roster)), password, replace=not is_new)
         send_text(request, evolve(render(show_account(kept)), status=201 if is_new else 200))
+
+    async def _keep_group(self, request: ProxyRequest, group: Callable[[Roster], Group], form: TeamForm, *, is_new: bool) -> None:
+        def keep(roster: Roster) -> Group:
+            changed = form.changed(group(roster))
+            roster.keep(changed, replace=not is_new)
+            if form.members is not None:
+                roster.set_members(changed.name, form.members)
+            return changed
+
+        self._show_group(request, await self._desk.registering.change(keep), 201 if is_new else 200)
 
     def _show_group(self, request: ProxyRequest, group: Group, status: int = 200) -> None:
         send_text(request, evolve(render(show_team(group, self._desk.registering.members(group.name))), status=status))

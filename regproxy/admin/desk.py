@@ -9,6 +9,7 @@ from attrs import frozen
 
 from regproxy.access.principal import Principal
 from regproxy.access.registering import Registering
+from regproxy.access.roster import Roster
 from regproxy.admin.forms import read, said
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.access import Action
@@ -70,20 +71,24 @@ class Desk:
     async def remove(self, request: ProxyRequest, kind: type[Entry], name: str) -> None:
         """Somebody or something that is there."""
         self.found(request, kind, name)
-        await self.registering.remove(kind, name)
+        await self.registering.change(lambda roster: roster.remove(kind, name))
 
-    def new_user(self, name: str, groups: Sequence[str] | None) -> User:
-        """One who is in the groups that every new user is in, if nothing is said of groups."""
-        return User(name=name.lower(), groups=self.registering.auto_joined() if groups is None else tuple(groups))
+    async def keep(self, entry: Entry, *, replace: bool = True) -> bool:
+        """Keep an entry; whether it is new."""
+        return await self.registering.change(lambda roster: roster.keep(entry, replace=replace))
 
-    async def keep_user(self, user: Callable[[], User], password: str | None, *, replace: bool = True) -> tuple[User, bool]:
+    async def keep_user(self, user: Callable[[Roster], User], password: str | None, *, replace: bool = True) -> tuple[User, bool]:
         """Keep one, with another password if there is one; as he is now, and whether he is new.
 
         He is asked for when the password is hashed: he may have gone, or been disabled, meanwhile.
         """
         hashed = None if password is None else await self.registering.hash(password)
-        kept = msgspec.structs.replace(user(), **said(password=hashed))
-        return kept, await self.registering.keep(kept, replace=replace)
+
+        def keep(roster: Roster) -> tuple[User, bool]:
+            kept = msgspec.structs.replace(user(roster), **said(password=hashed))
+            return kept, roster.keep(kept, replace=replace)
+
+        return await self.registering.change(keep)
 
     def uri(self, request: ProxyRequest, below: str, entry: Entry) -> str:
         """Where it can be looked at."""

@@ -6,6 +6,7 @@ from attrs import frozen
 from klein import Klein
 from twisted.web.resource import IResource
 
+from regproxy.access.roster import Roster
 from regproxy.admin.desk import Desk
 from regproxy.admin.forms import GroupForm, TargetForm, UserForm, show_group, show_permissions, show_target, show_user, target_of
 from regproxy.admin.old_permissions import OldTargetForm, show_old_target
@@ -48,14 +49,13 @@ class People:
     async def put_user(self, request: ProxyRequest, name: str) -> None:
         """Create one, or replace it; a new one needs a password to log in by it."""
         form = await self._desk.form(request, UserForm)
-        user = self._desk.new_user(name, form.groups)
-        await self._keep_user(request, lambda: user, form)
+        await self._keep_user(request, lambda roster: roster.new_user(name, form.groups), form)
 
     @app.route("/security/users/<name>", methods=["POST"])
     async def change_user(self, request: ProxyRequest, name: str) -> None:
         """Change what is said of one."""
         form = await self._desk.form(request, UserForm)
-        await self._keep_user(request, lambda: self._desk.found(request, User, name.lower()), form)
+        await self._keep_user(request, lambda roster: roster.found(User, name.lower()), form)
 
     @app.route("/security/users/<name>", methods=["DELETE"])
     async def remove_user(self, request: ProxyRequest, name: str) -> None:
@@ -77,13 +77,13 @@ class People:
     async def put_group(self, request: ProxyRequest, name: str) -> None:
         """Create one, or replace it."""
         form = await self._desk.form(request, GroupForm)
-        await self._keep_group(request, Group(name=name), form)
+        await self._keep_group(request, lambda _: Group(name=name), form)
 
     @app.route("/security/groups/<name>", methods=["POST"])
     async def change_group(self, request: ProxyRequest, name: str) -> None:
         """Change what is said of one."""
         form = await self._desk.form(request, GroupForm)
-        await self._keep_group(request, self._desk.found(request, Group, name), form)
+        await self._keep_group(request, lambda roster: roster.found(Group, name), form)
 
     @app.route("/security/groups/<name>", methods=["DELETE"])
     async def remove_group(self, request: ProxyRequest, name: str) -> None:
@@ -104,14 +104,14 @@ class People:
     async def new_target(self, request: ProxyRequest, name: str) -> None:
         """Create one; 409 if it is there."""
         form = await self._desk.form(request, TargetForm)
-        await self._desk.registering.keep(target_of(name, form), replace=False)
+        await self._desk.keep(target_of(name, form), replace=False)
         send_text(request, Text(b"", "text/plain", status=201))
 
     @app.route("/v2/security/permissions/<name>", methods=["PUT"])
     async def put_target(self, request: ProxyRequest, name: str) -> None:
         """Create one, or replace it."""
         form = await self._desk.form(request, TargetForm)
-        self._said(request, is_new=await self._desk.registering.keep(target_of(name, form)))
+        self._said(request, is_new=await self._desk.keep(target_of(name, form)))
 
     @app.route("/v2/security/permissions/<name>", methods=["DELETE"])
     async def remove_target(self, request: ProxyRequest, name: str) -> None:
@@ -147,23 +147,26 @@ class People:
     async def put_old_target(self, request: ProxyRequest, name: str) -> None:
         """Create one, or replace it, likewise."""
         form = await self._desk.form(request, OldTargetForm)
-        self._said(request, is_new=await self._desk.registering.keep(form.target(name)))
+        self._said(request, is_new=await self._desk.keep(form.target(name)))
 
     @app.route("/security/permissions/<name>", methods=["DELETE"])
     async def remove_old_target(self, request: ProxyRequest, name: str) -> None:
         """Remove one."""
         await self._remove(request, Target, name)
 
-    async def _keep_user(self, request: ProxyRequest, user: Callable[[], User], form: UserForm) -> None:
-        _, is_new = await self._desk.keep_user(lambda: form.changed(user()), form.password)
+    async def _keep_user(self, request: ProxyRequest, user: Callable[[Roster], User], form: UserForm) -> None:
+        _, is_new = await self._desk.keep_user(lambda roster: form.changed(user(roster)), form.password)
         self._said(request, is_new=is_new)
 
-    async def _keep_group(self, request: ProxyRequest, group: Group, form: GroupForm) -> None:
-        self._desk.registering.check_users(form.user_names or ())
-        is_new = await self._desk.registering.keep(form.changed(group))
-        if form.user_names is not None:
-            await self._desk.registering.set_members(group.name, form.user_names)
-        self._said(request, is_new=is_new)
+    async def _keep_group(self, request: ProxyRequest, group: Callable[[Roster], Group], form: GroupForm) -> None:
+        def keep(roster: Roster) -> bool:
+            changed = form.changed(group(roster))
+            is_new = roster.keep(changed)
+            if form.user_names is not None:
+                roster.set_members(changed.name, form.user_names)
+            return is_new
+
+        self._said(request, is_new=await self._desk.registering.change(keep))
 
     def _said(self, request: ProxyRequest, *, is_new: bool) -> None:
         send_text(request, Text(b"", "text/plain", status=201 if is_new else 200))

@@ -10,7 +10,8 @@ from klein import Klein
 from twisted.web.resource import IResource
 
 from regproxy.access.exchange import Exchange
-from regproxy.access.issuing import Issued, Issuing, Wish, needs_administrator
+from regproxy.access.issuing import Issuing, needs_administrator
+from regproxy.access.making import Issued, Wish
 from regproxy.access.principal import Principal
 from regproxy.access.scopes import USER, Scope
 from regproxy.admin.desk import named

@@ -1,31 +1,22 @@
 """``Directory`` in dicts: the twin of ``sqlite_directory`` for tests and for trying things out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from secrets import token_bytes
-from typing import cast
+from typing import TypeVar, cast
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 
+from regproxy.index.interface_directory import Ledger
 from regproxy.model.principals import E, Entry, TokenRow, User, without
+
+T = TypeVar("T")
 
 
 @define(eq=False)
-class MemoryDirectory:
-    """A ``Directory`` that lasts as long as the object."""
-
-    _stamp: int = field(init=False, default=0)
-    _key: bytes = field(init=False, factory=lambda: token_bytes(32))
-    _entries: dict[tuple[type, str], Entry] = field(init=False, factory=dict)
-    _tokens: dict[str, TokenRow] = field(init=False, factory=dict)
-
-    def stamp(self) -> int:
-        """How many changes there were."""
-        return self._stamp
-
-    def key(self) -> bytes:
-        """The key."""
-        return self._key
+class _Reading:
+    _entries: dict[tuple[type, str], Entry] = field(factory=dict)
+    _tokens: dict[str, TokenRow] = field(factory=dict)
 
     def get(self, kind: type[E], name: str) -> E | None:
         """One entry."""
@@ -35,25 +26,6 @@ class MemoryDirectory:
         """All of a kind."""
         found = sorted(name for each, name in self._entries if each is kind)
         return [cast(E, self._entries[kind, name]) for name in found]
-
-    def put(self, entry: Entry, *, replace: bool = True) -> Deferred[bool]:
-        """Keep an entry."""
-        key = (type(entry), entry.name)
-        is_new = key not in self._entries
-        if is_new or replace:
-            self._entries[key] = entry
-            self._stamp += 1
-        return succeed(is_new)
-
-    def remove(self, kind: type[Entry], name: str) -> Deferred[bool]:
-        """Forget an entry."""
-        if self._entries.pop((kind, name), None) is None:
-            return succeed(False)  # noqa: FBT003 - the result
-        self._entries = {key: without(entry, kind, name) for key, entry in self._entries.items()}
-        if kind is User:
-            self._tokens = {each: token for each, token in self._tokens.items() if token.subject != name}
-        self._stamp += 1
-        return succeed(True)  # noqa: FBT003 - the result
 
     def token(self, identifier: str) -> TokenRow | None:
         """One token."""
@@ -68,14 +40,62 @@ class MemoryDirectory:
         found = (token for token in self._tokens.values() if token.id.startswith(beginning))
         return sorted(found, key=lambda token: (token.issued, token.id))
 
-    def add(self, token: TokenRow, now: float) -> Deferred[None]:
+
+@define(eq=False)
+class MemoryDirectory(_Reading):
+    """A ``Directory`` that lasts as long as the object."""
+
+    _stamp: int = field(init=False, default=0)
+    _key: bytes = field(init=False, factory=lambda: token_bytes(32))
+
+    def stamp(self) -> int:
+        """How many changes there were."""
+        return self._stamp
+
+    def key(self) -> bytes:
+        """The key."""
+        return self._key
+
+    def change(self, work: Callable[[Ledger], T]) -> Deferred[T]:
+        """Work on a copy, which is what there is when it has come to its end."""
+        ledger = _Writing(dict(self._entries), dict(self._tokens))
+        try:
+            result = work(ledger)
+        except Exception:  # noqa: BLE001 - a Deferred takes whatever it was
+            return fail()
+        self._entries, self._tokens = ledger.kept()
+        self._stamp += 1
+        return succeed(result)
+
+
+@define(eq=False)
+class _Writing(_Reading):
+    def kept(self) -> tuple[dict[tuple[type, str], Entry], dict[str, TokenRow]]:
+        """What there is now."""
+        return self._entries, self._tokens
+
+    def put(self, entry: Entry, *, replace: bool = True) -> bool:
+        """Keep an entry."""
+        key = (type(entry), entry.name)
+        is_new = key not in self._entries
+        if is_new or replace:
+            self._entries[key] = entry
+        return is_new
+
+    def remove(self, kind: type[Entry], name: str) -> bool:
+        """Forget an entry."""
+        if self._entries.pop((kind, name), None) is None:
+            return False
+        self._entries = {key: without(entry, kind, name) for key, entry in self._entries.items()}
+        if kind is User:
+            self._tokens = {each: token for each, token in self._tokens.items() if token.subject != name}
+        return True
+
+    def add(self, token: TokenRow, now: float) -> None:
         """Keep a token."""
         self._tokens = {each: kept for each, kept in self._tokens.items() if (kept.kept or kept.expires or now + 1) > now}
         self._tokens[token.id] = token
-        self._stamp += 1
-        return succeed(None)
 
-    def revoke(self, identifier: str) -> Deferred[bool]:
+    def revoke(self, identifier: str) -> bool:
         """Forget a token."""
-        self._stamp += 1
-        return succeed(self._tokens.pop(identifier, None) is not None)
+        return self._tokens.pop(identifier, None) is not None

@@ -1,14 +1,14 @@
 """``Directory`` in the file of a ``SqliteIndex``, by its connections and its writer."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 import apsw
 import msgspec
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 
+from regproxy.index.interface_directory import Ledger
 from regproxy.index.sqlite import SqliteIndex
 from regproxy.index.stamp import Stamp
 from regproxy.model.principals import E, Entry, Group, Target, TokenRow, User, without
@@ -25,8 +25,42 @@ _ADD = "INSERT INTO tokens (id, subject, reference, expires, body) VALUES (?, ?,
 _COUNT = "UPDATE access SET stamp = stamp + 1"
 
 
+class _Reading:
+    """By whatever runs a statement."""
+
+    def _ask(self, sql: str, bindings: tuple[Any, ...]) -> list[Any]:
+        raise NotImplementedError
+
+    def get(self, kind: type[E], name: str) -> E | None:
+        """One entry."""
+        rows = self._ask(_GET, (_KINDS[kind], name))
+        return msgspec.json.decode(rows[0][0], type=kind) if rows else None
+
+    def every(self, kind: type[E]) -> Sequence[E]:
+        """All of a kind."""
+        return [msgspec.json.decode(row[0], type=kind) for row in self._ask(_EVERY, (_KINDS[kind],))]
+
+    def token(self, identifier: str) -> TokenRow | None:
+        """One token."""
+        return self._token("SELECT body FROM tokens WHERE id = ?", identifier)
+
+    def token_of(self, reference: str) -> TokenRow | None:
+        """By its short form."""
+        return self._token("SELECT body FROM tokens WHERE reference = ? AND reference <> ''", reference)
+
+    def tokens(self, beginning: str = "") -> Sequence[TokenRow]:
+        """All, or some."""
+        rows = self._ask("SELECT body FROM tokens WHERE id >= ? AND id < ?", (beginning, beginning + _LAST))
+        found = [msgspec.json.decode(row[0], type=TokenRow) for row in rows]
+        return sorted(found, key=lambda token: (token.issued, token.id))
+
+    def _token(self, sql: str, wanted: str) -> TokenRow | None:
+        rows = self._ask(sql, (wanted,))
+        return msgspec.json.decode(rows[0][0], type=TokenRow) if rows else None
+
+
 @define(eq=False)
-class SqliteDirectory:
+class SqliteDirectory(_Reading):
     """The third view of an index that was started."""
 
     _index: SqliteIndex
@@ -44,90 +78,57 @@ class SqliteDirectory:
         """The key."""
         return bytes(self._index.look("SELECT signing_key FROM access", ())[0][0])
 
-    def get(self, kind: type[E], name: str) -> E | None:
-        """One entry."""
-        rows = self._index.look(_GET, (_KINDS[kind], name))
-        return msgspec.json.decode(rows[0][0], type=kind) if rows else None
-
-    def every(self, kind: type[E]) -> Sequence[E]:
-        """All of a kind."""
-        return [msgspec.json.decode(row[0], type=kind) for row in self._index.look(_EVERY, (_KINDS[kind],))]
-
-    def put(self, entry: Entry, *, replace: bool = True) -> Deferred[bool]:
-        """Keep an entry."""
-        return self._change(partial(_put, entry=entry, replace=replace))
-
-    def remove(self, kind: type[Entry], name: str) -> Deferred[bool]:
-        """Forget an entry."""
-        return self._change(partial(_remove, kind=kind, name=name))
-
-    def token(self, identifier: str) -> TokenRow | None:
-        """One token."""
-        return self._token("SELECT body FROM tokens WHERE id = ?", identifier)
-
-    def token_of(self, reference: str) -> TokenRow | None:
-        """By its short form."""
-        return self._token("SELECT body FROM tokens WHERE reference = ? AND reference <> ''", reference)
-
-    def tokens(self, beginning: str = "") -> Sequence[TokenRow]:
-        """All, or some."""
-        rows = self._index.look("SELECT body FROM tokens WHERE id >= ? AND id < ?", (beginning, beginning + _LAST))
-        found = [msgspec.json.decode(row[0], type=TokenRow) for row in rows]
-        return sorted(found, key=lambda token: (token.issued, token.id))
-
-    def add(self, token: TokenRow, now: float) -> Deferred[None]:
-        """Keep a token."""
-        return self._change(partial(_add, token=token, now=now))
-
-    def revoke(self, identifier: str) -> Deferred[bool]:
-        """Forget a token."""
-        return self._change(partial(_revoke, identifier=identifier))
-
-    def _token(self, sql: str, wanted: str) -> TokenRow | None:
-        rows = self._index.look(sql, (wanted,))
-        return msgspec.json.decode(rows[0][0], type=TokenRow) if rows else None
-
-    def _change(self, apply: Callable[[apsw.Connection], T]) -> Deferred[T]:
+    def change(self, work: Callable[[Ledger], T]) -> Deferred[T]:
         """Count it in the same transaction, and tell the other processes of it."""
 
         def counted(connection: apsw.Connection) -> T:
             connection.execute(_COUNT)
-            return apply(connection)
+            return work(_Writing(connection))
 
         return self._index.change(counted, lambda _: self._stamp.outdate())
 
-
-def _put(connection: apsw.Connection, entry: Entry, *, replace: bool) -> bool:
-    kind = _KINDS[type(entry)]
-    is_new = not connection.execute(_GET, (kind, entry.name)).fetchall()
-    if is_new or replace:
-        connection.execute(_PUT, (kind, entry.name, msgspec.json.encode(entry).decode()))
-    return is_new
+    def _ask(self, sql: str, bindings: tuple[Any, ...]) -> list[Any]:
+        return self._index.look(sql, bindings)
 
 
-def _remove(connection: apsw.Connection, kind: type[Entry], name: str) -> bool:
-    connection.execute(_REMOVE, (_KINDS[kind], name))
-    if not connection.changes():
-        return False
-    for other, written in _KINDS.items():
-        rows: list[Any] = connection.execute(_EVERY, (written,)).fetchall()
-        for row in rows:
-            entry: Entry = msgspec.json.decode(row[0], type=other)
+@frozen(eq=False)
+class _Writing(_Reading):
+    """In the writer's thread, in its transaction."""
+
+    _connection: apsw.Connection
+
+    def put(self, entry: Entry, *, replace: bool = True) -> bool:
+        """Keep an entry."""
+        kind = _KINDS[type(entry)]
+        is_new = not self._ask(_GET, (kind, entry.name))
+        if is_new or replace:
+            self._connection.execute(_PUT, (kind, entry.name, msgspec.json.encode(entry).decode()))
+        return is_new
+
+    def remove(self, kind: type[Entry], name: str) -> bool:
+        """Forget an entry."""
+        self._connection.execute(_REMOVE, (_KINDS[kind], name))
+        if not self._connection.changes():
+            return False
+        every: list[Entry] = [*self.every(User), *self.every(Target)]
+        for entry in every:
             changed = without(entry, kind, name)
             if changed is not entry:
-                _put(connection, changed, replace=True)
-    if kind is User:
-        connection.execute("DELETE FROM tokens WHERE subject = ?", (name,))
-    return True
+                self.put(changed)
+        if kind is User:
+            self._connection.execute("DELETE FROM tokens WHERE subject = ?", (name,))
+        return True
 
+    def add(self, token: TokenRow, now: float) -> None:
+        """Keep a token."""
+        self._connection.execute("DELETE FROM tokens WHERE expires <= ?", (now,))
+        said, until = msgspec.json.encode(token).decode(), token.kept or token.expires
+        self._connection.execute(_ADD, (token.id, token.subject, token.reference, until, said))
 
-def _add(connection: apsw.Connection, token: TokenRow, now: float) -> None:
-    connection.execute("DELETE FROM tokens WHERE expires <= ?", (now,))
-    connection.execute(
-        _ADD, (token.id, token.subject, token.reference, token.kept or token.expires, msgspec.json.encode(token).decode())
-    )
+    def revoke(self, identifier: str) -> bool:
+        """Forget a token."""
+        self._connection.execute("DELETE FROM tokens WHERE id = ?", (identifier,))
+        return self._connection.changes() > 0
 
-
-def _revoke(connection: apsw.Connection, identifier: str) -> bool:
-    connection.execute("DELETE FROM tokens WHERE id = ?", (identifier,))
-    return connection.changes() > 0
+    def _ask(self, sql: str, bindings: tuple[Any, ...]) -> list[Any]:
+        return self._connection.execute(sql, bindings).fetchall()

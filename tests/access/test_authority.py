@@ -20,6 +20,7 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.index.memory_directory import MemoryDirectory
 from regproxy.model.access import Action
 from regproxy.model.principals import ANONYMOUS, Group, Target, TokenRow, User
+from tests.fakes.directory import add, put, revoke
 
 T = TypeVar("T")
 PASSWORD = "correct horse"
@@ -65,7 +66,7 @@ class Scene:
             Target(name="g", repositories=("group",), groups={"team": READ, "gone": (Action.WRITE,)}),
             Target(name="o", repositories=("open",), users={ANONYMOUS: READ}),
         ):
-            self.directory.put(entry)
+            put(self.directory, entry)
         self.authority = Authority(self.directory, True, self.clock, self.pool)  # noqa: FBT003 - as the configuration has it
 
     def who(self, credential: Credential, address: str = HERE) -> Principal:
@@ -89,7 +90,7 @@ class Scene:
     def token(self, scope: str = "applied-permissions/user", user: str = "ann", **row: Any) -> str:
         """Give out a token with the id ``1``."""
         kept = TokenRow(id="1", subject=user, scope=scope, issued=1.0, **row)
-        self.directory.add(kept, self.clock.seconds())
+        add(self.directory, kept, self.clock.seconds())
         claims = Claims(user, scope, "1", expires=kept.expires)
         return sign(claims, self.directory.key(), self.clock.seconds())
 
@@ -103,8 +104,8 @@ def scene() -> Scene:
 def test_password(scene: Scene) -> None:
     """The right one; a wrong one, a user who is not there, and one who may not log in are all the same."""
     assert scene.who(Basic("ann", PASSWORD)).name == "ann"
-    scene.directory.put(User(name="off", password=HASH, enabled=False))
-    scene.directory.put(User(name="tokens"))
+    put(scene.directory, User(name="off", password=HASH, enabled=False))
+    put(scene.directory, User(name="tokens"))
     for user, secret in (("ann", "wrong"), ("nobody", PASSWORD), ("off", PASSWORD), ("tokens", ""), ("tokens", PASSWORD)):
         with pytest.raises(RegproxyError) as caught:
             scene.who(Basic(user, secret))
@@ -128,7 +129,7 @@ def test_a_password_is_hashed_once(scene: Scene) -> None:
     assert scene.pool.count == 1
     scene.clock.advance(REMEMBERED_SECONDS)
     scene.who(Basic("ann", PASSWORD))
-    scene.directory.put(User(name="other"))
+    put(scene.directory, User(name="other"))
     scene.who(Basic("ann", PASSWORD))
     assert scene.pool.count == 3
 
@@ -138,7 +139,7 @@ def test_a_password_that_changes_meanwhile(scene: Scene) -> None:
     scene.pool.run_at_once = False
     found = scene.authority.identify(Basic("ann", PASSWORD), HERE)
     assert isinstance(found, Deferred)
-    scene.directory.put(User(name="ann", password=hashed("another")))
+    put(scene.directory, User(name="ann", password=hashed("another")))
     scene.pool.jobs.pop()()
     failed: list[Failure] = []
     found.addErrback(failed.append)
@@ -152,7 +153,7 @@ def test_guessing(scene: Scene) -> None:
         assert scene.refused(Basic("ann", f"wrong {number}")) is Kind.UNAUTHENTICATED
     assert scene.refused(Basic("ann", "other")) is Kind.UPSTREAM_BUSY
     assert scene.who(Basic("ann", PASSWORD)) is known
-    scene.directory.put(User(name="other"))
+    put(scene.directory, User(name="other"))
     count = scene.pool.count
     assert scene.refused(Basic("ann", PASSWORD)) is Kind.UPSTREAM_BUSY
     assert scene.pool.count == count
@@ -166,7 +167,7 @@ def test_the_same_again_is_no_other_guess(scene: Scene) -> None:
         scene.clock.advance(20.0)
     assert scene.pool.count == 1
     assert scene.who(Basic("ann", PASSWORD)).name == "ann"
-    scene.directory.put(User(name="ann", password=hashed("yesterday's")))
+    put(scene.directory, User(name="ann", password=hashed("yesterday's")))
     assert scene.who(Basic("ann", "yesterday's")).name == "ann"
 
 
@@ -203,7 +204,7 @@ def test_tokens(scene: Scene, show: Callable[[str], Credential]) -> None:
     """In each place where one may stand, until it is revoked."""
     token = scene.token()
     assert scene.who(show(token)).name == "ann"
-    scene.directory.revoke("1")
+    revoke(scene.directory, "1")
     assert scene.refused(show(token)) is Kind.UNAUTHENTICATED
 
 
@@ -213,7 +214,7 @@ def test_reference_tokens(scene: Scene) -> None:
     scene.token(reference=hash_of(reference))
     assert scene.who(Bearer(reference)).name == "ann"
     assert scene.refused(Bearer(reference + "x")) is Kind.UNAUTHENTICATED
-    scene.directory.revoke("1")
+    revoke(scene.directory, "1")
     assert scene.refused(Bearer(reference)) is Kind.UNAUTHENTICATED
 
 
@@ -310,20 +311,20 @@ def test_sessions(scene: Scene) -> None:
     session, seconds = scene.authority.session(scene.who(Bearer(token)))
     who = scene.who(Bearer(session))
     assert ("ann", "artifact:r:r", "1", SESSION_SECONDS) == (who.name, who.scope and who.scope.text, who.token, seconds)
-    scene.directory.revoke("1")
+    revoke(scene.directory, "1")
     assert scene.refused(Bearer(session)) is Kind.UNAUTHENTICATED
     session, _ = scene.authority.session(scene.who(Basic("ann", PASSWORD)))
     assert scene.who(Bearer(session)).name == "ann"
-    scene.directory.put(User(name="ann", password=HASH, enabled=False))
+    put(scene.directory, User(name="ann", password=HASH, enabled=False))
     assert scene.refused(Bearer(session)) is Kind.UNAUTHENTICATED
-    scene.directory.put(User(name="ann", password=hashed(PASSWORD)))
+    put(scene.directory, User(name="ann", password=hashed(PASSWORD)))
     assert scene.refused(Bearer(session)) is Kind.UNAUTHENTICATED
 
 
 def test_a_session_of_nobody(scene: Scene) -> None:
     """Is anonymous, and never a user of that name."""
     session, _ = scene.authority.session(scene.authority.anonymous())
-    scene.directory.put(User(name=ANONYMOUS, password=HASH, admin=True))
+    put(scene.directory, User(name=ANONYMOUS, password=HASH, admin=True))
     who = scene.who(Bearer(session))
     assert (ANONYMOUS, False, True) == (who.name, who.admin, who.may(Action.READ, "open", "local", "p"))
 

@@ -18,6 +18,7 @@ from regproxy.errors import RegproxyError
 from regproxy.index.memory_directory import MemoryDirectory
 from regproxy.model.principals import Group, User
 from regproxy.model.settings import IdentityMapping, Issuer
+from tests.fakes.directory import put
 
 NOW = 1_700_000_000.0
 KEY, OTHER = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -58,7 +59,7 @@ class Scene:
             User(name="gone", enabled=False),
             Group(name="team"),
         ):
-            self.directory.put(entry)
+            put(self.directory, entry)
         known = jwt.algorithms.ECAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
         document = json.dumps({"keys": [{**known, "kid": "k"}]}).encode()
         self.exchange = Exchange(Issuing(self.directory, self.clock), self.clock)

@@ -9,12 +9,16 @@ from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
-from regproxy.access.issuing import AGAIN_WITHIN, Issued, Issuing, Wish
+from regproxy.access.issuing import Issuing
+from regproxy.access.making import Issued, Wish
+from regproxy.access.refreshing import AGAIN_WITHIN
 from regproxy.access.tokens import hash_of
 from regproxy.errors import RegproxyError
+from regproxy.index.interface_directory import Ledger
 from regproxy.index.memory_directory import MemoryDirectory
 from regproxy.model.principals import TokenRow, User
 from regproxy.telemetry.events import Events
+from tests.fakes.directory import add, put
 
 DAY = 86_400
 
@@ -39,7 +43,7 @@ class Scene:
     directory: MemoryDirectory = field(factory=MemoryDirectory)
 
     def __attrs_post_init__(self) -> None:
-        self.directory.put(User(name="ann"))
+        put(self.directory, User(name="ann"))
 
     @property
     def issuing(self) -> Issuing:
@@ -122,7 +126,7 @@ def test_what_an_older_version_made_is_refreshed() -> None:
     scene, identifier = Scene(), "0123456789abcdef0123456789abcdef"
     secret = f"rpr_{identifier}_at-random"
     row = TokenRow(id=identifier, subject="ann", scope="applied-permissions/user", issued=0.0, expires=60.0)
-    scene.directory.add(msgspec.structs.replace(row, refresh=hash_of(secret), kept=600.0), 0.0)
+    add(scene.directory, msgspec.structs.replace(row, refresh=hash_of(secret), kept=600.0), 0.0)
     assert scene.refuses(f"{secret}!")
     assert scene.refreshed(secret).expires_in == 60
     assert not scene.directory.token(identifier)
@@ -134,11 +138,16 @@ class Slow(MemoryDirectory):
 
     answers: list[Callable[[], None]] = field(factory=list)
 
-    def revoke(self, identifier: str) -> Deferred[bool]:
+    def change(self, work: Callable[[Ledger], T]) -> Deferred[T]:
         """Done, and told when the answer is let go."""
-        done: Deferred[bool] = Deferred()
-        super().revoke(identifier).addCallback(lambda revoked: self.answers.append(lambda: done.callback(revoked)))
+        done: Deferred[T] = Deferred()
+        super().change(work).addCallback(lambda result: self.answers.append(lambda: done.callback(result)))
         return done
+
+    def answer(self) -> None:
+        """Let those go that there are."""
+        while self.answers:
+            self.answers.pop()()
 
 
 def test_a_client_that_leaves_meanwhile() -> None:
@@ -149,15 +158,19 @@ def test_a_client_that_leaves_meanwhile() -> None:
     told: list[str] = []
     events = Events()
     events.listen(lambda event: told.append(event.change))
-    first = scene.made()
+    making = Deferred.fromCoroutine(scene.issuing.issue(Wish(username="ann", expires_in=DAY, refreshable=True)))
+    made: list[Issued] = []
+    making.addCallback(made.append)
+    slow.answer()
+    first = made[0]
     leaving = Deferred.fromCoroutine(Issuing(slow, scene.clock, events).refresh(first.refresh_token))
     leaving.addErrback(lambda failure: failure.trap(CancelledError))
     leaving.cancel()
-    slow.answers.pop()()
+    slow.answer()
     assert ["revoked", "created"] == told
     assert [first.token_id] == [row.replaces for row in slow.tokens()]
     again = Deferred.fromCoroutine(scene.issuing.refresh(first.refresh_token))
     found: list[Issued] = []
     again.addCallback(found.append)
-    slow.answers.pop()()
+    slow.answer()
     assert [found[0].token_id] == [row.id for row in slow.tokens()]

@@ -21,6 +21,7 @@ from regproxy.model.principals import User
 from regproxy.web.catalog import Catalog
 from regproxy.web.request import ProxyRequest
 from regproxy.web.root import Root
+from tests.fakes.directory import put, remove
 from tests.fakes.gates import gate_of, guard_of
 from tests.fakes.site import Client, Stage, reactor
 
@@ -51,7 +52,7 @@ class Scene:
     async def meanwhile(self, method: str, path: str, password: bytes) -> AsyncIterator[list[int]]:
         """Have a password hashed; what is done within is done before it is. The status follows."""
         for user in (User(name="root", admin=True), User(name="ann", password="old")):
-            self.directory.put(user)
+            put(self.directory, user)
         desk = Desk(gate_of(), Registering(self.directory, self.pool))
         people, access = People(desk).resource(), AccessPeople(desk).resource()
 
@@ -89,7 +90,7 @@ async def test_one_who_is_removed_stays_so(method: str, path: str) -> None:
     """He is not there again, with another password."""
     scene = Scene()
     async with scene.meanwhile(method, path, b"another one") as statuses:
-        scene.directory.remove(User, "ann")
+        remove(scene.directory, User, "ann")
     assert ([404], None) == (statuses, scene.directory.get(User, "ann"))
 
 
@@ -101,7 +102,7 @@ async def test_one_who_is_disabled_stays_so(method: str, path: str) -> None:
     async with scene.meanwhile(method, path, b"another one") as statuses:
         ann = scene.directory.get(User, "ann")
         assert ann is not None
-        scene.directory.put(msgspec.structs.replace(ann, enabled=False))
+        put(scene.directory, msgspec.structs.replace(ann, enabled=False))
     changed = scene.directory.get(User, "ann")
     assert changed is not None
     assert (statuses[0] in (200, 204), False, True) == (True, changed.enabled, changed.password.startswith("scrypt$"))

@@ -14,6 +14,7 @@ from regproxy.model.settings import Access
 from regproxy.web.addresses import BaseUrl
 from regproxy.web.gate import Gate
 from regproxy.web.guard import Guard
+from tests.fakes.directory import put
 from tests.fakes.remote import InlinePool
 
 
@@ -21,7 +22,7 @@ def gate_of(entries: Iterable[Entry] = OPEN, access: Access | None = None) -> Ga
     """Who there is, and what they may: if nothing is said, what a server begins with."""
     directory = MemoryDirectory()
     for entry in entries:
-        directory.put(entry)
+        put(directory, entry)
     allowed = (access or Access()).anonymous
     return Gate(Authority(directory, allowed, cast(IReactorTime, Clock()), InlinePool()), BaseUrl.of("", ()))
 

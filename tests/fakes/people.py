@@ -7,6 +7,7 @@ from regproxy.access.tokens import Claims, sign
 from regproxy.index.sqlite import SqliteIndex
 from regproxy.index.sqlite_directory import SqliteDirectory
 from regproxy.model.principals import Entry, TokenRow
+from tests.fakes.directory import add, put
 from tests.fakes.process import Regproxy
 from tests.index.threads import ThreadedClock
 
@@ -24,10 +25,10 @@ def populate(regproxy: Regproxy, *entries: Entry | TokenRow) -> list[str]:
     tokens = []
     for entry in entries:
         if isinstance(entry, TokenRow):
-            clock.wait(directory.add(entry, 0.0))
+            clock.wait(add(directory, entry, 0.0))
             tokens.append(sign(Claims(entry.subject, entry.scope, entry.id, expires=entry.expires), directory.key(), 0.0))
         else:
-            clock.wait(directory.put(entry))
+            clock.wait(put(directory, entry))
     clock.wait(index.close())
     regproxy.start()
     return tokens

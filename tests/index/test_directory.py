@@ -8,6 +8,7 @@ from regproxy.index.memory_directory import MemoryDirectory
 from regproxy.index.sqlite_directory import SqliteDirectory
 from regproxy.model.principals import User
 from tests.conformance.directory import DirectoryContract, Known
+from tests.fakes.directory import put
 from tests.index.conftest import Begin
 from tests.index.threads import ThreadedClock
 from tests.index.writing import shared_index
@@ -32,7 +33,7 @@ def test_other_processes_see_changes(tmp_path: Path) -> None:
         index.start()
     here, there = map(SqliteDirectory, indexes)
     before = there.stamp()
-    clock.wait(here.put(User(name="ann")))
+    clock.wait(put(here, User(name="ann")))
     assert (User(name="ann"), here.key()) == (there.get(User, "ann"), there.key())
     assert before != there.stamp()
     for index in reversed(indexes):
