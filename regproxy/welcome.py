@@ -7,6 +7,7 @@ from pathlib import Path
 from regproxy.access.first import ADMIN
 from regproxy.access.first import FILE as PASSWORD_FILE
 from regproxy.config_checks import AUTO
+from regproxy.config_warnings import warnings
 from regproxy.model.settings import Configuration
 
 ADDRESS = "http://127.0.0.1:8081"
@@ -48,6 +49,7 @@ def welcome(configuration: Configuration, needs_url: Sequence[str] = ()) -> str:
     password = Path(configuration.server.data_dir) / PASSWORD_FILE
     if password.exists():
         lines.append(f"the password of the administrator {ADMIN}: {password}")
+    lines += [f"warning: {each.subject}: {each.text}; {each.advice}" for each in warnings(configuration)]
     usable = [
         item for item in configuration.repository if item.rclass == "remote" and item.url != AUTO and item.key not in needs_url
     ]

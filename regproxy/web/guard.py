@@ -3,7 +3,8 @@ looks at a body, or for a node. This is the one place that decides.
 
 Rights are those of the permission targets (``access/``). What ``[access] anonymousWrite`` adds for those who show no credential
 holds where they may read: with ``loopback``, the default, a client on this machine that connects to a loopback address of it
-itself may change local repositories; what a proxy in front has forwarded, and what a page has a browser send, is from elsewhere.
+itself may change local repositories; what a proxy in front has forwarded, or one of ``trustedProxies`` sends, and what a page has
+a browser send, is from elsewhere. A proxy on this machine that is not named and adds nothing cannot be told from a client.
 A repository in which somebody may do nothing is to him one that does not exist; who shows nothing is told the same of both, to
 log in.
 """
@@ -27,7 +28,12 @@ from regproxy.telemetry.events import What
 from regproxy.web.gate import Gate
 from regproxy.web.request import ProxyRequest
 
-_ELSEWHERE = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "origin")
+_ELSEWHERE = (
+    *("forwarded", "via", "origin", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip"),
+    *("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-server"),
+    "x-jfrog-override-base-url",
+)
+"""What proxies add, and a browser: whoever sends one of these is not known to be on this machine."""
 
 Route = TypeVar("Route", bound=Callable[..., Coroutine[Any, Any, None]])
 
@@ -207,7 +213,7 @@ def _is_free(action: Action, settings: RepositorySettings) -> bool:
 
 
 def _is_local(request: ProxyRequest) -> bool:
-    if any(request.requestHeaders.hasHeader(name) for name in _ELSEWHERE):
+    if not request.accountable or any(request.requestHeaders.hasHeader(name) for name in _ELSEWHERE):
         return False
     return all(_is_loopback(address) for address in (request.getHost(), request.getClientAddress()))
 

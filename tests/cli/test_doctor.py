@@ -96,6 +96,15 @@ def test_what_others_can_see(tmp_path: Path) -> None:
     assert done.exit_code == 0
 
 
+def test_a_proxy_in_front(tmp_path: Path) -> None:
+    """That may make everybody one who is on this machine is worth a word."""
+    file = written(tmp_path)
+    file.write_text(file.read_text().replace("[server]\n", '[server]\nbaseUrl = "https://a.example"\n'))
+    code, found = offline(file)
+    assert (code, found["anonymousWrite"].state) == (0, "warning")
+    assert "trustedProxies" in found["anonymousWrite"].advice
+
+
 def test_mistakes(tmp_path: Path) -> None:
     """Of the configuration end it, with status 3."""
     file = tmp_path / "regproxy.toml"

@@ -27,6 +27,7 @@ class Asking:
     host: Any = HERE
     client: Any = HERE
     header: str = ""
+    accountable: str = "127.0.0.1"
     principal: Any = None
     permitted: str = ""
     prefix: str = ""
@@ -73,11 +74,13 @@ def may(access: Access, action: Action, **request: Any) -> bool:
         ({"client": THERE}, False),
         ({"host": THERE}, False),
         ({"host": UNIXAddress(b"/s"), "client": UNIXAddress(b"")}, False),
+        ({"accountable": ""}, False),
         *(({"header": name}, False) for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "Origin")),
+        *(({"header": name}, False) for name in ("X-Forwarded-Proto", "True-Client-IP", "X-JFrog-Override-Base-Url")),
     ],
 )
 def test_loopback(request_: dict[str, Any], expected: bool) -> None:  # noqa: FBT001 - the expectation
-    """Both ends on this machine, nothing in between that says otherwise, and no page in a browser."""
+    """Both ends on this machine, nothing in between that is known or says so, and no page in a browser."""
     for action in (Action.WRITE, Action.DELETE, Action.ANNOTATE):
         assert expected is may(Access(), action, **request_)
     assert may(Access(), Action.READ, **request_)

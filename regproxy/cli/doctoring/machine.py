@@ -16,6 +16,7 @@ from regproxy.access.first import FILE as FIRST_PASSWORD
 from regproxy.cli.asking import NotRunningError, fetches
 from regproxy.cli.doctoring.finding import Finding, bad, good, warning
 from regproxy.cli.showing import size
+from regproxy.config_warnings import warnings
 from regproxy.descriptors import MOST, Affordable
 from regproxy.model.settings import Configuration
 from regproxy.model.size import parse_size
@@ -37,6 +38,7 @@ def examine(configuration: Configuration, file: Path) -> Iterator[Finding]:
     yield _descriptors()
     yield _server(folder)
     yield from _secrets(configuration, file)
+    yield from (warning(each.subject, each.text, each.advice) for each in warnings(configuration))
     for name, path in _certificates(configuration):
         yield _certificate(name, Path(path))
 
