@@ -21,7 +21,7 @@ Checks = Callable[[], Mapping[str, bool | None]]
 
 _READ = frozenset({b"GET", b"HEAD"})
 _MARKS = {True: "ok", False: "FAILED", None: "DEGRADED"}
-_REPOSITORY = re.compile(rb'\brepository="([^"]*)"')
+_NAMED = re.compile(rb'[{,](repository|webhook)="([^"]*)"')
 _NO_STORE = Headers.of(cache_control="no-store")
 
 
@@ -70,7 +70,8 @@ class Probe(_Leaf):
 class MetricsPage(_Leaf):
     """``/metrics``; ``page`` makes it, without keeping the reactor.
 
-    Everybody may see how the server does; numbers of a repository are for those for whom it is there (``Catalog.find``).
+    Everybody may see how the server does; numbers of a repository are for those for whom it is there (``Catalog.find``), those
+    of a webhook for administrators.
     """
 
     _page: Callable[[], Awaitable[tuple[bytes, str]]]
@@ -97,9 +98,9 @@ class MetricsPage(_Leaf):
 
 
 def _without(page: bytes, hides: Callable[[str], bool]) -> bytes:
-    """A page without the lines of hidden repositories."""
-    named = {key: key and hides(key.decode()) for key in set(_REPOSITORY.findall(page))}
-    if not any(named.values()):
+    """A page without the lines of hidden repositories, and of webhooks."""
+    hidden = {label for label in set(_NAMED.findall(page)) if label[0] == b"webhook" or (label[1] and hides(label[1].decode()))}
+    if not hidden:
         return page
-    labelled = ((line, _REPOSITORY.search(line)) for line in page.splitlines(keepends=True))
-    return b"".join(line for line, label in labelled if label is None or not named[label[1]])
+    lines = page.splitlines(keepends=True)
+    return b"".join(line for line in lines if line.startswith(b"#") or hidden.isdisjoint(_NAMED.findall(line)))

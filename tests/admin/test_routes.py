@@ -3,12 +3,15 @@
 import json
 from typing import Any, cast
 
+import pytest
 import pytest_twisted
 from attrs import frozen
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from twisted.internet.defer import succeed
 
 from regproxy import __version__
+from regproxy.access.principal import Principal
+from regproxy.access.scopes import METRICS, Scope
 from regproxy.admin.aql.answer import Answers
 from regproxy.admin.probes import MetricsPage, Probe
 from regproxy.admin.repository_routes import RepositoryRoutes
@@ -18,6 +21,7 @@ from regproxy.model.level import LEVEL
 from regproxy.model.settings import Docker, RepositorySettings
 from regproxy.telemetry.metrics import Metrics
 from regproxy.web.catalog import Catalog, Table
+from regproxy.web.request import ProxyRequest
 from regproxy.web.root import Root
 from tests.fakes.declared import declared
 from tests.fakes.gates import gate_of, guard_of
@@ -49,13 +53,15 @@ class NoApi:
     api = None
 
 
-def root(*, ready: bool = True) -> Root:
-    """The API over one repository."""
+def root(*, ready: bool = True, principal: Principal | None = None) -> Root:
+    """The API over one repository, for one who asks."""
     settings = RepositorySettings(key="r", rclass="remote", url="https://up.example", password="5ecret")
     catalog = Catalog(guard_of())
     catalog.swap(Table({"r": cast(Any, Served(Held(settings), NoApi()))}, {}, Docker()))
     unasked: Any = None
-    metrics = MetricsPage(lambda: succeed(Metrics().render()), catalog)
+    numbers = Metrics()
+    numbers.told("partner", "delivered")
+    metrics = MetricsPage(lambda: succeed(numbers.render()), catalog)
     api = Api(
         catalog,
         Answers(gate_of(), unasked, unasked),
@@ -72,17 +78,21 @@ def root(*, ready: bool = True) -> Root:
         "readyz": Probe(lambda: {"index": True, "store": ready}),
         "metrics": metrics,
     }
-    return Root(catalog, fixed, {})
+
+    def identify(request: ProxyRequest) -> None:
+        request.principal = principal
+
+    return Root(catalog, fixed, {}, identify=identify)
 
 
-async def ask(target: str, method: str = "GET", *, ready: bool = True) -> Reply:
+async def ask(target: str, method: str = "GET", *, ready: bool = True, principal: Principal | None = None) -> Reply:
     """One request."""
 
     def work(client: Client) -> Reply:
         client.send(f"{method} {target} HTTP/1.1\r\nHost: here:1\r\n\r\n".encode())
         return client.reply(head=method == "HEAD")
 
-    async with Stage(root(ready=ready)) as stage:
+    async with Stage(root(ready=ready, principal=principal)) as stage:
         return cast(Reply, await stage.ask(work))
 
 
@@ -157,3 +167,21 @@ async def test_metrics() -> None:
         reply = await ask(path)
         assert reply.status == 200
         assert any(family.name == "regproxy_http_requests" for family in text_string_to_metric_families(reply.body.decode()))
+
+
+ASKING: list[Any] = [
+    (None, False),
+    (Principal("ann", "ann"), False),
+    (Principal("root", "root", admin=True), True),
+    (Principal("root", "root", admin=True, scope=Scope.of(METRICS)), True),
+    (Principal("root", "root", admin=True, scope=Scope.of("artifact:r:r")), False),
+]
+
+
+@pytest.mark.parametrize(("principal", "sees"), ASKING)
+@pytest_twisted.ensureDeferred
+async def test_whom_the_server_tells(principal: Principal | None, sees: bool) -> None:  # noqa: FBT001 - the expectation
+    """The names of webhooks are administrators', as webhooks are."""
+    page = (await ask("/metrics", principal=principal)).body.decode()
+    assert sees is ('webhook="partner"' in page)
+    assert "# TYPE regproxy_webhook_deliveries counter" in page
