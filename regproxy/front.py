@@ -15,6 +15,7 @@ from regproxy.admin.looking import Looking
 from regproxy.admin.probes import Checks, MetricsPage, Probe
 from regproxy.admin.repository_routes import RepositoryRoutes
 from regproxy.admin.routes import Api
+from regproxy.admin.searching import Searches
 from regproxy.admin.system import System
 from regproxy.admin.trash import TrashCan
 from regproxy.admission import Admission
@@ -121,9 +122,10 @@ class Front:
         gate = self._entrance.gate
         folder = self._configuration.server.data_dir
         system = System(self._catalog, gate, self._looking, lambda: shutil.disk_usage(folder), self._collect)
-        answers, can = Answers(gate, self._looking, self._reactor), TrashCan(self._catalog, gate)
+        searches, can = Searches(), TrashCan(self._catalog, gate)
+        answers = Answers(gate, self._looking, self._reactor, searches)
         metrics = MetricsPage(self._page, self._catalog)
-        api = Api(self._catalog, answers, self._looking, can, system, metrics, self._checks)
+        api = Api(self._catalog, answers, searches, self._looking, can, system, metrics, self._checks)
         people, old_tokens = self._entrance.people(), self._entrance.old_tokens()
         repositories = RepositoryRoutes(self._catalog, self._entrance.gate, self._declaring).resource()
         fixed: dict[str, IResource] = {

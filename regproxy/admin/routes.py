@@ -1,5 +1,8 @@
 """The REST API below ``/api/``: system, storage and searches, in the shapes that scripts of this field rely on."""
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 from attrs import evolve, frozen
 from klein import Klein
 from twisted.web.resource import IResource
@@ -9,6 +12,7 @@ from regproxy.admin.aql.answer import Answers
 from regproxy.admin.looking import Looking
 from regproxy.admin.probes import Checks, MetricsPage
 from regproxy.admin.search import Search
+from regproxy.admin.searching import Searches
 from regproxy.admin.storage import Storage, render
 from regproxy.admin.system import System
 from regproxy.admin.times import TimeSearch
@@ -31,6 +35,7 @@ class Api:
 
     _catalog: Catalog
     _answers: Answers
+    _searches: Searches
     _looking: Looking
     _trash: TrashCan
     _system: System
@@ -157,7 +162,7 @@ class Api:
     @app.route("/search/artifact", methods=["GET"])
     async def by_name(self, request: ProxyRequest) -> None:
         """Find files by name."""
-        send_text(request, await Search(self._catalog).by_name(request))
+        await self._search(request, Search(self._catalog).by_name)
 
     @app.route("/search/aql", methods=["POST"])
     async def by_query(self, request: ProxyRequest) -> None:
@@ -167,29 +172,32 @@ class Api:
     @app.route("/search/creation", methods=["GET"])
     async def by_creation(self, request: ProxyRequest) -> None:
         """Find files that were made between two times."""
-        send_text(request, await TimeSearch(self._looking).by_creation(request))
+        await self._search(request, TimeSearch(self._looking).by_creation)
 
     @app.route("/search/dates", methods=["GET"])
     async def by_dates(self, request: ProxyRequest) -> None:
         """Find files to which something happened between two times."""
-        send_text(request, await TimeSearch(self._looking).by_dates(request))
+        await self._search(request, TimeSearch(self._looking).by_dates)
 
     @app.route("/search/usage", methods=["GET"])
     async def by_usage(self, request: ProxyRequest) -> None:
         """Find files that nobody has downloaded of late."""
-        send_text(request, await TimeSearch(self._looking).by_usage(request))
+        await self._search(request, TimeSearch(self._looking).by_usage)
 
     @app.route("/search/pattern", methods=["GET"])
     async def by_pattern(self, request: ProxyRequest) -> None:
         """Find files of one repository by a pattern."""
-        send_text(request, await TimeSearch(self._looking).by_pattern(request))
+        await self._search(request, TimeSearch(self._looking).by_pattern)
 
     @app.route("/search/checksum", methods=["GET"])
     async def by_checksum(self, request: ProxyRequest) -> None:
         """Find files by checksum."""
-        send_text(request, await Search(self._catalog).by_checksum(request))
+        await self._search(request, Search(self._catalog).by_checksum)
 
     @app.route("/search/prop", methods=["GET"])
     async def by_property(self, request: ProxyRequest) -> None:
         """Find files and folders by properties."""
-        send_text(request, await Search(self._catalog).by_property(request))
+        await self._search(request, Search(self._catalog).by_property)
+
+    async def _search(self, request: ProxyRequest, search: Callable[[ProxyRequest], Coroutine[Any, Any, Text]]) -> None:
+        send_text(request, await self._searches.run(request, lambda: search(request)))

@@ -5,9 +5,11 @@ from typing import Any, cast
 
 import pytest
 import pytest_twisted
-from attrs import frozen
+from attrs import define, frozen
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from twisted.internet.defer import succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import Clock
 
 from regproxy import __version__
 from regproxy.access.principal import Principal
@@ -16,9 +18,12 @@ from regproxy.admin.aql.answer import Answers
 from regproxy.admin.probes import MetricsPage, Probe
 from regproxy.admin.repository_routes import RepositoryRoutes
 from regproxy.admin.routes import Api
+from regproxy.admin.searching import Searches
 from regproxy.admin.trash import TrashCan
+from regproxy.errors import Kind, RegproxyError
 from regproxy.model.level import LEVEL
 from regproxy.model.settings import Docker, RepositorySettings
+from regproxy.repo.interface import Text
 from regproxy.telemetry.metrics import Metrics
 from regproxy.web.catalog import Catalog, Table
 from regproxy.web.request import ProxyRequest
@@ -53,7 +58,7 @@ class NoApi:
     api = None
 
 
-def root(*, ready: bool = True, principal: Principal | None = None) -> Root:
+def root(*, ready: bool = True, principal: Principal | None = None, searches: Searches | None = None) -> Root:
     """The API over one repository, for one who asks."""
     settings = RepositorySettings(key="r", rclass="remote", url="https://up.example", password="5ecret")
     catalog = Catalog(guard_of())
@@ -64,7 +69,8 @@ def root(*, ready: bool = True, principal: Principal | None = None) -> Root:
     metrics = MetricsPage(lambda: succeed(numbers.render()), catalog)
     api = Api(
         catalog,
-        Answers(gate_of(), unasked, unasked),
+        Answers(gate_of(), unasked, cast(IReactorTime, Clock()), searches or Searches()),
+        searches or Searches(),
         unasked,
         TrashCan(catalog, gate_of()),
         unasked,
@@ -185,3 +191,34 @@ async def test_whom_the_server_tells(principal: Principal | None, sees: bool) ->
     page = (await ask("/metrics", principal=principal)).body.decode()
     assert sees is ('webhook="partner"' in page)
     assert "# TYPE regproxy_webhook_deliveries counter" in page
+
+
+SEARCHES = (
+    "artifact?name=a",
+    "checksum?sha256=a",
+    "prop?a=b",
+    "creation?from=1",
+    "dates?from=1",
+    "usage?notUsedSince=1",
+    "pattern",
+)
+
+
+@pytest_twisted.ensureDeferred
+async def test_every_search_waits_for_its_turn() -> None:
+    """And is refused, in words, with when to come again, where too many wait."""
+
+    @define(eq=False)
+    class Full(Searches):
+        async def run(self, request: ProxyRequest, search: object) -> Text:
+            raise RegproxyError(Kind.UPSTREAM_BUSY, "too many", retry_after=5)
+
+    def work(client: Client) -> list[Reply]:
+        for each in SEARCHES:
+            client.send(f"GET /api/search/{each} HTTP/1.1\r\nHost: here:1\r\n\r\n".encode())
+        client.send(b"POST /api/search/aql HTTP/1.1\r\nHost: here:1\r\nContent-Length: 12\r\n\r\nitems.find()")
+        return [client.reply() for _ in range(len(SEARCHES) + 1)]
+
+    async with Stage(root(searches=Full(), principal=Principal("root", "root", admin=True))) as stage:
+        replies = cast(list[Reply], await stage.ask(work))
+    assert [(429, "5")] * 8 == [(reply.status, reply.headers["retry-after"]) for reply in replies]

@@ -1,7 +1,7 @@
 """Answers queries: rows from the index, those that the client may see, in the shapes that scripts of this field rely on.
 
-A search may cost what it costs within limits: so many at once, so much time, so many results. A remote's items are those of its
-companion ``X-cache``, which may be asked for by either name; those of a virtual one are its members'.
+A search may cost what it costs within limits: so many at once (``searching``), so much time, so many results. A remote's
+items are those of its companion ``X-cache``, which may be asked for by either name; those of a virtual one are its members'.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,13 @@ from contextlib import aclosing
 
 import msgspec
 from attrs import define, evolve, field
-from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.interfaces import IReactorTime
 
 from regproxy.admin.aql.query import Query, read_query
 from regproxy.admin.aql.virtual import Through
 from regproxy.admin.desk import named
 from regproxy.admin.looking import Looking, name_of
+from regproxy.admin.searching import Searches
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.finding import Found
 from regproxy.repo.interface import Text
@@ -26,8 +26,6 @@ from regproxy.web.request import ProxyRequest
 from regproxy.web.virtual import VirtualServed
 
 BODY_LIMIT = 128 << 10
-AT_ONCE = 3
-WAITING = 20
 MOST = 50_000
 TRIMMED = "AQL query reached the search hard limit, results are trimmed."
 NEEDED = ("repo", "path", "name")
@@ -40,7 +38,7 @@ class Answers:
     _gate: Gate
     _looking: Looking
     _clock: IReactorTime
-    _turns: DeferredSemaphore = field(factory=lambda: DeferredSemaphore(AT_ONCE), init=False)
+    _searches: Searches
 
     async def answer(self, request: ProxyRequest) -> Text:
         """Answer one; ``RegproxyError`` says why not."""
@@ -52,10 +50,7 @@ class Answers:
         query = read_query(text, self._clock.seconds())
         if not principal.is_administrator and not set(NEEDED) <= set(query.shown):
             raise RegproxyError(Kind.INVALID, f"include has to have {', '.join(NEEDED)}, except for administrators")
-        if len(self._turns.waiting) >= WAITING:
-            request.setHeader("retry-after", "5")
-            raise RegproxyError(Kind.UPSTREAM_BUSY, "too many searches are under way: try again later")
-        return await self._turns.run(lambda: self._searched(request, query))
+        return await self._searches.run(request, lambda: self._searched(request, query))
 
     async def _searched(self, request: ProxyRequest, query: Query) -> Text:
         places, apart = self._looking.places(request), self._looking.readers.run
