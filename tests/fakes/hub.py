@@ -41,6 +41,7 @@ class Hub:
 
     Attributes:
         repos: by type and id.
+        renamed: ids by which they were called before, each with the id that it has now.
         flipped: paths of files that are sent with one bit flipped.
         log: what it was asked, in order.
         last_piece_seconds: how long the end of a body lets itself be waited for.
@@ -48,6 +49,7 @@ class Hub:
     """
 
     repos: dict[tuple[str, str], HubRepo] = field(factory=dict)
+    renamed: dict[str, str] = field(factory=dict)
     flipped: set[str] = field(factory=set)
     log: list[Request] = field(factory=list)
     last_piece_seconds: float = 0.0
@@ -171,6 +173,10 @@ class _Answering(BaseHTTPRequestHandler):
 
     def _route(self) -> None:
         path = urlsplit(self.path).path
+        for old, new in self.hub.renamed.items():
+            if f"/{old}/" in f"{path}/":
+                self._send(307, b"Temporary Redirect", {"Location": self.path.replace(f"/{old}", f"/{new}", 1)})
+                return
         segments = [unquote(segment) for segment in path.strip("/").split("/")]
         match segments:
             case ["api", "resolve-cache", kind, namespace, name, sha, *file]:

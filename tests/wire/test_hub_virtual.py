@@ -206,6 +206,19 @@ def test_what_is_hidden_is_nobody_elses(scene: Scene) -> None:
     assert "acme/hidden" not in {each["id"] for each in scene.at("").ask("GET", "api/models").json}
 
 
+def test_what_a_hub_calls_by_another_name(scene: Scene) -> None:
+    """A hub answers for an old name by what it has under a new one, but not if that is the name of a local repository here."""
+    scene.near.renamed |= {"old/both": "acme/both", "old/ours": "acme/Ours"}
+    scene.near.repo("models", "acme/Ours").commit({"a": b"theirs"})
+    assert b"near" == scene.at("old/both", "open").resolve("a").body
+    assert b"theirs" == scene.at("old/ours", "read").resolve("a").body
+    scene.at("acme/ours", "mine", named=True).committed(add("a", b"ours"))
+    refused = [scene.at("old/ours", "open").resolve("a"), scene.at("old/ours", "open").call("GET", "tree/main")]
+    assert [(404, "RepoNotFound")] * 2 == [code_of(each) for each in refused]
+    listed = [each["id"] for each in scene.at("", "open").ask("GET", "api/models").json]
+    assert ["acme/ours"] == [each for each in listed if each.lower() == "acme/ours"]
+
+
 def test_addresses_that_need_no_credentials(scene: Scene) -> None:
     """What is signed is good for one object at the address of a virtual repository that nobody else may see, and no more."""
     client = scene.at("acme/secret", "closed", named=True)

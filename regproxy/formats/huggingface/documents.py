@@ -24,21 +24,12 @@ class _Revision(msgspec.Struct):
     sha: str
 
 
-class _Access(msgspec.Struct):
-    gated: str | bool = False
-
-
 def read_commit(document: bytes) -> str:
     """The commit that a revision's document names."""
     sha = msgspec.json.decode(document, type=_Revision).sha
     if not is_commit(sha):
         raise ValueError("it names no commit")
     return sha
-
-
-def is_gated(document: bytes) -> bool:
-    """Whether the files of a repository are for those only who have asked for them."""
-    return msgspec.json.decode(document, type=_Access).gated is not False
 
 
 def without_xet(document: bytes) -> bytes:

@@ -22,6 +22,9 @@ from regproxy.model.want import Shape, Want
 
 OCTETS = "application/octet-stream"
 CODE, MESSAGE, COMMIT = "x-error-code", "x-error-message", "x-repo-commit"
+PLACE = "content-location"
+"""Of a document that redirects have led to: the path of its own address."""
+
 LINKED_ETAG, LINKED_SIZE = "x-linked-etag", "x-linked-size"
 
 KEPT_OF_ERRORS = frozenset({CODE, MESSAGE, COMMIT, "ratelimit"})
@@ -96,4 +99,7 @@ def _origin(hop: Hop) -> tuple[str, str]:
 
 
 def _read_document(hops: Sequence[Hop]) -> Announced:
-    return announced(hops, keep=_KEPT_OF_DOCUMENTS)
+    found = announced(hops, keep=_KEPT_OF_DOCUMENTS)
+    if len(hops) == 1:
+        return found
+    return evolve(found, head=evolve(found.head, kept=found.head.kept.plus((PLACE, urlsplit(hops[-1].url).path))))

@@ -41,6 +41,14 @@ def test_small_file() -> None:
     assert (found.head.etag, found.head.length, found.head.media_type) == (f'"{OID}"', 7, "application/octet-stream")
 
 
+def test_where_a_document_is() -> None:
+    """A redirect is noted: it may lead to another repository."""
+    read = plan(document_want(Info(TINY, "main")), SETTINGS).read
+    asked, led = (f"https://huggingface.co/api/models/{each}/revision/main" for each in ("acme/tiny", "acme/new"))
+    assert read([hop(asked, 200)]).head.kept == Headers()
+    assert read([hop(asked, 307), hop(led, 200)]).head.kept == Headers.of(content_location="/api/models/acme/new/revision/main")
+
+
 def test_head_of_a_redirect() -> None:
     """The length of the redirect itself is nobody's business."""
     found = read_file([LFS])

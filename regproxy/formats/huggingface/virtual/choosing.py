@@ -4,7 +4,7 @@ under one name is never mixed, neither their branches nor their files.
 Rules, beside those of ``repo/virtual.py``:
 
 1. A local member has what has branches there. Behind one that has it no remote is asked, whoever may see it: an upstream must not
-   take the place of what is hidden. Names are the same in whatever case: to hubs they are.
+   take the place of what is hidden. Nor is what a hub has under another name, and calls by that one (``owning.py``).
 2. A remote has what its hub knows. What it holds of a repository is served while the hub is down, or has forgotten it.
 3. A hub that shows a repository and keeps its files for others (gated) gives way to one that does not; without one it says so.
 4. The choice is remembered for some seconds: a download asks many times.
@@ -13,16 +13,15 @@ Rules, beside those of ``repo/virtual.py``:
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from regproxy.errors import Kind, RegproxyError
-from regproxy.formats.huggingface.address import NO_NAMESPACE, AuthCheck, Id, Info
-from regproxy.formats.huggingface.documents import is_gated
+from regproxy.formats.huggingface.address import AuthCheck, Id, Info
 from regproxy.formats.huggingface.failures import REVISION, explained, is_private, permit_read
 from regproxy.formats.huggingface.hub import DEFAULT_BRANCH, NONSENSE
-from regproxy.formats.huggingface.local.places import references_place
 from regproxy.formats.huggingface.names import document_want, folder_of
 from regproxy.formats.huggingface.plan import CODE
+from regproxy.formats.huggingface.virtual.owning import Owning, has, read_about
 from regproxy.model.access import Action
 from regproxy.model.want import DOCUMENT_LIMIT
 from regproxy.repo.interface import Answer, Body, Missing, Refused, Serving, ServingSeveral, Text, is_hosting
@@ -37,31 +36,6 @@ _HAS = Text(b"", "text/plain")
 _GATED = Refused(403, "its files are for others")
 
 _Question = tuple[Id, tuple[str, ...], frozenset[str]]
-
-
-def has(member: Serving, repo: Id) -> bool:
-    """Whether a local member has it."""
-    return is_hosting(member.repository) and member.tree.node(references_place(repo)) is not None
-
-
-def is_owned(serving: ServingSeveral, repo: Id) -> bool:
-    """Whether a local member has it that speaks for it alone."""
-    return any(has(member, repo) for member in serving.owners(folder_of(repo)))
-
-
-async def is_owned_in_any_case(serving: ServingSeveral, repo: Id) -> bool:
-    """The same, or one of the same name but for its case."""
-    for member in serving.owners(folder_of(repo)):
-        for namespace in await _alike(member, f"{repo.type.value}/", repo.namespace or NO_NAMESPACE):
-            for name in await _alike(member, f"{repo.type.value}/{namespace}/", repo.name):
-                if has(member, Id(repo.type, "" if namespace == NO_NAMESPACE else namespace, name)):
-                    return True
-    return False
-
-
-async def _alike(member: Serving, folder: str, name: str) -> Sequence[str]:
-    """What lies in a folder under that name, in any case."""
-    return [child.name for child in await member.tree.children(folder) if child.name.lower() == name.lower()]
 
 
 @define(eq=False)
@@ -91,7 +65,8 @@ class Choosing:
             self._chosen.popitem(last=False)
 
     async def _ask(self, request: ProxyRequest, repo: Id, path: str, members: Sequence[Serving]) -> Serving | Answer:
-        if not all(map(is_trusted, members)) and await is_owned_in_any_case(self._serving, repo):
+        owning = Owning(self._serving)
+        if not all(map(is_trusted, members)) and await owning.is_owned(repo):
             members = [each for each in members if is_trusted(each)]
         folder = f"{folder_of(repo)}/"
         holding = [each for each in members if has(each, repo) or (not _is_local(each) and await each.tree.folder(folder))]
@@ -102,7 +77,7 @@ class Choosing:
             permit_read(member, request, path)
             if _is_local(member):
                 return _HAS if member in holding else absent
-            answer = await _ask_remote(member, repo, holds=member in holding)
+            answer = await _Remote(member, repo, owning).ask(holds=member in holding)
             if answer is _GATED:
                 gated.append(member)
             return answer
@@ -122,25 +97,48 @@ def _is_local(member: Serving) -> bool:
     return is_hosting(member.repository)
 
 
-async def _ask_remote(member: Serving, repo: Id, *, holds: bool) -> Answer:
-    """Whether its hub has it: asked by the document that clients are about to ask for as well."""
-    found = await member.repository.resolve(document_want(Info(repo, DEFAULT_BRANCH)))
-    if isinstance(found, Body):
+@frozen
+class _Remote:
+    """One that is asked whether its hub has a repository."""
+
+    _member: Serving
+    _repo: Id
+    _owning: Owning
+
+    async def ask(self, *, holds: bool) -> Answer:
+        """Ask by the document that clients are about to ask for as well; where there is no such branch, by the other one."""
+        found = await self._resolve(Info(self._repo, DEFAULT_BRANCH))
+        if _has_no_branch(found):
+            other = await self._resolve(Info(self._repo, ""))
+            found = other if isinstance(other, Body) else found
+        if isinstance(found, Body):
+            return await self._read(found)
+        if holds or _has_no_branch(found):
+            return _HAS
+        return Missing(found.reason) if is_private(found) else found
+
+    async def _read(self, found: Body) -> Answer:
+        kept = found.head.kept
         try:
-            gated = await member.parse(found, DOCUMENT_LIMIT, is_gated)
+            about = await self._member.parse(found, DOCUMENT_LIMIT, lambda data: read_about(self._repo, data, kept))
         except (ValueError, RecursionError):
             return NONSENSE
-        return _GATED if gated and await _is_closed(member, repo) else _HAS
-    if holds or (isinstance(found, Missing) and found.kept.first(CODE) == REVISION):
-        return _HAS
-    if is_private(found):
-        return Missing(found.reason)
-    return found
+        if not is_trusted(self._member):
+            for name in about.names:
+                if name != self._repo and await self._owning.is_owned(name):
+                    return Missing(f"{self._member.repository.key} has it under another name")  # whose, is not for everybody
+        return _GATED if about.is_gated and await self._is_closed() else _HAS
+
+    async def _is_closed(self) -> bool:
+        """Whether its hub lets us read no file of it."""
+        found = await self._resolve(AuthCheck(self._repo))
+        if isinstance(found, Body):
+            found.readable.release()
+        return isinstance(found, Refused)
+
+    async def _resolve(self, address: Info | AuthCheck) -> Answer:
+        return await self._member.repository.resolve(document_want(address))
 
 
-async def _is_closed(member: Serving, repo: Id) -> bool:
-    """Whether its hub lets us read no file of it."""
-    found = await member.repository.resolve(document_want(AuthCheck(repo)))
-    if isinstance(found, Body):
-        found.readable.release()
-    return isinstance(found, Refused)
+def _has_no_branch(answer: Answer) -> bool:
+    return isinstance(answer, Missing) and answer.kept.first(CODE) == REVISION

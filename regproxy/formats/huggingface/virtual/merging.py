@@ -18,7 +18,7 @@ from regproxy.formats.huggingface.documents import next_query
 from regproxy.formats.huggingface.hub import JSON, NONSENSE, Asked
 from regproxy.formats.huggingface.local.listing import PAGE, Page
 from regproxy.formats.huggingface.names import api_path, canonical, folder_of
-from regproxy.formats.huggingface.virtual.choosing import is_owned
+from regproxy.formats.huggingface.virtual.owning import Owning, folded
 from regproxy.model.access import Action
 from regproxy.model.headers import Headers
 from regproxy.repo.interface import Answer, Serving, ServingSeveral, Text, is_hosting
@@ -40,6 +40,7 @@ class _Found:
     """One page, as far as it is made; ``following`` is the query of the next one."""
 
     most: int | None
+    owning: Owning
     rows: list[bytes] = field(factory=list)
     ids: set[Id] = field(factory=set)
     following: str | None = None
@@ -66,7 +67,7 @@ class Merging:
         pairs = [pair for pair in parse_qsl(canonical(asked.query), keep_blank_values=True) if pair[0] != "cursor"]
         ordered = in_order(self._visible(), lambda _: False)
         start, query = _begin(ordered, page.after, urlencode(pairs))
-        found = _Found(page.limit if "limit" in page.query else None)
+        found = _Found(page.limit if "limit" in page.query else None, Owning(self._serving))
         for at, member in enumerate(ordered[start:], start):
             await self._add(found, evolve(asked, query=query), member)
             query = urlencode(pairs)
@@ -111,15 +112,15 @@ class Merging:
             return
         for name, row in rows:
             repo = _id(asked.address, name)
-            if repo is not None and repo not in found.ids and self._shows(repo, member):
-                found.ids.add(repo)
+            if repo is not None and folded(repo) not in found.ids and await self._shows(repo, member, found.owning):
+                found.ids.add(folded(repo))
                 found.rows.append(row)
         found.following = next_query(answer.headers.first("link"))
 
-    def _shows(self, repo: Id, member: Serving) -> bool:
+    async def _shows(self, repo: Id, member: Serving, owning: Owning) -> bool:
         if is_hosting(member.repository):
             return True
-        if not is_trusted(member) and is_owned(self._serving, repo):
+        if not is_trusted(member) and await owning.is_owned(repo):
             return False
         return member.permits(self._request, Action.READ, f"{folder_of(repo)}/_info.json")
 

@@ -16,8 +16,9 @@ from regproxy.formats.huggingface.hub import Asked, Hub
 from regproxy.formats.huggingface.local.routes import LocalRoutes, fixed, with_reasons
 from regproxy.formats.huggingface.names import folder_of, node_of
 from regproxy.formats.huggingface.routes import Routes
-from regproxy.formats.huggingface.virtual.choosing import Choosing, has
+from regproxy.formats.huggingface.virtual.choosing import Choosing
 from regproxy.formats.huggingface.virtual.merging import Merging
+from regproxy.formats.huggingface.virtual.owning import has
 from regproxy.formats.huggingface.xet.calls import Data, Reconstruction, Token, is_xet, parse_xet
 from regproxy.model.access import Action
 from regproxy.repo.interface import Answer, Refused, Serving, ServingSeveral, Text, is_hosting

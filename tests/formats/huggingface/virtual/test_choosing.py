@@ -7,16 +7,24 @@ from attrs import evolve
 from regproxy.errors import Kind, RegproxyError
 from regproxy.formats.huggingface.failures import GATED, REVISION
 from regproxy.formats.huggingface.failures import REPO as NO_REPO
-from regproxy.formats.huggingface.plan import CODE, MESSAGE
+from regproxy.formats.huggingface.plan import CODE, MESSAGE, PLACE
 from regproxy.formats.huggingface.virtual.choosing import SECONDS, Choosing
+from regproxy.model.head import Head
 from regproxy.model.headers import Headers
 from regproxy.repo.interface import Answer, Missing, Refused, Serving, Text, Unavailable
 from tests.formats.huggingface.virtual.scene import CHECK, INFO, REPO, Bytes, Member, asking, document, local, remote, several
 
+INFO_OF_NO_BRANCH = "_info.json"
 PATH = "models/acme/tiny/main/a"
+NO_BRANCH = Missing("no", Headers(((CODE, REVISION),)))
 HAS = {INFO: document()}
 SHOWS = {INFO: document(b'{"gated": "auto"}')}
 CLOSED: dict[str, Answer] = {**SHOWS, CHECK: Refused(403, "ask for it")}
+OTHER = evolve(REPO, name="other")
+CALLED = {INFO: document(b'{"id": "acme/Other"}')}
+LED: dict[str, Answer] = {
+    INFO: evolve(document(), head=Head(kept=Headers(((PLACE, "/hub/api/models/acme/other/revision/main"),))))
+}
 DOWN = {INFO: Unavailable(503, "down")}
 PRIVATE = {INFO: Refused(401, "no", Headers(((MESSAGE, "Invalid username or password."),)))}
 REFUSING = {INFO: Refused(403, "no", Headers(((CODE, GATED), (MESSAGE, "restricted"))))}
@@ -48,7 +56,13 @@ async def choose(*members: Member, shared: bool = False) -> Serving | Answer:
         ([remote("a", SHOWS), remote("b", HAS)], 0),
         ([remote("a"), remote("b", CLOSED)], 1),
         ([remote("b", CLOSED), local(hidden=Kind.UNAUTHENTICATED)], 0),
-        ([remote("a", {INFO: Missing("no", Headers(((CODE, REVISION),)))}), remote("b", HAS)], 0),
+        ([remote("a", {INFO: NO_BRANCH}), remote("b", HAS)], 0),
+        ([remote("a", CALLED), local(holds=True, has=OTHER), remote("b", HAS)], 2),
+        ([remote("a", {INFO: NO_BRANCH, INFO_OF_NO_BRANCH: CALLED[INFO]}), local(holds=True, has=OTHER), remote("b", HAS)], 2),
+        ([remote("a", LED), local(holds=True, has=OTHER), remote("b", HAS)], 2),
+        ([remote("a", CALLED), local(), remote("b", HAS)], 0),
+        ([remote("a", CALLED, priority_resolution=True), local(holds=True, has=OTHER)], 0),
+        ([remote("a", {INFO: document(b'{"id": "../x"}')}), local(holds=True, has=OTHER)], 0),
         ([remote("a", {INFO: document(b"[")}), remote("b", HAS)], 1),
         ([local(holds=True, has=evolve(REPO, name="other")), remote("b", HAS)], 1),
         ([local(holds=True, has=evolve(REPO, name="Tiny")), remote("b", HAS, priority_resolution=True)], 1),

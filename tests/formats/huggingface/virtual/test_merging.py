@@ -100,10 +100,14 @@ async def test_what_cannot_be_listed() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_whose_rows() -> None:
-    """What a local member has is in no list of a remote; ids that are none, or are not for who asks, are in none."""
+    """What a local member has is in no list of a remote; ids that are none, or are not for who asks, are in none. Case
+    makes no other id.
+    """
     lists = Lists({"a": ["acme/tiny", "a/b/c", "../x"], "local": []})
     assert [[]] == await pages(Lists({"a": ["acme/tiny", "../x"], "local": []}), remote("a"), local(holds=True))
     assert [["acme/tiny"], []] == await pages(lists, remote("a"), local())
+    cased = Lists({"a": ["Acme/Tiny", "x/A"], "b": ["x/a"], "local": []})
+    assert [["x/A"]] == await pages(cased, remote("a"), local(holds=True), remote("b"))
 
 
 @pytest.mark.parametrize("cursor", ["none~", "a~%00", "a~YQ", "~"])
