@@ -276,6 +276,21 @@ def test_lists(scene: Scene) -> None:
     assert ["acme/listed"] == [each["id"] for each in client.ask("GET", "api/models?search=listed&author=acme").json][:1]
 
 
+def test_what_was_searched_is_nobody_elses_business(scene: Scene) -> None:
+    """A list is held, and neither a listing nor a search of what is held tells the words of those who asked."""
+    by = basic("admin", (scene.regproxy.data_dir / "admin.password").read_text().strip())
+    assert 200 == scene.at("", "near").ask("GET", "api/models?search=takeover&author=rival").status
+    children = ask(scene.regproxy, "GET", "/api/storage/near-cache/models", authorization=by).json["children"]
+    held = [
+        each["uri"] for each in children if each["uri"].startswith("/_list.json%3F") or each["uri"].startswith("/_list.json?")
+    ]
+    assert held
+    assert not [each for each in held if "takeover" in each or "rival" in each]
+    for words in ("takeover", "rival"):
+        found = ask(scene.regproxy, "GET", f"/api/search/artifact?name=*{words}*&repos=near-cache", authorization=by)
+        assert (200, []) == (found.status, found.json["results"])
+
+
 def test_made_by_rest(scene: Scene) -> None:
     """A virtual hub can be made while the server runs."""
     by = basic("admin", (scene.regproxy.data_dir / "admin.password").read_text().strip())

@@ -8,12 +8,14 @@
     {type}/{ns}/{name}/_refs.json[?query]              branches and tags
     {type}/{ns}/{name}/_info.json[?query]              what is known of its default branch
     {type}/{ns}/{name}/_auth-check                     that upstream lets us read it
-    {type}/_list.json[?query]                          one page of a search
+    {type}/_list.json[?digest]                         one page of a search, by its query's digest
 
 Revisions are percent-encoded, each is one segment; a folder keeps its slashes. Queries are canonical: booleans in lower case,
-sorted, without what says nothing; so one document serves clients of all ages.
+sorted, without what says nothing; so one document serves clients of all ages. What somebody has searched for is his own
+business: whoever may see that a node is there reads its name, but not the query out of it.
 """
 
+import hashlib
 from urllib.parse import parse_qsl, quote, urlencode
 
 from regproxy.errors import Kind
@@ -41,6 +43,7 @@ RECURSIVE = "recursive=true"
 EXPANDED = "expand=true"
 
 _FIELDS = 64
+_DIGITS = 32
 _OF_TREES = frozenset({"recursive", "expand", "cursor", "limit"})
 _FALSE = "false"
 
@@ -58,7 +61,8 @@ def document_want(address: Document, query: str = "") -> Want:
     """A document of the API; the revision of a ``Tree`` must be a full commit id: it is kept for ever."""
     asked = tree_query(query) if isinstance(address, Tree) else canonical(query)
     path, upstream = _places(address)
-    name = f"{path}?{asked}" if asked else path
+    called = hashlib.sha256(asked.encode()).hexdigest()[:_DIGITS] if asked and isinstance(address, Listing) else asked
+    name = f"{path}?{called}" if called else path
     upstream = f"{upstream}?{asked}" if asked else upstream
     repo = None if isinstance(address, Listing) else address.repo
     return _want(name, upstream, repo, getattr(address, "revision", ""))

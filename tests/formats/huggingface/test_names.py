@@ -70,14 +70,16 @@ def test_files(file: File, path: str, upstream: str) -> None:
         (
             Listing(Type.MODELS),
             "limit=2&filter=b&filter=a",
-            "models/_list.json?filter=a&filter=b&limit=2",
+            "models/_list.json?09a4297df3d1a08cd03b9ad880bfdc36",
             "api/models?filter=a&filter=b&limit=2",
             MINUTE,
         ),
     ],
 )
 def test_documents(address: Document, query: str, path: str, upstream: str, freshness: Freshness) -> None:
-    """Documents have the canonical query in their names; trees of commits are kept for ever, unless they are expanded."""
+    """Documents have the canonical query in their names, lists a digest of it; trees of commits are kept for
+    ever, unless they are expanded.
+    """
     want = document_want(address, query)
     assert (path, upstream, Shape.DOCUMENT) == (want.path, want.upstream, want.shape)
     assert freshness == rule_for(RULES, want.path).freshness
