@@ -5,7 +5,7 @@ from attrs import frozen
 
 from regproxy.model.settings import Configuration
 
-_RESTART = ("server", "limits", "store", "index", "access", "log")
+_RESTART = ("server", "limits", "archives", "store", "index", "access", "log")
 
 
 @frozen

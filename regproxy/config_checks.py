@@ -17,7 +17,7 @@ from regproxy.config_urls import split_url
 from regproxy.config_virtual import check_virtual
 from regproxy.model.headers import is_safe
 from regproxy.model.patterns import Patterns
-from regproxy.model.settings import Configuration, Limits, RepositorySettings, Server
+from regproxy.model.settings import Archives, Configuration, Limits, RepositorySettings, Server
 from regproxy.model.size import parse_size
 from regproxy.model.trash import TRASH
 from regproxy.repo.interface import Format
@@ -54,6 +54,7 @@ def check(configuration: Configuration, formats: Mapping[str, Format], mistakes:
     """Note everything that is wrong."""
     _server(configuration.server, mistakes)
     _limits(configuration.limits, mistakes)
+    _archives(configuration.archives, mistakes)
     _size(configuration.store.max_bytes, "store.maxBytes", mistakes)
     _size(configuration.store.parked_max_bytes or "none", "store.parkedMaxBytes", mistakes)
     _size(configuration.store.scrub_rate or "none", "store.scrubRate", mistakes)
@@ -129,6 +130,13 @@ def _limits(limits: Limits, mistakes: Mistakes) -> None:
             mistakes.add(f"limits.{name}", "expected 0 or more")
     if limits.idle_seconds == 0:
         mistakes.add("limits.idleSeconds", "expected 1 or more")
+
+
+def _archives(archives: Archives, mistakes: Mistakes) -> None:
+    _size(archives.max_bytes or "none", "archives.maxBytes", mistakes)
+    for name, value in (("atOnce", archives.at_once), ("maxFiles", archives.max_files)):
+        if value < 0:
+            mistakes.add(f"archives.{name}", "expected 0 or more")
 
 
 def _listening(server: Server, mistakes: Mistakes) -> None:

@@ -10,6 +10,7 @@ from twisted.internet.posixbase import PosixReactorBase
 from twisted.web.resource import IResource
 
 from regproxy.admin.aql.answer import Answers
+from regproxy.admin.archives import Archives
 from regproxy.admin.declaring import Declaring
 from regproxy.admin.looking import Looking
 from regproxy.admin.probes import Checks, MetricsPage, Probe
@@ -125,7 +126,8 @@ class Front:
         searches, can = Searches(), TrashCan(self._catalog, gate)
         answers = Answers(gate, self._looking, self._reactor, searches)
         metrics = MetricsPage(self._page, self._catalog)
-        api = Api(self._catalog, answers, searches, self._looking, can, system, metrics, self._checks)
+        archives = Archives(self._catalog, gate, self._configuration.archives, self._reactor)
+        api = Api(self._catalog, answers, searches, self._looking, can, system, metrics, self._checks, archives)
         people, old_tokens = self._entrance.people(), self._entrance.old_tokens()
         repositories = RepositoryRoutes(self._catalog, self._entrance.gate, self._declaring).resource()
         fixed: dict[str, IResource] = {

@@ -9,6 +9,7 @@ from twisted.web.resource import IResource
 
 from regproxy import __version__
 from regproxy.admin.aql.answer import Answers
+from regproxy.admin.archives import Archives
 from regproxy.admin.looking import Looking
 from regproxy.admin.probes import Checks, MetricsPage
 from regproxy.admin.search import Search
@@ -41,6 +42,7 @@ class Api:
     _system: System
     _metrics: MetricsPage
     _checks: Checks
+    _archives: Archives
 
     app = new_app()
     register(app, envelope)
@@ -144,6 +146,12 @@ class Api:
         """Put a file or folder somewhere else instead."""
         send_text(request, await Transfers(self._catalog).run(request, moves=True))
 
+    @app.route("/archive/download/<key>", methods=["GET"])
+    @app.route("/archive/download/<key>/<path:path>", methods=["GET"])
+    async def pack(self, request: ProxyRequest, key: str, path: str = "") -> None:  # noqa: ARG002 - as above
+        """Send a folder as one file."""
+        await self._archives.send(request)
+
     @app.route("/trash/restore/<path:path>", methods=["POST"])
     async def restore(self, request: ProxyRequest, path: str) -> None:  # noqa: ARG002 - as above
         """Put back what was deleted."""
@@ -193,6 +201,11 @@ class Api:
     async def by_checksum(self, request: ProxyRequest) -> None:
         """Find files by checksum."""
         await self._search(request, Search(self._catalog).by_checksum)
+
+    @app.route("/search/badChecksum", methods=["GET"])
+    async def by_bad_checksum(self, request: ProxyRequest) -> None:
+        """Find files whose bytes are not what their client said."""
+        send_text(request, Search(self._catalog).by_bad_checksum(request))
 
     @app.route("/search/prop", methods=["GET"])
     async def by_property(self, request: ProxyRequest) -> None:

@@ -64,6 +64,12 @@ class Search:
             found += self._seen(request, served, [node.path for node in await served.tree.named_by(wanted[0])])
         return await _results(request, found)
 
+    def by_bad_checksum(self, request: ProxyRequest) -> Text:
+        """``?type=``: none, for bytes that are not what was said of them never become a file here."""
+        if Arguments.of(request.uri).first("type").lower() not in ALGORITHMS:
+            raise RegproxyError(Kind.INVALID, f"type is one of {', '.join(ALGORITHMS)}")
+        return render({"results": []})
+
     async def by_property(self, request: ProxyRequest) -> Text:
         """``?name=value``, several of which all have to hold; ``*`` is any value."""
         arguments = Arguments.of(request.uri)

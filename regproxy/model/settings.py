@@ -193,6 +193,14 @@ class Limits(_Section, frozen=True):
     idle_seconds: int = 75
 
 
+class Archives(_Section, frozen=True):
+    """``[archives]``: folders that are sent as one; ``at_once`` is of one process, 0: none are."""
+
+    at_once: int = 10
+    max_files: int = 5000
+    max_bytes: str = "1GiB"
+
+
 class Store(_Section, frozen=True):
     """``[store]``."""
 
@@ -328,6 +336,7 @@ class Configuration(_Section, frozen=True):
 
     server: Server = Server()
     limits: Limits = Limits()
+    archives: Archives = Archives()
     store: Store = Store()
     index: IndexSection = IndexSection()
     access: Access = Access()

@@ -31,7 +31,7 @@ class Copied:
 
     async def _deliver(self, consumer: Consumer) -> None:
         try:
-            await Pulled(self.length, self._pieces()).deliver(consumer)
+            await Pulled(self.length, self.pieces()).deliver(consumer)
         finally:
             self._readable.release()
 
@@ -39,7 +39,8 @@ class Copied:
         """Nobody wants it."""
         self._readable.release()
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """All of it, one after the other; it is not released."""
         readable, position = self._readable, 0
         while not (readable.complete and position == readable.size):
             stop = min(readable.reach(position), position + PIECE)

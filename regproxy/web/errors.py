@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import msgspec
 from klein import Klein
-from twisted.internet.interfaces import ITCPTransport
 from twisted.python.failure import Failure
 from txaio.tx import make_logger
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -54,8 +53,7 @@ def envelope(status: int, message: str) -> Text:
 
 def _answer(request: ProxyRequest, text: Text) -> None:
     if request.startedWriting:
-        # A short read is the only truth that is left to tell.
-        cast(ITCPTransport, request.channel.transport).abortConnection()
+        request.cut()
     else:
         send_text(request, text)
 

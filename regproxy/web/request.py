@@ -242,6 +242,11 @@ class ProxyRequest(Request):
         else:
             Request.finish(self)
 
+    def cut(self) -> None:
+        """A short read is the only truth that is left to tell: no last chunk may say that this was all."""
+        self.chunked = 0
+        self.channel.abort()
+
     def _is_early(self) -> bool:
         return self._body is not None and not self._body.complete and not self._disconnected
 

@@ -67,11 +67,15 @@ class Served:
         try:
             await self._responder.send(ours, answer)
         finally:
-            self._metrics.answered(self.repository.key, ours.origin, ours.sentLength)
-            self.guard.spent(ours, self.owner, ours.sentLength)
+            self.sent(ours)
         if isinstance(answer, Body) and answer.path and _is_download(ours):
             who = ours.principal
             tree.downloaded(answer.path, ours.answered, who.name if who is not None and who.is_user else "")
+
+    def sent(self, request: ProxyRequest) -> None:
+        """Count what was sent of it: in the metrics, and for a quota."""
+        self._metrics.answered(self.repository.key, request.origin, request.sentLength)
+        self.guard.spent(request, self.owner, request.sentLength)
 
     def permit(self, request: IRequest, action: Action, path: str) -> str:
         """Who asks, if he may."""

@@ -76,6 +76,7 @@ def root(*, ready: bool = True, principal: Principal | None = None, searches: Se
         unasked,
         metrics,
         lambda: {"store": ready},
+        unasked,
     )
     fixed: Any = {
         "api": api.resource(),

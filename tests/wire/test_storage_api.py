@@ -162,7 +162,17 @@ def test_searches(twist_regproxy: Start) -> None:
         assert ["one/a/x.txt", "two/b/x.txt"] == found("prop?k=v")
         assert ["one/a/x.txt"] == found("prop?k=v&n=*")
         assert ["two/b/y.bin"] == found("prop?k=w&repos=two")
-        for query in ("artifact", "artifact?name=a/b", "checksum", "checksum?sha1=x", "prop?repos=one"):
+        wrong = ask(regproxy, "PUT", "/one/a/wrong.txt", b"same", x_checksum_sha1="0" * 40)
+        assert (409, []) == (wrong.status, found("badChecksum?type=sha1&repos=one"))
+        for query in (
+            "badChecksum",
+            "badChecksum?type=crc",
+            "artifact",
+            "artifact?name=a/b",
+            "checksum",
+            "checksum?sha1=x",
+            "prop?repos=one",
+        ):
             assert 400 == status(regproxy, "GET", f"search/{query}")
 
 
