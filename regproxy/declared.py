@@ -5,7 +5,7 @@ of one that is made passes the checks of the file; keys that mean nothing here a
 whether anything has changed, by any of them, so that a client that was told of a change meets it everywhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -102,6 +102,10 @@ class Declared(Declaring):
         return self._served.repository
 
     # What the API asks.
+
+    def keys(self) -> Collection[str]:
+        """Of all of them."""
+        return frozenset((*self._in_file, *self._said))
 
     def said(self, key: str) -> Said | None:
         """What was said of one that was made."""

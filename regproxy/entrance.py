@@ -5,7 +5,7 @@ The control socket's commands are an administrator's: ``POST /user/{put,list,del
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -102,13 +102,13 @@ class Entrance:
         """Let nobody in any more."""
         self._hashing.stop()
 
-    def people(self) -> IResource:
-        """The REST API of users, groups and permission targets."""
-        return People(self._desk).resource()
+    def people(self, keys: Callable[[], Collection[str]]) -> IResource:
+        """The REST API of users, groups and permission targets; ``keys`` are those of all repositories."""
+        return People(self._desk(keys)).resource()
 
-    def access_people(self) -> IResource:
+    def access_people(self, keys: Callable[[], Collection[str]]) -> IResource:
         """The same, as ``/access`` has it."""
-        return AccessPeople(self._desk).resource()
+        return AccessPeople(self._desk(keys)).resource()
 
     def tokens(self) -> IResource:
         """The REST API of tokens."""
@@ -142,9 +142,8 @@ class Entrance:
     def _tokens_api(self) -> Tokens:
         return Tokens(self.gate, self._issuing, self._exchange)
 
-    @property
-    def _desk(self) -> Desk:
-        return Desk(self.gate, self._registering)
+    def _desk(self, keys: Callable[[], Collection[str]] = tuple) -> Desk:
+        return Desk(self.gate, self._registering, keys)
 
     @property
     def _registering(self) -> Registering:
@@ -161,7 +160,7 @@ class Entrance:
             known = roster.get(User, new.name.lower()) or roster.new_user(new.name, None)
             return msgspec.structs.replace(known, **said(email=new.email, admin=new.admin))
 
-        kept, _ = await self._desk.keep_user(user, new.password or None)
+        kept, _ = await self._desk().keep_user(user, new.password or None)
         return show_user(kept)
 
     async def _users(self, _: str) -> Sequence[Mapping[str, object]]:

@@ -128,7 +128,7 @@ class Front:
         metrics = MetricsPage(self._page, self._catalog)
         archives = Archives(self._catalog, gate, self._configuration.archives, self._reactor)
         api = Api(self._catalog, answers, searches, self._looking, can, system, metrics, self._checks, archives)
-        people, old_tokens = self._entrance.people(), self._entrance.old_tokens()
+        people, old_tokens = self._entrance.people(self._declaring.keys), self._entrance.old_tokens()
         repositories = RepositoryRoutes(self._catalog, self._entrance.gate, self._declaring).resource()
         fixed: dict[str, IResource] = {
             "api": api.resource(),
@@ -139,7 +139,7 @@ class Front:
             "api/security/apiKey": old_tokens,
             "api/v2": people,
             "access": self._entrance.tokens(),
-            "access/v2": self._entrance.access_people(),
+            "access/v2": self._entrance.access_people(self._declaring.keys),
             "livez": Probe(dict),
             "readyz": Probe(self._checks),
             "startupz": Probe(self._checks),

@@ -139,7 +139,7 @@ class AccessPeople:
         """Create one; 409 if it is there."""
         form = await self._desk.form(request, PermissionForm)
         target = form.resources.artifact.target(form.name)
-        await self._desk.keep(target, replace=False)
+        await self._desk.keep_target(target, replace=False)
         send_text(request, evolve(render(show_permission(target)), status=201))
 
     @app.route("/api/v2/permissions/<name>", methods=["GET"])
@@ -157,7 +157,7 @@ class AccessPeople:
         """Have one give this, and nothing else."""
         form = await self._desk.form(request, ArtifactForm)
         target = form.target(name)
-        await self._desk.registering.change(lambda roster: roster.amend(Target, name, lambda _: target))
+        await self._desk.keep_target(target, is_there=True)
         send_text(request, render(show_artifact(target)))
 
     @app.route("/api/v2/permissions/<name>", methods=["DELETE"])

@@ -4,7 +4,7 @@ Each of its calls raises ``RegproxyError``: INVALID with everything that is wron
 the configuration file, NOT_FOUND for one that is not there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 
@@ -13,6 +13,9 @@ class Declaring(Protocol):
 
     def look(self) -> None:
         """Serve what was changed by somebody else since the last look. Costs next to nothing."""
+
+    def keys(self) -> Collection[str]:
+        """Of all repositories, those of the configuration file too, whether they can be served or not."""
 
     def said(self, key: str) -> Mapping[str, object] | None:
         """What was said of a repository; None of one that was not made in this way."""

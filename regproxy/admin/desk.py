@@ -1,6 +1,6 @@
 """Who may come to the administration; and what its APIs for users, groups and permission targets have in common."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -13,7 +13,7 @@ from regproxy.access.roster import Roster
 from regproxy.admin.forms import read, said
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.access import Action
-from regproxy.model.principals import E, Entry, User
+from regproxy.model.principals import ANY, ANY_LOCAL, ANY_REMOTE, E, Entry, Target, User
 from regproxy.telemetry.events import What
 from regproxy.web.body import read_whole
 from regproxy.web.gate import Gate
@@ -22,6 +22,7 @@ from regproxy.web.request import ProxyRequest
 F = TypeVar("F")
 
 LIMIT = 1 << 20
+CACHE = "-cache"
 
 
 def named(request: ProxyRequest, gate: Gate) -> Principal:
@@ -45,10 +46,13 @@ def administrator(request: ProxyRequest, gate: Gate) -> Principal:
 
 @frozen(eq=False)
 class Desk:
-    """Serves administrators: everything but ``uri`` refuses others."""
+    """Serves administrators; those who ask are looked at by ``form``, ``every`` and ``found``. ``_keys`` are those of all
+    repositories.
+    """
 
     gate: Gate
     registering: Registering
+    _keys: Callable[[], Collection[str]]
 
     async def form(self, request: ProxyRequest, form: type[F]) -> F:
         """What is sent."""
@@ -73,9 +77,22 @@ class Desk:
         self.found(request, kind, name)
         await self.registering.change(lambda roster: roster.remove(kind, name))
 
-    async def keep(self, entry: Entry, *, replace: bool = True) -> bool:
-        """Keep an entry; whether it is new."""
-        return await self.registering.change(lambda roster: roster.keep(entry, replace=replace))
+    async def keep_target(self, target: Target, *, replace: bool = True, is_there: bool = False) -> bool:
+        """Keep a permission target, one that ``is_there`` if that is said; whether it is new.
+
+        It names no repository that is not there, but for those that it has named before: they may have gone since.
+        """
+        known = frozenset((ANY, ANY_LOCAL, ANY_REMOTE, *self._keys()))
+
+        def keep(roster: Roster) -> bool:
+            before = roster.found(Target, target.name) if is_there else roster.get(Target, target.name)
+            is_new = roster.keep(target, replace=replace)
+            for key in target.repositories:
+                if key not in known and (before is None or key not in before.repositories):
+                    raise _no_such(key, known)
+            return is_new
+
+        return await self.registering.change(keep)
 
     async def keep_user(self, user: Callable[[Roster], User], password: str | None, *, replace: bool = True) -> tuple[User, bool]:
         """Keep one, with another password if there is one; as he is now, and whether he is new.
@@ -93,3 +110,9 @@ class Desk:
     def uri(self, request: ProxyRequest, below: str, entry: Entry) -> str:
         """Where it can be looked at."""
         return f"{self.gate.base_url(request)}/{below}/{quote(entry.name)}"
+
+
+def _no_such(key: str, known: Collection[str]) -> RegproxyError:
+    remote = key.removesuffix(CACHE)
+    hint = f": a remote and what it has cached are meant by its own key, {remote!a}" if key != remote and remote in known else ""
+    return RegproxyError(Kind.INVALID, f"there is no repository {key!a}{hint}")

@@ -104,14 +104,14 @@ class People:
     async def new_target(self, request: ProxyRequest, name: str) -> None:
         """Create one; 409 if it is there."""
         form = await self._desk.form(request, TargetForm)
-        await self._desk.keep(target_of(name, form), replace=False)
+        await self._desk.keep_target(target_of(name, form), replace=False)
         send_text(request, Text(b"", "text/plain", status=201))
 
     @app.route("/v2/security/permissions/<name>", methods=["PUT"])
     async def put_target(self, request: ProxyRequest, name: str) -> None:
         """Create one, or replace it."""
         form = await self._desk.form(request, TargetForm)
-        self._said(request, is_new=await self._desk.keep(target_of(name, form)))
+        self._said(request, is_new=await self._desk.keep_target(target_of(name, form)))
 
     @app.route("/v2/security/permissions/<name>", methods=["DELETE"])
     async def remove_target(self, request: ProxyRequest, name: str) -> None:
@@ -147,7 +147,7 @@ class People:
     async def put_old_target(self, request: ProxyRequest, name: str) -> None:
         """Create one, or replace it, likewise."""
         form = await self._desk.form(request, OldTargetForm)
-        self._said(request, is_new=await self._desk.keep(form.target(name)))
+        self._said(request, is_new=await self._desk.keep_target(form.target(name)))
 
     @app.route("/security/permissions/<name>", methods=["DELETE"])
     async def remove_old_target(self, request: ProxyRequest, name: str) -> None:

@@ -53,7 +53,7 @@ class Scene:
         """Have a password hashed; what is done within is done before it is. The status follows."""
         for user in (User(name="root", admin=True), User(name="ann", password="old")):
             put(self.directory, user)
-        desk = Desk(gate_of(), Registering(self.directory, self.pool))
+        desk = Desk(gate_of(), Registering(self.directory, self.pool), tuple)
         people, access = People(desk).resource(), AccessPeople(desk).resource()
 
         def identify(request: ProxyRequest) -> None:

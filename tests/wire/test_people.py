@@ -138,6 +138,43 @@ def test_groups_and_targets(admin: Asker) -> None:
         assert admin.target("team", wrong).status == 400
 
 
+def test_targets_of_repositories_that_are_not_there(admin: Asker) -> None:
+    """Are refused by name, in every form; one that has gone may stay where it stands, and comes to nothing new."""
+    ways: list[tuple[str, str, Callable[[list[str]], Any]]] = [
+        ("PUT", "/api/v2/security/permissions/t", lambda keys: {"repo": {"repositories": keys}}),
+        ("POST", "/api/v2/security/permissions/t", lambda keys: {"repo": {"repositories": keys}}),
+        ("PUT", "/api/security/permissions/t", lambda keys: {"repositories": keys}),
+        ("POST", "/access/api/v2/permissions", lambda keys: permission("t", keys)),
+    ]
+    for method, path, form in ways:
+        refused = admin(method, path, form(["ANY", "files", "flies"]))
+        assert (400, "there is no repository 'flies'") == (refused.status, refused.error)
+        assert admin("GET", "/api/v2/security/permissions/t").status == 404
+        assert admin(method, path, form(["ANY", "ANY LOCAL", "ANY REMOTE", "files"])).status == 201
+        assert admin("DELETE", "/api/security/permissions/t").status == 200
+    assert admin("PUT", "/api/repositories/up", {"rclass": "remote", "url": "http://127.0.0.1:9"}).status == 200
+    companion = admin("PUT", "/api/security/permissions/t", {"repositories": ["up-cache"]})
+    assert (400, True) == (companion.status, "by its own key, 'up'" in companion.error)
+    for name in ("t", "other"):
+        assert admin("PUT", f"/api/security/permissions/{name}", {"repositories": ["up"]}).status == 201
+    assert admin("DELETE", "/api/repositories/up").status == 200
+    for method, path, form in (ways[0], ways[2], ("PUT", "/access/api/v2/permissions/t/artifact", artifact)):
+        assert admin(method, path, form(["up", "files"])).status == 200
+    assert admin("PUT", "/access/api/v2/permissions/t/artifact", artifact(["flies"])).status == 400
+    assert admin("PUT", "/api/security/permissions/new", {"repositories": ["up"]}).status == 400
+    assert admin("POST", "/api/v2/security/permissions/other", {"repo": {"repositories": ["flies"]}}).status == 409
+
+
+def artifact(keys: list[str]) -> Any:
+    """What a permission of the newer API says of repositories."""
+    return {"targets": {key: {} for key in keys}}
+
+
+def permission(name: str, keys: list[str]) -> Any:
+    """All of it."""
+    return {"name": name, "resources": {"artifact": artifact(keys)}}
+
+
 def test_who_may_administer(admin: Asker) -> None:
     """Administrators, by all that they have; others hear that it is for those."""
     ann, nobody = admin.make("ann"), admin.by("")
