@@ -145,7 +145,7 @@ class Declared(Declaring):
         merged = {**before, **said}
         for name in FIXED:
             if merged.get(name) != before.get(name, merged.get(name)):
-                raise RegproxyError(Kind.INVALID, f"{name} of a repository does not change: it is {before.get(name)!a}")
+                raise RegproxyError(Kind.INVALID, f"{name} of {key} does not change: it is {before.get(name)!a}")
         if "customHttpHeaders" in said:
             merged["customHttpHeaders"] = _with_values(said["customHttpHeaders"], before.get("customHttpHeaders"))
         return given(**merged)
@@ -215,20 +215,25 @@ class Declared(Declaring):
         mistakes = Mistakes()
         if said.get("rclass") in NOT_YET:
             raise RegproxyError(
-                Kind.INVALID, f"rclass: {said['rclass']} repositories are not there yet: local, remote and virtual ones are"
+                Kind.INVALID,
+                f"rclass ({key[:80]}): {said['rclass']} repositories are not there yet: local, remote and virtual ones are",
             )
         for name in FILES:
             if said.get(name):
                 mistakes.add(
-                    name, "expected nothing: files and programs of this machine are named in the configuration file only"
+                    name,
+                    "expected nothing: files and programs of this machine are named in the configuration file only",
+                    key[:80],
                 )
         if said.get("url") == AUTO:
             mistakes.add(
-                "url", "expected an http or https URL: the clients of this machine are asked for the configuration file only"
+                "url",
+                "expected an http or https URL: the clients of this machine are asked for the configuration file only",
+                key[:80],
             )
         known: dict[str, Any] = {"key": key, **{name: value for name, value in said.items() if name in KNOWN}}
         if known["key"] != key:
-            mistakes.add("key", f"expected {key}, as in the address")
+            mistakes.add("key", f"expected {key}, as in the address", key[:80])
         settings = table(RepositorySettings, known, "", mistakes)
         if settings is not None:
             check_repository(settings, self._file, self._formats, mistakes)

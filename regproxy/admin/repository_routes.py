@@ -134,9 +134,15 @@ class RepositoryRoutes:
     async def _batch(self, request: ProxyRequest) -> Mapping[str, Mapping[str, object]]:
         administrator(request, self._gate)
         forms = read(await read_whole(request.body, LIMIT), list[dict[str, object]])
-        every = {key: form for form in forms if isinstance(key := form.get("key"), str) and key}
-        if len(every) != len(forms) or not 0 < len(forms) <= MOST:
-            raise RegproxyError(Kind.INVALID, f"expected a list of 1 to {MOST} repositories, each with a key of its own")
+        if not 0 < len(forms) <= MOST:
+            raise RegproxyError(Kind.INVALID, f"expected a list of 1 to {MOST} repositories")
+        every: dict[str, Mapping[str, object]] = {}
+        for number, form in enumerate(forms):
+            key = form.get("key")
+            if not isinstance(key, str) or not key or key in every:
+                fault = f"{key[:80]!a} is there twice" if isinstance(key, str) and key else f"number {number} has none, from 0"
+                raise RegproxyError(Kind.INVALID, f"expected repositories, each with a key of its own: {fault}")
+            every[key] = form
         return every
 
     async def _change(self, every: Mapping[str, Mapping[str, object]]) -> None:

@@ -102,12 +102,31 @@ async def test_another_process_sees_it() -> None:
 )
 @pytest_twisted.ensureDeferred
 async def test_the_checks_of_the_file(said: dict[str, object], expected: str) -> None:
-    """Hold here too, and nothing is kept of what does not pass them."""
+    """Hold here too, and nothing is kept of what does not pass them; of several it is said which one is meant."""
     scene = Scene()
-    kind, text = await refused(scene.declared.create({"mine": said}))
+    kind, text = await refused(scene.declared.create({"good": LOCAL, "mine": said}))
     assert Kind.INVALID is kind
     assert expected in text
+    assert "mine" in text
     assert {} == scene.declarations.every()
+
+
+@pytest_twisted.ensureDeferred
+async def test_which_one_cannot_be_changed() -> None:
+    """Of several, too."""
+    scene = Scene()
+    await scene.declared.create({"good": LOCAL, "mine": LOCAL})
+    for said in (
+        {"rclass": "remote"},
+        {"packageType": "pypi"},
+        {"caFile": "x"},
+        {"url": "auto"},
+        {"key": "other"},
+        {"maxBytes": 1},
+    ):
+        kind, text = await refused(scene.declared.change({"good": {"description": "d"}, "mine": said}))
+        assert (Kind.INVALID, True) == (kind, "mine" in text), text
+    assert "description" not in (scene.declared.said("good") or {})
 
 
 @pytest.mark.parametrize("key", ["api", "x-cache", "a/b", "", "ä", "x" * 65, "-x"])

@@ -1,6 +1,7 @@
 """Calls of older scripts and provisioning tools to a real server: tokens, permissions, batches, upkeep, a registry's token."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -107,15 +108,19 @@ def test_batches(admin: Asker, ann: Asker) -> None:
     assert (201, b"Successfully created repository 'all' Successfully created repository 'one' ") == (made.status, made.body)
     assert 200 == admin("POST", BATCH, [{"key": "one", "notes": "n"}, {"key": "all", "notes": "m"}]).status
     assert ["m", "n"] == [admin("GET", f"/api/repositories/{key}").json["notes"] for key in ("all", "one")]
-    for method, wrong in (
-        ("PUT", [{"key": "two", **LOCAL}, {"key": "one", **LOCAL}]),
-        ("PUT", [{"key": "two", **LOCAL}, {"key": "two", **LOCAL}]),
-        ("PUT", [{"key": "two", **LOCAL}, LOCAL]),
-        ("PUT", [{"key": f"r{number}", **LOCAL} for number in range(101)]),
-        ("PUT", []),
-        ("POST", [{"key": "one", "notes": "x"}, {"key": "none"}]),
-    ):
-        assert 400 == admin(method, BATCH, wrong).status
+    refusals: list[Any] = [
+        ("PUT", [{"key": "two", **LOCAL}, {"key": "one", **LOCAL}], "'one' already"),
+        ("PUT", [{"key": "two", **LOCAL}, {"key": "two", **LOCAL}], "'two' is there twice"),
+        ("PUT", [{"key": "two", **LOCAL}, LOCAL], "number 1 has none"),
+        ("PUT", [{"key": "two", **LOCAL}, {"key": "three", **LOCAL, "url": "auto"}], "url (three): "),
+        ("PUT", [{"key": f"r{number}", **LOCAL} for number in range(101)], "1 to 100"),
+        ("PUT", [], "1 to 100"),
+        ("POST", [{"key": "one", "notes": "x"}, {"key": "none"}], "'none'"),
+        ("POST", [{"key": "all", "notes": "x"}, {"key": "one", "packageType": "pypi"}], "packageType of one"),
+    ]
+    for method, wrong, text in refusals:
+        answer = admin(method, BATCH, wrong)
+        assert (400, True) == (answer.status, text in answer.error), answer.error
     assert ["all", "files", "images", "one"] == [each["key"] for each in admin("GET", "/api/repositories").json]
     assert 403 == ann("PUT", BATCH, [{"key": "two", **LOCAL}]).status
     for key in ("all", "one"):
