@@ -18,6 +18,7 @@ from regproxy.model.settings import Access, Configuration, RepositorySettings
 from regproxy.model.trash import TRASH
 from regproxy.repo.cached import Cached
 from regproxy.repo.interface import Format, Repository
+from regproxy.repo.interface_tidy import Tidying
 from regproxy.repo.local import Local
 from regproxy.repo.parts import Parts
 from regproxy.repo.remote import Remote
@@ -111,6 +112,16 @@ class Repositories:
 
     def __iter__(self) -> Iterator[Remote]:
         return iter(list(self._remotes.values()))
+
+    def tidied(self) -> list[tuple[Tidying, Tree]]:
+        """What the local repositories hold out of which leftovers are removed, and by which format."""
+        shared = self._shared
+        found: list[tuple[Tidying, Tree]] = []
+        for local in self._locals.values():
+            by = shared.formats[local.settings.package_type]
+            if isinstance(by, Tidying):
+                found.append((by, Tree(local.key, shared.parts.index, shared.holdings, shared.parts.readers)))
+        return found
 
     def flying(self) -> list[Remote]:
         """The remotes whose flights may be in the air: those that a reload has replaced, too."""

@@ -65,6 +65,8 @@ from regproxy.telemetry.metrics import Metrics
 from regproxy.telling import Telling
 from regproxy.upkeep.adoption import adopt
 from regproxy.upkeep.garbage import OnDemand
+from regproxy.upkeep.leftovers import FIRST_SECONDS as LEFTOVERS_FIRST
+from regproxy.upkeep.leftovers import Leftovers
 from regproxy.upkeep.scrub import Scrub
 from regproxy.upstream.client import make_upstream
 from regproxy.upstream.interface import Upstream
@@ -168,7 +170,7 @@ class Regproxy(Service):
         jobs.add(_scrubs(parts, store))
         jobs.add(keeping.times(parts, SqliteHoldings(self._index), store))
         jobs.add(keeping.jobs(parts, lambda: [remote.settings for remote in self._repositories], self._metrics))
-        jobs.add([self._telling.job()])
+        jobs.add([self._telling.job(), Job("leftovers", Leftovers(parts.clock, self._repositories.tidied).step, LEFTOVERS_FIRST)])
 
     def _works(self, data_dir: Path) -> dict[bytes, Resource]:
         """What the control socket is asked for, and what of it takes a while."""

@@ -5,6 +5,7 @@ import json
 import random
 import re
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -206,8 +207,8 @@ def test_large_files_are_read(client: XetClient, path: str) -> None:
 
 
 def test_days_that_are_over(client: XetClient, xorbs: tuple[Made, Made], twist_regproxy: Callable[..., Regproxy]) -> None:
-    """Xorbs of the day before yesterday are kept. Older ones, which no commit has used, go with the first request of a day: for
-    good, the trash can notwithstanding, and so do the bytes.
+    """Xorbs of the day before yesterday are kept. Older ones, and objects of a week ago which no commit has taken, go unasked:
+    for good, the trash can notwithstanding, and so do the bytes. Objects that will go soon are to be sent again.
     """
     regproxy = twist_regproxy("[store]\ntrashDays = 14\n" + hub())
     hub_client = HubClient(regproxy)
@@ -217,13 +218,26 @@ def test_days_that_are_over(client: XetClient, xorbs: tuple[Made, Made], twist_r
     for day, xorb in ((today - 2, one), (today - 3, two)):
         place = f"{base}/api/xet/{day}/models/{hub_client.repo}/v1/xorbs/default/{xorb.name}"
         assert ask(regproxy, "POST", place, xorb.body).status == 200
-    regproxy.restart()
-    hub_client.ask("GET", "api/models")
-    folder = f"/api/storage/hub/models/{hub_client.repo}/_xet"
-    wait_until(lambda: ask(regproxy, "GET", f"{folder}/{today - 3}").status == 404)
-    assert ask(regproxy, "GET", f"{folder}/{today - 2}/{one.name}").status == 200
+    contents = {days: random.Random(str(days)).randbytes(1000) for days in (5.9, 6.1, 7.1)}
+    for content in contents.values():
+        hub_client.send(content)
+    regproxy.terminate()
+    with sqlite3.connect(regproxy.data_dir / "index.sqlite") as index:
+        for days, content in contents.items():
+            path = f"%/_lfs/{hashlib.sha256(content).hexdigest()}"
+            assert 1 == index.execute("UPDATE nodes SET checked = checked - ? WHERE path LIKE ?", (days * 86_400, path)).rowcount
+    index.close()
+    regproxy.start()
+    folder = f"/api/storage/hub/models/{hub_client.repo}"
+    wait_until(lambda: ask(regproxy, "GET", f"{folder}/_xet/{today - 3}").status == 404)
+    assert ask(regproxy, "GET", f"{folder}/_xet/{today - 2}/{one.name}").status == 200
+    kept, late, gone = (hashlib.sha256(content).hexdigest() for content in contents.values())
+    wait_until(lambda: ask(regproxy, "GET", f"{folder}/_lfs/{gone}").status == 404)
+    said = hub_client.batch(*contents.values()).json["objects"]
+    assert [("actions" in each, each["oid"]) for each in said] == [(False, kept), (True, late), (True, gone)]
     assert 0 == run(regproxy.data_dir, "gc")[0]
-    assert [hashlib.sha256(one.body).hexdigest()] == stored(regproxy)
+    assert sorted([hashlib.sha256(one.body).hexdigest(), kept, late]) == stored(regproxy)
+    hub_client.committed(*(add_lfs(str(days), content) for days, content in contents.items() if days < 7))
 
 
 def test_rights(twist_regproxy: Callable[..., Regproxy], xorbs: tuple[Made, Made]) -> None:

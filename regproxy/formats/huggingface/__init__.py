@@ -6,6 +6,7 @@ from attrs import frozen
 from twisted.web.resource import IResource
 
 from regproxy.formats.huggingface import failures, plan, routes
+from regproxy.formats.huggingface.local import leftovers
 from regproxy.formats.huggingface.local import routes as local_routes
 from regproxy.formats.huggingface.virtual import routes as virtual_routes
 from regproxy.model.fetch import Fetch
@@ -14,6 +15,7 @@ from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import Want
 from regproxy.repo.interface import Find, Missing, Refused, Serving, Text, Unavailable, is_hosting, is_virtual
 from regproxy.repo.interface_auto import AutoUrl
+from regproxy.repo.tree import Tree
 
 
 @frozen
@@ -44,6 +46,10 @@ class HuggingFace:
     def admits(self, patterns: Patterns, path: str) -> bool:
         """By what lies below its repository of the hub; documents too."""
         return patterns.admits(path)
+
+    async def tidy(self, tree: Tree, now: float) -> None:
+        """Objects and xorbs that no commit has taken (``repo.interface_tidy.Tidying``)."""
+        await leftovers.drop(tree, now)
 
     def failure(self, answer: Missing | Refused | Unavailable) -> Text:
         """A refusal as the hub's clients show it."""

@@ -14,6 +14,7 @@ from regproxy.formats.huggingface.address import AddressError, Type
 from regproxy.formats.huggingface.local import asked
 from regproxy.formats.huggingface.local.calls import Batch, Object, Pieces, Verify
 from regproxy.formats.huggingface.local.hosted import to_json
+from regproxy.formats.huggingface.local.leftovers import is_lasting
 from regproxy.formats.huggingface.local.places import object_place
 from regproxy.formats.huggingface.plan import OCTETS
 from regproxy.model.access import Action
@@ -96,11 +97,12 @@ class Objects:
 
     async def _is_here(self, place: str, each: asked.Object) -> bool:
         """Whether a commit may name it without its being sent."""
-        sent = self._serving.tree.node(place)
-        if sent is not None and sent.size == each.size:
+        sent, now = self._serving.tree.node(place), self._request.began
+        if sent is not None and sent.size == each.size and is_lasting(sent, now):
             return True
         named = await self._serving.tree.named_by(Digest("sha256", each.oid))
-        return any(node.size == each.size and self._serving.sees(self._request, node) for node in named)
+        found = (node for node in named if node.size == each.size and is_lasting(node, now))
+        return any(self._serving.sees(self._request, node) for node in found)
 
     async def put(self, address: Object) -> Text:
         """Take an object."""

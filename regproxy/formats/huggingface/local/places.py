@@ -4,7 +4,7 @@
 {type}/{ns}/{name}/_commits/{commit}.json   one commit
 {type}/{ns}/{name}/_trees/{commit}.json     its files
 {type}/{ns}/{name}/{commit}/{file}          a file, below the commit that brought it
-{type}/{ns}/{name}/_lfs/{sha256}            an object that was sent, and that no commit has named yet
+{type}/{ns}/{name}/_lfs/{sha256}            an object that was sent, and that no commit has named yet, for seven days
 {type}/{ns}/{name}/_xet/{day}/{xorb}        what objects are made of that are sent by Xet, for two days
 """
 
@@ -14,6 +14,7 @@ from regproxy.formats.huggingface.address import Id
 from regproxy.formats.huggingface.local.snapshot import Entry
 from regproxy.formats.huggingface.names import folder_of
 
+OBJECTS = "_lfs"
 XORBS = "_xet"
 
 
@@ -39,7 +40,7 @@ def file_place(repo: Id, entry: Entry) -> str:
 
 def objects_folder(repo: Id) -> str:
     """Of objects before their commit."""
-    return f"{folder_of(repo)}/_lfs/"
+    return f"{folder_of(repo)}/{OBJECTS}/"
 
 
 def object_place(repo: Id, oid: str) -> str:

@@ -18,7 +18,7 @@ from regproxy.formats.huggingface.local.places import references_place
 from regproxy.formats.huggingface.local.publishing import Publisher
 from regproxy.formats.huggingface.local.writing import QUESTION_LIMIT, Writing, name_of
 from regproxy.formats.huggingface.names import node_of
-from regproxy.formats.huggingface.xet.answering import DAY, Generations, Xet
+from regproxy.formats.huggingface.xet.answering import Xet
 from regproxy.formats.huggingface.xet.calls import is_xet, parse_xet
 from regproxy.model.access import Action
 from regproxy.repo.interface import Answer, Hosting, Refused, Serving, Text
@@ -41,23 +41,19 @@ class LocalRoutes:
     _repository: Hosting
     _archive: Archive = field(init=False)
     _publisher: Publisher = field(init=False)
-    _generations: Generations = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._archive = Archive(self._serving, self._repository)
         self._publisher = Publisher(self._serving, self._repository, self._archive)
-        self._generations = Generations(self._serving)
 
     async def read(self, request: ProxyRequest) -> None:
         """Answer a GET or HEAD."""
-        self._generations.begin(int(request.began // DAY))
         await with_reasons(request, self._read)
 
     @app.route("/", methods=_WRITE, endpoint="write")
     @app.route("/<path:rest>", methods=_WRITE, endpoint="write below")
     async def write(self, request: ProxyRequest, rest: str = "") -> None:  # noqa: ARG002 - ``request.rest`` is that, never joined
         """Answer what changes something, and the two calls that ask by a POST."""
-        self._generations.begin(int(request.began // DAY))
         await with_reasons(request, self._write)
 
     async def _read(self, request: ProxyRequest) -> None:

@@ -4,14 +4,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import frozen
 from twisted.internet.task import LoopingCall
 from txaio.tx import make_logger
 
 from regproxy.errors import Kind, RegproxyError
-from regproxy.formats.huggingface.address import AddressError, Id, Type
+from regproxy.formats.huggingface.address import AddressError, Id
 from regproxy.formats.huggingface.local.hosted import to_json
-from regproxy.formats.huggingface.local.places import XORBS, xorb_place
+from regproxy.formats.huggingface.local.leftovers import DAY
+from regproxy.formats.huggingface.local.places import xorb_place
 from regproxy.formats.huggingface.names import folder_of
 from regproxy.formats.huggingface.xet.calls import Data, Reconstruction, Shard, Token, Unknown, XetCall, Xorb
 from regproxy.formats.huggingface.xet.reading import Reading
@@ -21,43 +22,13 @@ from regproxy.model.access import Action
 from regproxy.model.headers import Headers
 from regproxy.repo.interface import Hosting, Serving, Text
 from regproxy.stream.apart import apart
-from regproxy.stream.spawn import spawn
 from regproxy.web.gate import SIGNED_SECONDS
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
 
 log = make_logger()
 
-DAY = 86_400
-DAYS_KEPT = 2
 HEARTBEAT = 5.0
-
-
-@define(eq=False)
-class Generations:
-    """Drops the xorbs of days that are over: a client that has sent them asks for another store by then, and sends them again.
-
-    For good: they are nobody's files, and no trash can keeps them.
-    """
-
-    _serving: Serving
-    _last: int = field(default=-1, init=False)
-
-    def begin(self, today: int) -> None:
-        """Somebody asks, perhaps the first one of a day."""
-        if today > self._last:
-            self._last = today
-            spawn(self._drop(today - DAYS_KEPT), f"old xorbs of {self._serving.repository.key}")
-
-    async def _drop(self, oldest: int) -> None:
-        tree = self._serving.tree
-        for kind in Type:
-            for namespace in await tree.children(f"{kind.value}/"):
-                for name in await tree.children(f"{kind.value}/{namespace.name}/"):
-                    folder = f"{kind.value}/{namespace.name}/{name.name}/{XORBS}/"
-                    for each in await tree.children(folder):
-                        if each.name.isdigit() and int(each.name) < oldest:
-                            await tree.remove(f"{folder}{each.name}/")
 
 
 @frozen

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IPushProducer
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.formats.huggingface.address import Id
+from regproxy.formats.huggingface.local.leftovers import is_lasting
 from regproxy.formats.huggingface.local.places import object_place, xorb_place
 from regproxy.formats.huggingface.plan import OCTETS
 from regproxy.formats.huggingface.xet.calls import Shard, Xorb
@@ -127,10 +128,11 @@ class Receiving:
             told(done, total)
 
     async def _is_here(self, repo: Id, file: File) -> bool:
-        if self._serving.tree.node(object_place(repo, file.sha256)) is not None:
+        sent, now = self._serving.tree.node(object_place(repo, file.sha256)), self._request.began
+        if sent is not None and is_lasting(sent, now):
             return True
         named = await self._serving.tree.named_by(Digest("sha256", file.sha256))
-        return any(self._serving.sees(self._request, node) for node in named)
+        return any(self._serving.sees(self._request, node) for node in named if is_lasting(node, now))
 
     async def _assemble(self, call: Shard, file: File, on: Callable[[int], object]) -> None:
         place = object_place(call.repo, file.sha256)
