@@ -3,6 +3,8 @@
 import hashlib
 import json
 import random
+import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,10 @@ from typing import Any
 import pytest
 import pytest_twisted
 
-from tests.fakes.deploying import local
+from tests.fakes.deploying import ask, local
 from tests.fakes.process import Regproxy, run
+from tests.fakes.pushing import Client, images
+from tests.fakes.registry_image import build_image
 
 DATA = random.Random(9).randbytes(11 << 20)
 
@@ -100,6 +104,26 @@ told["moved"] = [(models / "team" / "x" / "a.bin").exists(), (archive / "moved.b
 told["removed"] = (archive / "kept").exists()
 models.delete()
 told["gone"] = [models.read(), sorted(each.name for each in server.get_repositories())]
+print(json.dumps(told))
+"""
+
+MOVING_ON = """
+import json, sys
+from artifactory import ArtifactoryPath
+
+base, password, folder = sys.argv[1:]
+told = {}
+server = ArtifactoryPath(base, auth=("admin", password))
+said = dict(target_docker_repo="released/app", target_tag="1.0")
+server.promote_docker_image("dev", "prod", "team/app", "build-7", copy=True, **said)
+server.promote_docker_image("dev", "prod", "team/app", "build-7")
+try:
+    server.promote_docker_image("dev", "prod", "team/app", "build-7")
+except Exception as error:
+    told["again"] = str(error)
+for kind in ("zip", "tar.gz"):
+    ArtifactoryPath(base + "/files/team", auth=("admin", password)).archive(archive_type=kind, check_sum=True).writeto(
+        out=folder + "/team." + kind, chunk_size=100 * 1024)
 print(json.dumps(told))
 """
 
@@ -199,6 +223,35 @@ async def test_repositories_queries_and_moves(
     assert [False, 1 << 16] == told["moved"]
     assert not told["removed"]
     assert [False, ["archive", "files"]] == told["gone"]
+
+
+@pytest.mark.client("artifactory")
+@pytest_twisted.ensureDeferred
+async def test_promotions_and_archives(
+    twist_regproxy: Callable[..., Regproxy], client_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """An image is copied under another name, then moved; a folder comes as one file, with the checksums of what is in it."""
+    regproxy = twist_regproxy(local() + images("dev") + images("prod"))
+    image = build_image()
+    Client(regproxy, root="/v2/dev").push_image("build-7", image)
+    for name in ("a.bin", "deep/b.bin"):
+        assert 201 == ask(regproxy, "PUT", f"/files/team/{name}", DATA[: 1 << 20]).status
+    script = tmp_path / "script.py"
+    script.write_text(MOVING_ON)
+    told = await told_by(regproxy, client_python("artifactory"), script, tmp_path)
+    assert "Unable to find team/app:build-7 in dev" in told["again"]
+    for root, name, tag, status in (
+        ("/v2/prod", "released/app", "1.0", 200),
+        ("/v2/prod", "team/app", "build-7", 200),
+        ("/v2/dev", "team/app", "build-7", 404),
+    ):
+        got = Client(regproxy, name, root).ask("GET", f"manifests/{tag}")
+        assert (status, status == 200) == (got.status, got.body == image.index.body)
+    names = {f"{name}{end}" for name in ("a.bin", "deep/b.bin") for end in ("", ".md5", ".sha1", ".sha256")}
+    with zipfile.ZipFile(tmp_path / "team.zip") as archive:
+        assert (names, DATA[: 1 << 20]) == (set(archive.namelist()), archive.read("deep/b.bin"))
+    with tarfile.open(tmp_path / "team.tar.gz") as tar:
+        assert names == set(tar.getnames())
 
 
 @pytest.mark.client("pyartifactory")

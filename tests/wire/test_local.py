@@ -103,7 +103,7 @@ def test_checksum_deploy(twist_regproxy: Start) -> None:
         regproxy = twist_regproxy(local("here") + local("there") + remote(upstream.url))
         say = {"x_checksum_deploy": "true"}
         missing = ask(regproxy, "PUT", "/there/x", x_checksum_sha1=sums(DATA)["sha1"], **say)
-        assert (404, True) == (missing.status, missing.error.startswith("Checksum deploy failed. No existing file with sha1"))
+        assert (404, True) == (missing.status, missing.error.startswith("Checksum deploy failed. No existing file with SHA1: "))
         assert ask(regproxy, "PUT", "/there/x", **say).status == 400
         ask(regproxy, "PUT", "/here/x", DATA)
         for algorithm, value in sums(DATA).items():

@@ -110,7 +110,7 @@ class LocalRoutes:
             raise RegproxyError(Kind.INVALID, "a deploy by checksum needs a checksum header")
         receipt = await self._repository.link(upload, lambda node: self.serving.sees(request, node))
         if receipt is None:
-            said = ", ".join(map(str, upload.promised))
+            said = ", ".join(f"{each.algorithm.upper()}: {each.hex}" for each in upload.promised)
             return envelope(404, f"Checksum deploy failed. No existing file with {said}")
         return self._created(request, receipt, upload.by)
 
