@@ -131,12 +131,22 @@ def test_bad_xorbs(client: XetClient, xorbs: tuple[Made, Made]) -> None:
     assert client.send(one, "x").status == 404
     head = f"POST {client.path}/v1/xorbs/default/{one.name} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {client.token}\r\n"
     with socket.create_connection(("127.0.0.1", client.hub.regproxy.port)) as connection:
-        connection.sendall(f"{head}Content-Length: {(64 << 20) + 1}\r\n\r\n".encode())
+        connection.sendall(f"{head}Content-Length: {(65 << 20) + 1}\r\n\r\n".encode())
         assert connection.recv(12) == b"HTTP/1.1 413"
     with socket.create_connection(("127.0.0.1", client.hub.regproxy.port)) as connection:
         connection.sendall(f"{head}Content-Length: {len(one.body)}\r\n\r\n".encode() + one.body[:-1])
     assert client.shard(make_shard([(one, 0, 1)])).status == 400
     wait_until(lambda: stored(client.hub.regproxy) == before)
+
+
+def test_a_full_xorb(client: XetClient) -> None:
+    """Has 64 MiB of data, which nothing has made smaller, and headers and a footer beside that."""
+    chunks = [random.Random(7).randbytes(128 << 10)] * 512
+    full = make_xorb(chunks, footer=b"XETBLOB".ljust(48 * 512, b"\1"))
+    assert (client.send(full).status, client.shard(make_shard([(full, 510, 512)])).status) == (200, 200)
+    content = content_of([(full, 510, 512)])
+    client.hub.committed(add_lfs("full", content))
+    assert client.hub.resolve("full").body == content
 
 
 def test_bad_shards(client: XetClient, xorbs: tuple[Made, Made]) -> None:

@@ -88,7 +88,7 @@ class Receiving:
                 raise RegproxyError(Kind.INVALID, f"these bytes are the xorb {name}, not {call.hash}")
             return upload
 
-        too_large = RegproxyError(Kind.TOO_LARGE, "a xorb has at most 64 MiB")
+        too_large = RegproxyError(Kind.TOO_LARGE, "a xorb has at most 65 MiB")
         if (self._request.body.length or 0) > LIMIT:
             raise too_large
         head = Head(media_type=OCTETS, etag=f'"{call.hash}"')

@@ -1,4 +1,5 @@
-"""Xorbs: up to 64 MiB of chunks, one behind the other, each with a header and perhaps compressed. Reads the file of one; blocks.
+"""Xorbs: up to 64 MiB of data in chunks, one behind the other, each with a header and perhaps compressed. Reads the file of one;
+blocks.
 
 ``ValueError`` for what is none. What a header says is believed as far as the bytes agree, and no further.
 """
@@ -11,7 +12,9 @@ from lz4.frame import LZ4FrameDecompressor
 
 from regproxy.formats.huggingface.xet.hashes import Sized, of_chunk, of_xorb, to_text
 
-LIMIT = 64 << 20
+LIMIT = 65 << 20
+"""Clients fill a xorb with 64 MiB of data: headers, and the footer that older ones send, come on top of that."""
+
 CHUNK_LIMIT = 128 << 10
 HEADER = 8
 MOST_CHUNKS = 8 << 10
@@ -91,5 +94,5 @@ def hashes_of(descriptor: int, chunks: Sequence[Chunk]) -> Iterator[Sized]:
 def name_of(descriptor: int, size: int) -> str:
     """What the bytes of a xorb say that it is called; every chunk of it can be read then."""
     if size > LIMIT:
-        raise ValueError("it has more than 64 MiB")
+        raise ValueError("it has more than 65 MiB")
     return to_text(of_xorb(list(hashes_of(descriptor, chunks_of(descriptor, size)))))
