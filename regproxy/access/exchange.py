@@ -112,7 +112,8 @@ class Exchange:
 
     def _named(self, mapping: IdentityMapping, claims: Claims) -> str:
         name = mapping.username or str(claims.get(mapping.username_claim, ""))
-        user = self._issuing.directory.get(User, name.lower())
+        # Letters of other alphabets may be those of ours in small: K, the sign of Kelvin, would be whoever is called k.
+        user = self._issuing.directory.get(User, name.lower()) if name.isascii() else None
         if user is None or not user.enabled:
             raise RegproxyError(Kind.DENIED, f"there is no user {name[:64]!a} who may log in")
         return user.name

@@ -56,6 +56,7 @@ class Scene:
             User(name="deploy"),
             User(name="ci"),
             User(name="ann"),
+            User(name="kim"),
             User(name="gone", enabled=False),
             Group(name="team"),
         ):
@@ -85,6 +86,8 @@ class Scene:
         ({"login": "Ann"}, "ann applied-permissions/user 3600"),
         ({"login": "gone"}, "denied"),
         ({"login": "nobody"}, "denied"),
+        ({"login": "\u212aim"}, "denied"),
+        ({"login": "Kim"}, "kim applied-permissions/user 3600"),
         ({"repository": "acme/app", "protected": False}, "denied"),
         ({"repository": "evil/acme/app", "protected": True}, "denied"),
         ({}, "denied"),
