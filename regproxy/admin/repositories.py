@@ -56,8 +56,9 @@ def configuration(settings: RepositorySettings, said: Mapping[str, object] = _NO
 
 
 def public(settings: RepositorySettings) -> dict[str, object]:
-    """As much of it as everybody sees who sees the repository."""
-    return {name: value for name, value in configuration(settings).items() if name not in INTERNAL}
+    """As much of it as everybody sees who sees the repository; a key may stand in the query of the URL."""
+    shown = configuration(settings) | {"url": settings.url.partition("?")[0]}
+    return {name: value for name, value in shown.items() if name not in INTERNAL}
 
 
 def _headers(plain: dict[str, object]) -> list[dict[str, object]]:

@@ -64,4 +64,6 @@ def test_some_is_for_administrators() -> None:
     settings = RepositorySettings(key="r", rclass="remote", url="https://up.example", username="me", notes="n", proxy="p")
     shown = public(settings)
     assert ("r", "https://up.example") == (shown["key"], shown["url"])
+    keyed = msgspec.structs.replace(settings, url="https://up.example/a?key=5ecret")
+    assert ("https://up.example/a", keyed.url) == (public(keyed)["url"], configuration(keyed)["url"])
     assert not {"username", "notes", "proxy", "customHttpHeaders"} & shown.keys()
