@@ -1,8 +1,9 @@
 """Says who it is that shows a credential. One object for a process; what it has found out it remembers for a few seconds.
 
 Rules: passwords are hashed in a thread; a credential is looked up by a keyed hash, so that comparing takes the same time for all;
-any change of users, rights or tokens, by whichever process, forgets everything; who guesses waits (``attempts``). A wrong
-password that a forgotten job shows again and again is one guess; tokens are not guessed, so good ones never wait.
+any change of users, rights or tokens, by whichever process, forgets everything but which password was right, which holds for as
+long as it is the user's; who guesses waits (``attempts``). A wrong password that a forgotten job shows again and again is one
+guess; tokens are not guessed, so good ones never wait.
 """
 
 import hmac
@@ -45,7 +46,9 @@ class _Known:
 
 
 @frozen
-class _Wrong:
+class _Checked:
+    """What a password was compared with, and until when that is remembered."""
+
     kept: str
     until: float
 
@@ -62,7 +65,8 @@ class Authority:
     _checking: "dict[tuple[bytes, str], OneShot[Principal]]" = field(factory=dict, init=False)
     _secret: bytes = field(factory=lambda: token_bytes(32), init=False)
     _known: OrderedDict[bytes, _Known] = field(factory=OrderedDict, init=False)
-    _refused: OrderedDict[bytes, _Wrong] = field(factory=OrderedDict, init=False)
+    _right: OrderedDict[bytes, _Checked] = field(factory=OrderedDict, init=False)
+    _refused: OrderedDict[bytes, _Checked] = field(factory=OrderedDict, init=False)
     _stamp: int = field(default=-1, init=False)
     _targets: tuple[Target, ...] = field(default=(), init=False)
     _has_people: bool = field(default=False, init=False)
@@ -108,6 +112,15 @@ class Authority:
             return self._by_password(credential, address, digest)
         return self._by_token(credential.secret, address, credential.user if isinstance(credential, Basic) else "", digest)
 
+    def by_signature(self, secret: str, address: str) -> Principal:
+        """Who has signed an address; UNAUTHENTICATED for any other token: what stands in addresses stands in logs of proxies."""
+        principal = self.identify(Bearer(secret), address)
+        claims = None if secret.startswith(REFERENCE) else read(secret, self.directory.key())
+        grants = Scope.of(claims.scope).grants if claims is not None and claims.scope else ()
+        if claims is None or claims.id or not grants or isinstance(principal, Deferred):
+            raise RegproxyError(Kind.UNAUTHENTICATED, "a token stands in a header: no address is signed by it")
+        return principal
+
     def by_certificate(self, name: str) -> Principal:
         """A user who has shown a client certificate; UNAUTHENTICATED if there is none of that name who may log in."""
         self.anonymous()
@@ -123,9 +136,11 @@ class Authority:
     def session(self, principal: Principal, grant: str = "", seconds: int = SESSION_SECONDS) -> tuple[str, int]:
         """A token for a client that will not show its credentials again and again, and how many seconds it lasts.
 
-        With a ``grant``, which he must have, it is good for that and nothing else.
+        With a ``grant``, which he must have, it is good for that and nothing else. It ends with what he has shown, at the latest.
         """
         now = self._clock.seconds()
+        if principal.expires is not None:
+            seconds = max(1, min(seconds, int(principal.expires - now)))
         own = principal.scope
         scope = grant if own is None else own.narrowed(grant) if grant else own.text
         claims = Claims(principal.name, scope, source=principal.token or self._mark(principal.name), expires=now + seconds)
@@ -136,10 +151,12 @@ class Authority:
         if wait:
             raise RegproxyError(Kind.UPSTREAM_BUSY, f"too many wrong attempts: wait {wait} s", retry_after=wait)
 
-    def _by_password(self, credential: Basic, address: str, digest: bytes) -> "Deferred[Principal]":
+    def _by_password(self, credential: Basic, address: str, digest: bytes) -> "Principal | Deferred[Principal]":
         """One check for all who show the same at the same time."""
-        refused = self._refused.get(digest)
-        if refused is not None and refused.until > self._clock.seconds() and refused.kept == self._kept(credential.user):
+        user = self.directory.get(User, credential.user)
+        if user is not None and user.enabled and self._is_checked(self._right, digest, user.password):
+            return self._remember(digest, self._principal(user), None)
+        if self._is_checked(self._refused, digest, self._kept(credential.user)):
             raise RegproxyError(Kind.UNAUTHENTICATED, WRONG)
         self._hold_back(address, credential.user)
         checked = self._checking.get((digest, address))
@@ -176,13 +193,22 @@ class Authority:
         self._hold_back(address, credential.user)  # of many guesses at once, those behind the last free one are not looked at
         user = self.directory.get(User, credential.user)
         if not right or user is None or not user.enabled or user.password != kept:
-            self._refused[digest] = _Wrong(kept, self._clock.seconds() + FORGOTTEN_SECONDS)
-            while len(self._refused) > REMEMBERED:
-                self._refused.popitem(last=False)
+            self._note(self._refused, digest, kept, FORGOTTEN_SECONDS)
             raise self._wrong(address, credential.user, WRONG)
         self._attempts.succeeded(address, credential.user)
+        self._note(self._right, digest, kept, REMEMBERED_SECONDS)
         self.anonymous()
         return self._remember(digest, self._principal(user), None)
+
+    def _is_checked(self, checked: OrderedDict[bytes, _Checked], digest: bytes, kept: str) -> bool:
+        known = checked.get(digest)
+        return known is not None and known.until > self._clock.seconds() and known.kept == kept
+
+    def _note(self, checked: OrderedDict[bytes, _Checked], digest: bytes, kept: str, seconds: float) -> None:
+        checked.pop(digest, None)
+        checked[digest] = _Checked(kept, self._clock.seconds() + seconds)
+        while len(checked) > REMEMBERED:
+            checked.popitem(last=False)
 
     def _kept(self, name: str) -> str:
         """What a password is compared with; empty where none is right."""

@@ -14,12 +14,14 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 
 from regproxy.access.authority import Authority
-from regproxy.access.credentials import Basic, Bearer, Credential, parse
+from regproxy.access.credentials import Basic, Credential, parse
 from regproxy.access.principal import Principal
 from regproxy.access.quotas import Quotas
 from regproxy.access.scopes import LETTERS
+from regproxy.access.tokens import REFERENCE, REFRESH
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.access import Action
+from regproxy.model.principals import User, is_good_name
 from regproxy.model.settings import CertificateUser
 from regproxy.telemetry.events import Events, What
 from regproxy.web.addresses import BaseUrl
@@ -34,6 +36,8 @@ SIGNATURE = b"regproxy-signature"
 SIGNED_SECONDS = 86_400
 """Of the uploads that are signed together, the last one may begin much later."""
 _READ = frozenset({b"GET", b"HEAD"})
+_TOKENS = (REFERENCE, REFRESH, "eyj")
+"""How tokens begin, in small letters as names are compared."""
 _SEPARATING = re.compile(r"[\s,]")
 """What ends a pattern in a scope."""
 
@@ -62,9 +66,13 @@ class Gate:
         credential: Credential | None = None
         try:
             shown = authorization[0] if authorization else None, api_key[0] if api_key else None
-            credential = parse(*shown) if signed is None else Bearer(signed[0].decode("latin-1"))
-            assert credential is not None
-            found = self.authority.identify(credential, request.accountable)
+            found: Principal | Deferred[Principal]
+            if signed is not None:
+                found = self.authority.by_signature(signed[0].decode("latin-1"), request.accountable)
+            else:
+                credential = parse(*shown)
+                assert credential is not None
+                found = self.authority.identify(credential, request.accountable)
         except RegproxyError as error:
             self._refused(request, credential, error)
             raise
@@ -113,7 +121,7 @@ class Gate:
         fitting = (each.username for each in self._certificates if any(fnmatchcase(name, each.name) for name in names))
         return next(fitting, "").lower()
 
-    async def _later(self, request: ProxyRequest, found: "Deferred[Principal]", credential: Credential) -> None:
+    async def _later(self, request: ProxyRequest, found: "Deferred[Principal]", credential: Credential | None) -> None:
         try:
             self._admitted(request, await found)
         except RegproxyError as error:
@@ -136,11 +144,9 @@ class Gate:
 
     def _refused(self, request: ProxyRequest, credential: Credential | None, error: RegproxyError) -> None:
         self.challenge(request, error)
-        tried = credential.user if isinstance(credential, Basic) else ""
+        tried = credential.user if isinstance(credential, Basic) and may_be_told(credential.user) else ""
         cause = request.cause
-        self.events.tell(
-            What.LOGIN_REFUSED, request_id=cause.request_id, client=cause.client, subject=tried[:64], detail=error.text
-        )
+        self.events.tell(What.LOGIN_REFUSED, request_id=cause.request_id, client=cause.client, subject=tried, detail=error.text)
 
     def challenge(self, request: ProxyRequest, error: RegproxyError) -> None:
         """Say how to log in, if that would help: registries' clients by a token server, all others by a name and a password."""
@@ -151,6 +157,11 @@ class Gate:
         else:
             value = f'Basic realm="{REALM}"'
         request.setHeader("www-authenticate", value)
+
+
+def may_be_told(tried: str) -> bool:
+    """Whether it is a name that somebody may have: tokens are put in its place, and passwords."""
+    return is_good_name(User(name=tried)) and not tried.startswith(_TOKENS)
 
 
 def is_token_server(segments: tuple[str, ...]) -> bool:

@@ -114,7 +114,9 @@ def test_password(scene: Scene) -> None:
 
 
 def test_a_password_is_hashed_once(scene: Scene) -> None:
-    """It is remembered for a while, shared by those who show it at the same time, and forgotten with any change."""
+    """It is remembered for a while, shared by those who show it at the same time, and hashed again when it has changed: other
+    changes, which anybody may cause who has tokens made, cost nobody a hash.
+    """
     scene.pool.run_at_once = False
     found = [scene.authority.identify(Basic("ann", PASSWORD), HERE) for _ in range(3)]
     names: list[str] = []
@@ -129,9 +131,15 @@ def test_a_password_is_hashed_once(scene: Scene) -> None:
     assert scene.pool.count == 1
     scene.clock.advance(REMEMBERED_SECONDS)
     scene.who(Basic("ann", PASSWORD))
+    assert scene.pool.count == 2
     put(scene.directory, User(name="other"))
-    scene.who(Basic("ann", PASSWORD))
-    assert scene.pool.count == 3
+    put(scene.directory, User(name="ann", password=HASH, admin=True))
+    assert scene.who(Basic("ann", PASSWORD)).admin
+    assert scene.pool.count == 2
+    put(scene.directory, User(name="ann", password=HASH, enabled=False))
+    assert scene.refused(Basic("ann", PASSWORD)) is Kind.UNAUTHENTICATED
+    put(scene.directory, User(name="ann", password=hashed("another")))
+    assert scene.refused(Basic("ann", PASSWORD)) is Kind.UNAUTHENTICATED
 
 
 def test_a_password_that_changes_meanwhile(scene: Scene) -> None:
@@ -154,10 +162,12 @@ def test_guessing(scene: Scene) -> None:
     assert scene.refused(Basic("ann", "other")) is Kind.UPSTREAM_BUSY
     assert scene.who(Basic("ann", PASSWORD)) is known
     put(scene.directory, User(name="other"))
+    assert scene.who(Basic("ann", PASSWORD)).name == "ann"
+    put(scene.directory, User(name="ann", password=hashed("another")))
     count = scene.pool.count
-    assert scene.refused(Basic("ann", PASSWORD)) is Kind.UPSTREAM_BUSY
+    assert scene.refused(Basic("ann", "another")) is Kind.UPSTREAM_BUSY
     assert scene.pool.count == count
-    assert scene.who(Basic("ann", PASSWORD), "192.0.2.9").name == "ann"
+    assert scene.who(Basic("ann", "another"), "192.0.2.9").name == "ann"
 
 
 def test_the_same_again_is_no_other_guess(scene: Scene) -> None:
@@ -319,6 +329,33 @@ def test_sessions(scene: Scene) -> None:
     assert scene.refused(Bearer(session)) is Kind.UNAUTHENTICATED
     put(scene.directory, User(name="ann", password=hashed(PASSWORD)))
     assert scene.refused(Bearer(session)) is Kind.UNAUTHENTICATED
+
+
+def test_a_session_ends_with_what_it_was_made_from(scene: Scene) -> None:
+    """Be that a token, whose row may stay to be refreshed, or another session: nobody lets himself in again and again."""
+    token = scene.token(expires=1010.0, refresh="00", kept=9000.0)
+    session, seconds = scene.authority.session(scene.who(Bearer(token)))
+    signed, _ = scene.authority.session(scene.who(Bearer(token)), "artifact:r/a/x:r", 86_400)
+    assert (10, "ann") == (seconds, scene.who(Bearer(session)).name)
+    scene.clock.advance(10.0)
+    assert [Kind.UNAUTHENTICATED] * 2 == [scene.refused(Bearer(each)) for each in (session, signed)]
+    session, _ = scene.authority.session(scene.who(Basic("ann", PASSWORD)))
+    scene.clock.advance(SESSION_SECONDS - 60)
+    assert scene.authority.session(scene.who(Bearer(session)))[1] == 60
+
+
+def test_what_an_address_is_signed_with(scene: Scene) -> None:
+    """Is a session for some paths: whoever puts any other token into an address, where logs keep it, is told that it is none."""
+    reference = new_reference()
+    token = scene.token(reference=hash_of(reference))
+    ann, nobody = scene.who(Bearer(token)), scene.authority.anonymous()
+    for who in (ann, nobody):
+        signed, _ = scene.authority.session(who, "artifact:r/a/x:r")
+        assert scene.authority.by_signature(signed, HERE).name == who.name
+    for shown in (token, reference, scene.authority.session(ann)[0], scene.authority.session(nobody)[0], "", "rpx_x", "a.b.c"):
+        with pytest.raises(RegproxyError) as caught:
+            scene.authority.by_signature(shown, HERE)
+        assert caught.value.kind is Kind.UNAUTHENTICATED, shown
 
 
 def test_a_session_of_nobody(scene: Scene) -> None:

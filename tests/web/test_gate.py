@@ -1,5 +1,6 @@
 """Who sends a request, and on whose behalf."""
 
+from base64 import b64encode
 from typing import Any, cast
 
 import pytest
@@ -11,6 +12,7 @@ from regproxy.access.principal import Principal
 from regproxy.model.access import Action
 from regproxy.model.principals import Target, User
 from regproxy.repo.interface import Answer, Text
+from regproxy.telemetry.events import Event, What
 from regproxy.web.catalog import Catalog
 from regproxy.web.request import ProxyRequest
 from regproxy.web.root import Root
@@ -63,3 +65,33 @@ def test_what_is_signed(path: str) -> None:
     assert isinstance(signed, Principal)
     asked = [(Action.READ, path), (Action.WRITE, path), (Action.READ, "a/other"), (Action.READ, f"{path}/x")]
     assert [True, False, False, False] == [signed.may(action, "r", "local", each) for action, each in asked]
+
+
+NAMES: list[Any] = [
+    ("Ann", "ann"),
+    ("Ann@example.org", "ann@example.org"),
+    ("rpx_0Ab", ""),
+    ("rpr_0ab", ""),
+    ("eyJhbGciOiJIUzI1NiJ9.e30.c2ln", ""),
+    ("a" * 65, ""),
+    ("my password!", ""),
+]
+
+
+@pytest.mark.parametrize(("tried", "told"), NAMES)
+@pytest_twisted.ensureDeferred
+async def test_what_is_told_of_a_refused_login(tried: str, told: str) -> None:
+    """A name that somebody may have; tokens and passwords that stand in its place are not written down."""
+    gate = gate_of()
+    heard: list[Event] = []
+    gate.events.listen(heard.append)
+    root = Root(Catalog(guard_of()), {"api": cast(IResource, Answering(ok))}, {}, identify=gate.identify)
+
+    def work(client: Client) -> Any:
+        shown = b64encode(f"{tried}:wrong".encode()).decode()
+        client.send(f"GET /api/x HTTP/1.1\r\nHost: here:81\r\nAuthorization: Basic {shown}\r\n\r\n".encode())
+        return client.reply().status
+
+    async with Stage(root) as stage:
+        assert await stage.ask(work) == 401
+    assert [(What.LOGIN_REFUSED, told)] == [(event.event, event.subject) for event in heard]
