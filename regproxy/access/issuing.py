@@ -6,9 +6,9 @@ from attrs import field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from regproxy.access.making import Issued, Made, Making, Wish
-from regproxy.access.refreshing import refreshed
+from regproxy.access.refreshing import SPENT, refreshed
 from regproxy.access.scopes import Scope
-from regproxy.access.tokens import REFERENCE, hash_of, read
+from regproxy.access.tokens import REFERENCE, hash_of, is_refresh, read, refreshed_by
 from regproxy.errors import Kind, RegproxyError
 from regproxy.index.interface_directory import Directory, Ledger
 from regproxy.model.principals import TokenRow, User
@@ -41,7 +41,10 @@ class Issuing:
     @to_the_end("refreshing a token")
     async def refresh(self, secret: str) -> Issued:
         """Make another token in place of one, by what was given with it; UNAUTHENTICATED if that is no good."""
-        change = await self.directory.change(partial(refreshed, secret=secret, making=self._making()))
+        making = self._making()
+        if self.directory.token(refreshed_by(secret)) is None and not is_refresh(secret, making.key):
+            raise RegproxyError(Kind.UNAUTHENTICATED, SPENT)  # nobody, however often he asks, keeps the index from its work
+        change = await self.directory.change(partial(refreshed, secret=secret, making=making))
         for row in change.revoked:
             self._tell_revoked(row.subject, row.id)
         if change.made is None:

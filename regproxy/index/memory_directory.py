@@ -63,8 +63,9 @@ class MemoryDirectory(_Reading):
             result = work(ledger)
         except Exception:  # noqa: BLE001 - a Deferred takes whatever it was
             return fail()
-        self._entries, self._tokens = ledger.kept()
-        self._stamp += 1
+        if ledger.kept() != (self._entries, self._tokens):
+            self._entries, self._tokens = ledger.kept()
+            self._stamp += 1
         return succeed(result)
 
 

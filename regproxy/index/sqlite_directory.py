@@ -79,11 +79,14 @@ class SqliteDirectory(_Reading):
         return bytes(self._index.look("SELECT signing_key FROM access", ())[0][0])
 
     def change(self, work: Callable[[Ledger], T]) -> Deferred[T]:
-        """Count it in the same transaction, and tell the other processes of it."""
+        """Count it in the same transaction, if anything is written, and tell the other processes of it."""
 
         def counted(connection: apsw.Connection) -> T:
-            connection.execute(_COUNT)
-            return work(_Writing(connection))
+            before = connection.total_changes()
+            result = work(_Writing(connection))
+            if connection.total_changes() != before:
+                connection.execute(_COUNT)
+            return result
 
         return self._index.change(counted, lambda _: self._stamp.outdate())
 
