@@ -4,6 +4,7 @@ Of a remote it has what is held, of a virtual repository what its members hold; 
 that is deleted meanwhile is left out, too; one that cannot be read cuts the archive. Each file counts as downloaded.
 """
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from urllib.parse import quote
@@ -24,7 +25,7 @@ from regproxy.model.size import parse_size
 from regproxy.model.want import Shape, Want
 from regproxy.repo.interface import Body, Origin, Repository, Serving
 from regproxy.stream.copied import Copied
-from regproxy.stream.places import RETRY_AFTER, Places
+from regproxy.stream.places import RETRY_AFTER
 from regproxy.web.catalog import Catalog
 from regproxy.web.gate import Gate
 from regproxy.web.request import ProxyRequest
@@ -45,20 +46,17 @@ class Entry:
 
 @define(eq=False)
 class Archives:
-    """Makes them, so many at once."""
+    """Makes them, so many at once; whoever asks has half of the places at most."""
 
     _catalog: Catalog
     _gate: Gate
     _limits: Limits
     _clock: IReactorTime
-    _places: Places = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._places = Places(self._limits.at_once)
+    _making: Counter[str] = field(factory=Counter, init=False)
 
     async def send(self, request: ProxyRequest) -> None:
         """Answer a GET or HEAD."""
-        principal = named(request, self._gate)
+        who = named(request, self._gate).name
         arguments = Arguments.of(request.uri)
         kind, with_sums = arguments.first("archiveType"), arguments.flag("includeChecksumFiles", default=False)
         if kind not in TYPES:
@@ -69,12 +67,12 @@ class Archives:
         item = await Storage(self._catalog).item(request, Action.READ)
         if isinstance(item.found, Node):
             raise RegproxyError(Kind.INVALID, f"{item.path!a} is a file: an archive is one of a folder")
-        if self._places.is_full:
+        if self._making.total() >= self._limits.at_once or self._making[who] * 2 >= self._limits.at_once:
             raise RegproxyError(Kind.UPSTREAM_BUSY, "too many archives are made just now", retry_after=RETRY_AFTER)
-        self._places.taken += 1
+        self._making[who] += 1
         try:
             entries = await self._entries(request, item)
-            making = Making(self._catalog, self._clock, packer_for(kind), entries, len(item.path), with_sums, principal.name)
+            making = Making(self._catalog, self._clock, packer_for(kind), entries, len(item.path), with_sums, who)
             request.origin = Origin.LOCAL.value
             headers = {"content-type": media_type_for(kind), "content-disposition": _disposition(item, kind)}
             if request.method == b"HEAD":
@@ -84,7 +82,8 @@ class Archives:
             async with aclosing(making.pieces()) as pieces:
                 await send_pieces(request, headers, pieces, self._clock)
         finally:
-            self._places.taken -= 1
+            self._making[who] -= 1
+            self._making += Counter()  # forgets who has none
             item.served.sent(request)
 
     async def _entries(self, request: ProxyRequest, item: Item) -> Sequence[Entry]:

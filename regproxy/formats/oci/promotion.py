@@ -113,7 +113,7 @@ class Promotion:
         if not self._order.tag:
             gone = {digest for each in portions for digest in each.manifests}
             rest = [digest for digest in await contents.manifests(image) if digest not in gone]
-            portions.append(Portion(await self._checked(rest)))
+            portions += [Portion(await self._checked(rest))] if rest else []
         return portions
 
     async def _portion(self, tag: str) -> Portion:
