@@ -5,7 +5,7 @@ of one that is made passes the checks of the file; keys that mean nothing here a
 whether anything has changed, by any of them, so that a client that was told of a change meets it everywhere.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -38,11 +38,15 @@ NOT_YET = frozenset({"federated"})
 
 @define(eq=False)
 class Declared(Declaring):
-    """One for a process; ``serve`` is called with the file's configuration first, and at each reload."""
+    """One for a process; ``serve`` is called with the file's configuration first, and at each reload.
+
+    ``_forget`` takes away what rights there are in a repository.
+    """
 
     _repositories: Repositories
     _declarations: Declarations
     _formats: Mapping[str, Format]
+    _forget: Callable[[str], Awaitable[None]]
     _events: Events = field(factory=Events)
     _file: Configuration = field(init=False, factory=Configuration)
     _served: Configuration = field(init=False, factory=Configuration)
@@ -154,9 +158,11 @@ class Declared(Declaring):
     async def remove(self, key: str) -> int:
         """Remove one with everything in it; how many files.
 
-        They are counted before: this process, and each of the others, may clear some of them.
+        They are counted before: this process, and each of the others, may clear some of them. Rights go first: a process that is
+        killed behind that leaves a repository that is closed.
         """
         self._made(key)
+        await self._forget(key)
         files = await self._declarations.remove(key)
         if files is None:
             raise _unknown(key)

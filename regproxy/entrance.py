@@ -127,6 +127,10 @@ class Entrance:
         owner = next((user.name for user in self._directory.every(User) if user.admin and user.enabled), "")
         return await self._issuing.issue(Wish(username=owner, scope=scope, expires_in=seconds, description=purpose[:100]))
 
+    async def forget_repository(self, key: str) -> None:
+        """One is about to be removed: nobody has rights in it any more."""
+        await self._registering.change(lambda roster: roster.forget_repository(key))
+
     def commands(self) -> Mapping[bytes, Resource]:
         """What the control socket mounts."""
         users: dict[bytes, Command] = {b"put": self._put_user, b"list": self._users, b"delete": self._delete_user}

@@ -121,7 +121,8 @@ class Regproxy(Service):
         self._repositories = Repositories(
             Shared(reactor, *held, sending, self._metrics, self._formats, self._upstream, self._entrance.gate, store.trash_days)
         )
-        self._declared = Declared(self._repositories, SqliteDeclarations(self._index), self._formats, self._records.events)
+        declarations, forget = SqliteDeclarations(self._index), self._entrance.forget_repository
+        self._declared = Declared(self._repositories, declarations, self._formats, forget, self._records.events)
         self._fetches = Fetches(self._repositories.flying, reactor.seconds)
         self._reload = Reload(configuration, standing.path, self._readers.run, self._apply, self._notify)
         more = {**self._works(data_dir), **keeping.resources(parts), **self._commands()}

@@ -74,6 +74,13 @@ class Roster:
             self.removed.append((kind, name))
         return is_gone
 
+    def forget_repository(self, key: str) -> None:
+        """Take it out of all permission targets: who makes another one of its name does not open that to the same people."""
+        for target in self._ledger.every(Target):
+            if key in target.repositories:
+                left = tuple(each for each in target.repositories if each != key)
+                self.keep(msgspec.structs.replace(target, repositories=left))
+
     def set_members(self, group: str, names: Collection[str]) -> None:
         """Have these in a group, and nobody else; INVALID for one who is none."""
         stay = {name.lower() for name in names}

@@ -16,8 +16,9 @@ from regproxy.access.registering import Registering
 from regproxy.admin.access_people import AccessPeople
 from regproxy.admin.desk import Desk
 from regproxy.admin.people import People
+from regproxy.errors import RegproxyError
 from regproxy.index.memory_directory import MemoryDirectory
-from regproxy.model.principals import User
+from regproxy.model.principals import Target, User
 from regproxy.web.catalog import Catalog
 from regproxy.web.request import ProxyRequest
 from regproxy.web.root import Root
@@ -106,3 +107,15 @@ async def test_one_who_is_disabled_stays_so(method: str, path: str) -> None:
     changed = scene.directory.get(User, "ann")
     assert changed is not None
     assert (statuses[0] in (200, 204), False, True) == (True, changed.enabled, changed.password.startswith("scrypt$"))
+
+
+@pytest_twisted.ensureDeferred
+async def test_repositories_that_have_gone_from_the_file() -> None:
+    """Stay where they stand when a permission target is changed, and come to no other."""
+    directory = MemoryDirectory()
+    put(directory, Target(name="t", repositories=("gone", "files")))
+    desk = Desk(gate_of(), Registering(directory, Slow()), lambda: ["files", "more"])
+    await desk.keep_target(Target(name="t", repositories=("gone", "more", "ANY REMOTE")), is_there=True)
+    with pytest.raises(RegproxyError, match="there is no repository 'gone'"):
+        await desk.keep_target(Target(name="other", repositories=("files", "gone")))
+    assert [("gone", "more", "ANY REMOTE")] == [target.repositories for target in directory.every(Target)]

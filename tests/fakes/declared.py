@@ -34,5 +34,9 @@ class Noted:
 
 
 def declared(noted: Noted | None = None, declarations: MemoryDeclarations | None = None) -> Declared:
-    """Over an index in memory."""
-    return Declared(cast(Any, noted or Noted()), declarations or MemoryDeclarations(), find_formats())
+    """Over an index in memory, which knows no rights."""
+
+    async def forget(_: str) -> None:
+        pass
+
+    return Declared(cast(Any, noted or Noted()), declarations or MemoryDeclarations(), find_formats(), forget)

@@ -76,6 +76,23 @@ def test_a_remote(admin: Asker) -> None:
         assert 404 == ask(admin.regproxy, "GET", "/up-cache/a").status
 
 
+def test_rights_go_with_it(admin: Asker) -> None:
+    """Whoever makes another one of the same key does not open it to those who might read the first one."""
+    ann = admin.make("ann")
+    assert 200 == admin("PUT", f"{AT}/mine", LOCAL).status
+    place = {"repositories": ["mine", "files"], "actions": {"users": {"ann": READ}}}
+    assert 201 == admin("PUT", "/api/v2/security/permissions/t", {"repo": place}).status
+    assert 200 == admin("DELETE", f"{AT}/mine").status
+    assert ["files"] == admin("GET", "/api/v2/security/permissions/t").json["repo"]["repositories"]
+    assert 200 == admin("PUT", "/api/v2/security/permissions/Anything", {"repo": {"repositories": ["files"]}}).status
+    assert 200 == admin("PUT", f"{AT}/mine", LOCAL).status
+    assert 404 == ann("GET", "/api/storage/mine").status
+    for path in (f"{AT}/mine", "/api/v2/security/permissions/t", "/api/security/users/ann"):
+        assert 200 == admin("DELETE", path).status
+    everybody = {"repositories": ["ANY"], "actions": {"users": {"anonymous": READ}}}
+    assert 200 == admin("PUT", "/api/v2/security/permissions/Anything", {"repo": everybody}).status
+
+
 def test_lists(admin: Asker) -> None:
     """Narrowed by class and type, whole configurations too."""
     assert 200 == admin("PUT", f"{AT}/images", {"rclass": "local", "packageType": "docker"}).status
