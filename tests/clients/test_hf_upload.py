@@ -180,7 +180,12 @@ except HfHubHTTPError as error:
 
 def test_without_the_right(scene: ClientScene, server: Server) -> None:
     """A token that may only read hears 403, and why, in the client's own exception; one that may not read, too."""
+    repo, folder = name_of(scene, "theirs"), write(scene.folder / "theirs", {"a": b"1"})
+    upload(scene, folder, repo)
     scene.token = server.token
+    done = scene.command("hf", "upload", repo, folder)
+    assert done.returncode != 0
+    assert "eve may not write this in hub" in done.stdout + done.stderr
     text = scene.call(REFUSED.format(call="HfApi().upload_file(path_or_fileobj=b'a', path_in_repo='a', repo_id='acme/none')"))
     assert "403" in text
     assert "eve may not write this in hub" in text

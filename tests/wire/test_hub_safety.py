@@ -105,6 +105,7 @@ def test_rights(twist_regproxy: Start) -> None:
     assert [code_of(each) for each in denied] == [(403, "Forbidden")] * len(denied)
     assert {"eve may not write this in hub", "bob may not delete this in hub"} <= {each.json["error"] for each in denied}
     assert eve.resolve("a").body == b"1"
+    assert code_of(eve.ask("POST", "api/repos/create", {"name": "acme/tiny"})) == (409, "Conflict")
     far = eve.at("other/tiny")
     unread = [far.call("GET", verb) for verb in ("", "revision/main", "tree/main", "auth-check")]
     unread += [far.resolve("a"), far.call("POST", "paths-info/main", {"paths": ["a"]})]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
-from regproxy.errors import Kind
+from regproxy.errors import Kind, RegproxyError
 from regproxy.formats.huggingface.address import AddressError, Id
 from regproxy.formats.huggingface.failures import bad_address
 from regproxy.formats.huggingface.hub import JSON
@@ -135,11 +135,25 @@ class Writing:
             return await self.delete(repo)
         about = {"url": self._page(repo), "name": str(repo), "id": str(repo)}
         try:
-            await apart(self._changing.create(repo), "a new repository")
+            await self._create(repo)
         except ExistsError as error:
             found = bad_address(error, STATUS[error.kind])
             return Text(to_json({"error": error.text, **about}).body, JSON, headers=found.headers, status=found.status)
         return to_json(about)
+
+    async def _create(self, repo: Id) -> None:
+        """``ExistsError`` also for who may read it and make none: clients of generation 0 that make sure that it is there before
+        an upload fail on a refusal, without its reason, and hear that of the upload otherwise.
+        """
+        try:
+            await apart(self._changing.create(repo), "a new repository")
+        except RegproxyError as error:
+            serving, place = self._publisher.serving, references_place(repo)
+            if error.kind is not Kind.DENIED or not serving.permits(self._request, Action.READ, place):
+                raise
+            if await self._publisher.archive.references(repo) is None:
+                raise
+            raise ExistsError(f"{repo} is there already") from error
 
     async def delete(self, repo: Id) -> Text:
         """Delete a repository."""
