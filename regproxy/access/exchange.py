@@ -57,7 +57,8 @@ class Exchange:
         except RegproxyError as error:
             if error.kind in (Kind.UNAUTHENTICATED, Kind.DENIED):
                 self._attempts.failed(address, "")
-                self._events.tell(What.LOGIN_REFUSED, subject=provider[:64], detail=error.text)
+                known = provider if provider in [each.name for each, _ in self.issuers] else ""
+                self._events.tell(What.LOGIN_REFUSED, subject=known, detail=error.text)
             raise
         issued = await self._issuing.issue(wish)
         self._events.tell(What.LOGIN, user=name, detail=f"by {issuer.name}, as {str(claims['sub'])[:200]}")

@@ -18,6 +18,7 @@ from regproxy.errors import RegproxyError
 from regproxy.index.memory_directory import MemoryDirectory
 from regproxy.model.principals import Group, User
 from regproxy.model.settings import IdentityMapping, Issuer
+from regproxy.telemetry.events import Event, Events
 from tests.fakes.directory import put
 
 NOW = 1_700_000_000.0
@@ -176,3 +177,16 @@ def test_guessing_waits() -> None:
 def test_fits(value: object, pattern: str, *, expected: bool) -> None:
     """A claim that is not there fits nothing."""
     assert fits(value, pattern) is expected
+
+
+@pytest.mark.parametrize(("said", "told"), [("ci", "ci"), ("", ""), ("rpx_a-token-in-its-place", "")])
+def test_what_is_told_of_a_refusal(said: str, told: str) -> None:
+    """By which issuer it was, if there is one of that name: whatever else a client says may be a secret."""
+    scene, heard = Scene(), list[Event]()
+    events = Events()
+    events.listen(heard.append)
+    exchange = Exchange(Issuing(scene.directory, scene.clock), scene.clock, events)
+    exchange.configure(scene.exchange.issuers)
+    refused: list[object] = []
+    Deferred.fromCoroutine(exchange.trade("no token", said, "192.0.2.1")).addErrback(refused.append)
+    assert (1, [told]) == (len(refused), [event.subject for event in heard])
