@@ -20,7 +20,7 @@ XORB_DAYS = 2
 
 def is_lasting(node: Node, now: float) -> bool:
     """Whether a commit within a day will find it."""
-    return node.path.split("/")[3] != OBJECTS or now - node.checked < (OBJECT_DAYS - 1) * DAY
+    return node.path.split("/")[3:4] != [OBJECTS] or now - node.checked < (OBJECT_DAYS - 1) * DAY
 
 
 async def drop(tree: Tree, now: float) -> None:

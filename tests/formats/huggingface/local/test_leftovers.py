@@ -77,11 +77,10 @@ def test_xorbs(scene: Scene) -> None:
 
 
 def test_what_lasts(scene: Scene) -> None:
-    """An object of which a day is left is not counted on; a file always is."""
-    for path in (OBJECT, KEPT[1]):
+    """An object of which a day is left is not counted on; a file always is, and so is what somebody has copied to the top."""
+    for path in (OBJECT, KEPT[1], "copy"):
         scene.put(path, 10)
-    sent, file = (scene.tree.node(path) for path in (OBJECT, KEPT[1]))
+    sent, *files = (scene.tree.node(path) for path in (OBJECT, KEPT[1], "copy"))
     assert sent is not None
-    assert file is not None
     assert [True, False] == [is_lasting(sent, day * DAY) for day in (15.9, 16)]
-    assert is_lasting(file, 1000 * DAY)
+    assert [True, True] == [file is not None and is_lasting(file, 1000 * DAY) for file in files]
