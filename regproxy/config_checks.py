@@ -14,7 +14,7 @@ from regproxy.config_access import check_access, check_quotas
 from regproxy.config_hooks import check_webhooks
 from regproxy.config_reading import Mistakes
 from regproxy.config_urls import split_url
-from regproxy.config_virtual import check_virtual
+from regproxy.config_virtual import check_meaning, check_virtual
 from regproxy.model.headers import is_safe
 from regproxy.model.patterns import Patterns
 from regproxy.model.settings import Archives, Configuration, Limits, RepositorySettings, Server
@@ -76,6 +76,7 @@ def check(configuration: Configuration, formats: Mapping[str, Format], mistakes:
     _unique((item.key for item in configuration.repository), "repository", "key", mistakes)
     for number, settings in enumerate(configuration.repository):
         _Repository(settings, f"repository[{number}]", mistakes).check(configuration, formats)
+        check_meaning(settings, f"repository[{number}]", mistakes)
         check_virtual(settings, configuration.repository, f"repository[{number}]", mistakes)
     _docker(configuration, mistakes)
 

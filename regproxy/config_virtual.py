@@ -2,8 +2,35 @@
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from regproxy.config_reading import Mistakes
 from regproxy.model.settings import RepositorySettings
+
+_UPSTREAM = (
+    *("username", "password", "password_file", "token", "token_file", "proxy", "disable_proxy", "client_tls_certificate"),
+    *("ca_file", "enable_token_authentication", "allow_any_host_auth", "allowed_hosts", "query_params", "custom_http_headers"),
+    *("local_address", "max_connections", "socket_timeout_millis", "retrieval_cache_period_secs"),
+    *("metadata_retrieval_timeout_secs", "missed_retrieval_cache_period_secs", "assumed_offline_period_secs", "hard_fail"),
+    *("offline", "landing", "fill", "segments", "segment_threshold", "remote_repo_checksum_policy_type"),
+    *("block_mismatching_mime_types", "mismatching_mime_types_override_list", "bypass_head_requests", "propagate_query_params"),
+)
+_CONTENT = (
+    *("priority_resolution", "store_artifacts_locally", "max_bytes", "upload_part_bytes", "xet_from", "checksum_policy_type"),
+    "unused_artifacts_cleanup_period_hours",
+)
+_OF_MEMBERS = [each for each in msgspec.structs.fields(RepositorySettings) if each.name in {*_UPSTREAM, *_CONTENT}]
+
+
+def check_meaning(settings: RepositorySettings, where: str, mistakes: Mistakes) -> None:
+    """Note what a file says of a virtual repository that only its members could obey. The REST API keeps such keys, as
+    others that mean nothing here.
+    """
+    if settings.rclass == "virtual":
+        for each in _OF_MEMBERS:
+            if getattr(settings, each.name) != each.default:
+                text = "expected nothing: it is a matter of the members of a virtual repository, which have this key themselves"
+                mistakes.add(f"{where}.{each.encode_name}", text, settings.key[:80])
 
 
 def check_virtual(settings: RepositorySettings, every: Iterable[RepositorySettings], where: str, mistakes: Mistakes) -> None:
@@ -26,6 +53,8 @@ def check_virtual(settings: RepositorySettings, every: Iterable[RepositorySettin
         elif member.package_type != settings.package_type:
             text = f"expected a repository of packageType {settings.package_type}: {key[:80]} is {member.package_type}"
             mistakes.add(place, text, name)
+        if key in settings.repositories[:number]:
+            mistakes.add(place, f"expected each member once: {key[:80]!a} stands before", name)
     if _reaches(settings.key, known):
         mistakes.add(f"{inside}repositories", "expected members that do not lead back to it", name)
     deployment = settings.default_deployment_repo

@@ -175,11 +175,14 @@ class Repositories:
         guard: Guard,
     ) -> Served:
         """Over those that are served: one whose upstream is not known yet can only be named."""
-        virtuals = {each.key: each.repositories for each in configuration.repository if each.rclass == "virtual"}
+        every = {each.key: each for each in configuration.repository}
+        virtuals = {key: each.repositories for key, each in every.items() if each.rclass == "virtual"}
+        lit = {key: names for key, names in virtuals.items() if key == settings.key or not every[key].blacked_out}
         keys = flattened(settings.key, virtuals)
+        shown = {key for key in flattened(settings.key, lit) if key in every and not every[key].blacked_out}
         members = tuple(repositories[key] for key in keys if key in repositories)
-        unready = (each for each in configuration.repository if each.key in keys and each.key not in repositories)
-        make = partial(VirtualServed, served=members, unready=tuple(each.key for each in unready if not each.blacked_out))
+        unready = tuple(key for key in keys if key in shown and key not in repositories)
+        make = partial(VirtualServed, served=members, dark=frozenset(keys) - shown, unready=unready)
         return self._served(Virtual(settings), settings, base_url, guard, make=make)
 
     def _served(

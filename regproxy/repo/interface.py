@@ -239,9 +239,7 @@ class Hosting(Repository, Protocol):
         """Make a node of bytes that are here already; None unless a node that ``may_use`` admits has all the promised digests."""
 
     async def take(self, node: Node, upload: Upload, *, moves: bool, is_dry: bool = False) -> None:
-        """Put a node of any repository at the path of an upload, and take it from its own if it moves; if dry, only look whether
-        that could be done.
-        """
+        """Put a node of any repository at an upload's path, out of its own if it moves; if dry, look whether that can be."""
 
     def bundle(self) -> Bundled:
         """Begin a bundle."""
@@ -330,7 +328,10 @@ class ServingSeveral(Serving, Protocol):
         """The member that takes uploads; ``RegproxyError`` if there is none."""
 
     def owners(self, name: str) -> Sequence[Serving]:
-        """Members one of which may own a name: local ones, be they visible or not; none for a name that is to be shared."""
+        """Members one of which may own a name: local ones, be they shown or not; none for a name that is to be shared."""
+
+    def shows(self, member: Serving) -> bool:
+        """Whether a member is one that it shows: an owner may be blacked out."""
 
     @property
     def unready(self) -> Sequence[str]:
@@ -392,9 +393,7 @@ class Format(Protocol):
         """How to get a want from upstream: ``settings.url`` and the want say it all. Pure."""
 
     def admits(self, patterns: Patterns, path: str) -> bool:
-        """Whether an operator's patterns let a node be. Of what the format keeps beside files (documents, whose paths nobody
-        chose): whether they let anything be of which it tells. Pure.
-        """
+        """Whether an operator's patterns let a node be; of a document that nobody named, anything of which it tells. Pure."""
 
     def failure(self, answer: Missing | Refused | Unavailable) -> Text:
         """Write a refusal in the shape that this format's clients show; status, kept headers and Retry-After included."""

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
 from txaio.tx import make_logger
 
-from regproxy.errors import RegproxyError
+from regproxy.errors import Kind, RegproxyError
 from regproxy.model.access import Action
 from regproxy.model.node import Node
 from regproxy.model.settings import RepositorySettings
@@ -81,6 +81,7 @@ class Served:
         """Who asks, if he may."""
         cast(ProxyRequest, request).repository = self.repository.key  # for the log of what is refused, too
         who = self.guard.permit(cast(ProxyRequest, request), self.owner, action, path)
+        self.check_open()
         self._count(cast(ProxyRequest, request))
         if action is Action.READ and not self.may_be_asked_for(request, path):
             raise self.not_to_be_fetched(path, who)
@@ -94,7 +95,14 @@ class Served:
     def permit_somewhere(self, request: IRequest, action: Action) -> str:
         """Who asks, if there may be a path at which he may do that."""
         cast(ProxyRequest, request).repository = self.repository.key
-        return self.guard.permit_somewhere(cast(ProxyRequest, request), self.owner, action)
+        who = self.guard.permit_somewhere(cast(ProxyRequest, request), self.owner, action)
+        self.check_open()
+        return who
+
+    def check_open(self) -> None:
+        """``RegproxyError`` (DENIED) if it is blacked out: what is in it is nobody's then, at whatever address."""
+        if self.owner.blacked_out:
+            raise RegproxyError(Kind.DENIED, f"repository {self.owner.key} is blacked out")
 
     def _count(self, request: ProxyRequest) -> None:
         try:
@@ -105,7 +113,7 @@ class Served:
 
     def permits(self, request: IRequest, action: Action, path: str) -> bool:
         """Whether he may."""
-        return self.guard.permits(cast(ProxyRequest, request), self.owner, action, path)
+        return not self.owner.blacked_out and self.guard.permits(cast(ProxyRequest, request), self.owner, action, path)
 
     def sign(self, request: IRequest, path: str, *actions: Action) -> str:
         """A part of a query by which an address needs no credentials."""

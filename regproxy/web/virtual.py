@@ -32,10 +32,13 @@ class VirtualServed(Served):
 
     Attributes:
         served: its members, none of them virtual.
+        dark: the keys of those that have no part in it, though names may be theirs: they are blacked out, or reached
+            through virtual ones that are.
         unready: the keys of those whose upstream is not known yet.
     """
 
     served: tuple[Served, ...] = field(kw_only=True)
+    dark: frozenset[str] = field(default=frozenset(), kw_only=True)
     unready: tuple[str, ...] = field(default=(), kw_only=True)
     _patterns: Patterns = field(init=False)
     _shared: Patterns | None = field(init=False)
@@ -56,7 +59,11 @@ class VirtualServed(Served):
 
     def members(self, request: IRequest, called: str = "") -> "Sequence[Member]":
         """What it shows as one: of a remote only what is held, if he may not have it fetch."""
-        return [Member(each.seen_by(request) or each, self, called) for each in self.served if not each.owner.blacked_out]
+        return [Member(each.seen_by(request) or each, self, called) for each in self.served if each.owner.key not in self.dark]
+
+    def shows(self, member: Serving) -> bool:
+        """Whether a member has a part in it."""
+        return member.repository.key not in self.dark
 
     def deployment(self, request: IRequest) -> "tuple[Member, Hosting]":
         """The member that takes uploads."""
@@ -68,7 +75,7 @@ class VirtualServed(Served):
         return member, member.repository
 
     def owners(self, name: str) -> "Sequence[Member]":
-        """Its local members, whoever may read them, and blacked out or not; none for a name that is shared."""
+        """Its local members, whoever may read them, those that have no part in it too; none for a name that is shared."""
         if self._shared is not None and self._shared.admits(name):
             return ()
         return [Member(each, self) for each in self.served if is_hosting(each.repository)]
@@ -116,7 +123,7 @@ class Member:
         if action is not Action.READ:
             return self._changes(request, lambda: self.served.permit(request, action, path), path)
         who = self._through.permit(request, action, self._called or path)
-        if not self.served.permits(request, action, path):
+        if not self.served.guard.permits(cast(ProxyRequest, request), self.served.owner, action, path):
             raise self._hidden(request)
         if not self.served.may_be_asked_for(request, path):
             raise self.served.not_to_be_fetched(path, who)
@@ -131,6 +138,7 @@ class Member:
 
     def _changes(self, request: IRequest, permit: Callable[[], str], path: str = "") -> str:
         """Rights to change something are the member's alone; the request stays one to the virtual repository."""
+        self._through.check_open()
         self._through.check_patterns(path, changes=True)
         ours = cast(ProxyRequest, request)
         try:

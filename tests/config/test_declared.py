@@ -82,6 +82,7 @@ async def test_another_process_sees_it() -> None:
         ({**LOCAL, "rclass": "virtual", "packageType": "pypi", "repositories": ["file"]}, "of packageType pypi: file is generic"),
         ({**LOCAL, "rclass": "virtual", "repositories": ["none"]}, "there is no 'none'"),
         ({**LOCAL, "rclass": "virtual", "repositories": ["file", "mine"]}, "lead back to it"),
+        ({**LOCAL, "rclass": "virtual", "repositories": ["file", "file"]}, "each member once: 'file' stands before"),
         ({**LOCAL, "rclass": "virtual", "repositories": [], "defaultDeploymentRepo": "file"}, "defaultDeploymentRepo"),
         ({**LOCAL, "repositories": ["file"]}, "only a virtual repository has members"),
         ({**LOCAL, "sharedNamesPattern": "a"}, "sharedNamesPattern"),

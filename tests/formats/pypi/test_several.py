@@ -58,6 +58,10 @@ class Several(Serving):
         """Nobody."""
         return ()
 
+    def shows(self, member: Serving) -> bool:
+        """All."""
+        return True
+
 
 def several(*remotes: Canned, unready: Sequence[str] = ()) -> tuple[Asking, Pages]:
     """One over some."""

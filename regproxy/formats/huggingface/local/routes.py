@@ -99,13 +99,11 @@ class LocalRoutes:
             send_text(request, fixed(request, address, may_write=self.may_create(request)))
             return
         request.node = node_of(address)
-        if not isinstance(address, Listing):  # of a list, everybody sees what he may see
-            permit_read(self._serving, request, request.node)
-        answer = await self.answer(request, await self._asked(request, address))
-        if isinstance(address, Listing) and isinstance(answer, Text):
-            send_text(request, answer)
+        if isinstance(address, Listing):  # of a list, everybody sees what he may see
+            self._serving.permit_somewhere(request, Action.READ)
         else:
-            await self._serving.send(request, answer)
+            permit_read(self._serving, request, request.node)
+        await self._serving.send(request, await self.answer(request, await self._asked(request, address)))
 
     async def answer(self, request: ProxyRequest, asked: Asked) -> Answer:
         """What is answered to one who may ask that."""

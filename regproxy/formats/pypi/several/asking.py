@@ -130,8 +130,7 @@ class Asking:
         absent = self._absent(name)
         asked = await self._to_ask(name)
         for rank in asked:
-            open_ones = [member for member in rank if not member.repository.settings.blacked_out]
-            found, answer = await first(open_ones, ask, absent, strict=strict)
+            found, answer = await first(filter(self.serving.shows, rank), ask, absent, strict=strict)
             if rank is asked[-1] or not isinstance(answer, Missing):
                 return found, answer
             told = await self._parts([rank], name)
@@ -158,9 +157,7 @@ class Asking:
         return await owned(asked, ask, drop, absent, self.serving.clock)
 
     async def _ours(self, member: Serving, name: str) -> Project | None:
-        if member.repository.settings.blacked_out:
-            return None
-        return await self._contents(member).project(name)
+        return await self._contents(member).project(name) if self.serving.shows(member) else None
 
     def _contents(self, member: Serving) -> Contents:
         return Contents(member.tree, lambda path: member.permits(self.request, Action.READ, path))
