@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import msgspec
 from attrs import frozen
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 from regproxy.config_checks import AUTO
 from regproxy.config_urls import split_url
@@ -111,7 +111,10 @@ async def resolve(
         return _with_url(settings, *said)
 
     waiting = [Deferred.fromCoroutine(filled(settings)) for settings in configuration.repository]
-    repositories = tuple(await gatherResults(waiting, consumeErrors=True))
+    try:
+        repositories = tuple(await gatherResults(waiting, consumeErrors=True))
+    except FirstError as first:
+        first.subFailure.raiseException()
     return Resolved(
         msgspec.structs.replace(configuration, repository=repositories),
         tuple(item.key for item in repositories if item.url == AUTO),

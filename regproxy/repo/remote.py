@@ -157,6 +157,12 @@ class Remote:
             self._spare,
         )
         flight, joined = self.flights.join((self.key, want.path), self._shared(want, held, launch.run))
+        if not joined:
+            flight.digest = want.digest
+        elif want.digest is not None and want.digest != flight.digest:
+            # It brings what the path was known by before, which is neither verified for who comes now nor what he wants.
+            await flight.landed()
+            return await self.resolve(want)
         announced = flight.announced()
         if held is not None:
             announced.addTimeout(self._budget(flight.began), self._parts.clock)

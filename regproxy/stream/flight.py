@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from regproxy.model.digest import Digest
 from regproxy.model.head import Head
 from regproxy.stream.growing import GrowingBlob
 from regproxy.stream.observer import OneShot
@@ -43,6 +44,7 @@ class Flight(Generic[R]):
         leave: stops it where it is, what it has being kept if it can be continued; None while there is no body.
         is_left: it was, and whoever wants the body may go on with it.
         is_elsewhere: another process brings the body.
+        digest: what the body was to be when it was launched.
     """
 
     key: Key
@@ -53,6 +55,7 @@ class Flight(Generic[R]):
     is_closed: bool = field(default=False, init=False)
     is_left: bool = field(default=False, init=False)
     is_elsewhere: bool = field(default=False, init=False)
+    digest: Digest | None = field(default=None, init=False)
     _spooled: OneShot[str] = field(factory=OneShot, init=False)
     _announced: "OneShot[Airborne | R | None]" = field(factory=OneShot, init=False)
     _landed: OneShot[None] = field(factory=OneShot, init=False)

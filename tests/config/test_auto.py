@@ -8,6 +8,7 @@ import pytest_twisted
 from attrs import define, field
 
 from regproxy.auto import Resolved, resolve, run_program, without_credentials
+from regproxy.errors import Kind, RegproxyError
 from regproxy.model.settings import Configuration, RepositorySettings
 from regproxy.repo.interface_auto import AutoUrl
 from tests.fakes.formats import named_formats
@@ -63,6 +64,18 @@ async def test_needs_url() -> None:
     """Where nothing is known, the repository says so and the others work."""
     resolved = await Machine({"first": "not a url"}).resolve(FIXED, AUTO)
     assert (urls(resolved), resolved.needs_url) == (["https://files.example", "auto"], ("pypi",))
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_cannot_be_remembered() -> None:
+    """What the index says is raised as it is, whichever of the repositories it was about."""
+
+    class Full(Machine):
+        async def remember(self, name: str, word: str) -> None:
+            raise RegproxyError(Kind.STORAGE, "the disk is full")
+
+    with pytest.raises(RegproxyError, match="the disk is full"):
+        await Full({"first": "https://mirror.example"}).resolve(FIXED, AUTO)
 
 
 @pytest_twisted.ensureDeferred

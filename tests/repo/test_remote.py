@@ -55,6 +55,22 @@ def test_joiners_share_the_fill() -> None:
     assert len(made.upstream.questions) == 1
 
 
+def test_another_digest_is_another_fill() -> None:
+    """Whoever expects other bytes at the same path neither gets those that are on their way nor fails by them."""
+    made = bench()
+    first = made.resolve(blob(BIG))
+    old = made.upstream.answer(200, Body(len(BIG)))
+    new = BIG[::-1]
+    second = made.resolve(blob(new))
+    old.send(BIG)
+    assert (len(first), second) == (1, [])
+    old.end()
+    body = made.upstream.answer(200, Body(len(new)))
+    body.send(new)
+    body.end()
+    assert [content(answer) for answer in (first[0], second[0])] == [BIG, new]
+
+
 def test_a_wrong_long_body_is_cut_and_not_stored() -> None:
     """Nobody gets its tail, nothing is stored, the next request asks anew, without ranges for a while."""
     made = bench()
