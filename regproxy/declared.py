@@ -127,6 +127,7 @@ class Declared(Declaring):
             taken.add(key.lower())
             checked.append(self._checked(key, given(**said)))
         self._check_members(checked)
+        await self._leave(every)  # of a key that the file had, too: nobody took it out of them when it went
         for key, said in every.items():
             if not await self._declarations.put(key, given(**said), replace=False):
                 raise RegproxyError(Kind.CONFLICT, f"{key} is being removed or made by somebody else at this moment")
@@ -168,16 +169,16 @@ class Declared(Declaring):
             raise _unknown(key)
         self._events.tell(What.REPOSITORY, repository=key, subject=key, change="removed")
         self.look()
-        await self._leave(key)
+        await self._leave((key,))
         await self._clear(key)
         return files
 
-    async def _leave(self, key: str) -> None:
-        """Whoever makes a repository of this key again does not make it a member of those that this one was one of."""
+    async def _leave(self, keys: Collection[str]) -> None:
+        """Whoever makes a repository of one of these keys does not make it a member of those that another one was one of."""
         for virtual, said in list(self._said.items()):
-            named = said.get("repositories"), said.get("defaultDeploymentRepo")
-            if key in (*(named[0] if isinstance(named[0], list) else ()), named[1]):
-                await self._declarations.put(virtual, self._still(said, virtual), replace=True)
+            left = _without(said, keys)
+            if left != said:
+                await self._declarations.put(virtual, left, replace=True)
         self.look()
 
     def _still(self, said: Said, key: str) -> Said:
@@ -250,6 +251,16 @@ class Declared(Declaring):
 
 def _unknown(key: str) -> RegproxyError:
     return RegproxyError(Kind.NOT_FOUND, f"there is no repository {key!a}")
+
+
+def _without(said: Said, keys: Collection[str]) -> Said:
+    """What is said of one, without these members."""
+    left, named = dict(said), said.get("repositories")
+    if isinstance(named, list):
+        left["repositories"] = [each for each in named if each not in keys]
+    if said.get("defaultDeploymentRepo") in keys:
+        left["defaultDeploymentRepo"] = ""
+    return left
 
 
 def _with_values(headers: object, before: object) -> object:

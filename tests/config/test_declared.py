@@ -200,6 +200,20 @@ async def test_what_the_file_has_no_more() -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_key_that_the_file_had() -> None:
+    """Who makes a repository of it does not make it a member of a virtual one, be that served by then or not."""
+    scene = Scene()
+    said = {**LOCAL, "rclass": "virtual", "repositories": ["file", "mine"], "defaultDeploymentRepo": "file"}
+    await scene.declared.create({"mine": LOCAL, "all": said})
+    scene.declared.serve(Configuration())
+    await scene.declared.create({"file": LOCAL})
+    all_of_them = scene.settings("all")
+    assert (("mine",), "") == (tuple(all_of_them.repositories), all_of_them.default_deployment_repo)
+    scene.declared.serve(FILE)
+    assert ("mine",) == tuple(scene.settings("all").repositories)
+
+
+@pytest_twisted.ensureDeferred
 async def test_removed_with_everything() -> None:
     """Also with what still arrived then; nothing of others, and nothing of the file's."""
     scene = Scene()
