@@ -28,8 +28,8 @@ class Watch:
 
     def begin(self) -> None:
         """Watch from now on."""
-        self._live.add(self)
         self._notifier.watch(self._path, MODIFIED | CLOSED, callbacks=[self._notified])
+        self._live.add(self)
 
     def stop(self) -> None:
         """Hear no more."""
