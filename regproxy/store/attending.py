@@ -46,6 +46,7 @@ class Attending:
         try:
             opened.extend(os.open(path + suffix, READ_FLAGS) for suffix in (META, EXTENTS, ""))
             about = os.pread(opened[0], MOST_META, 0)
+            fcntl.flock(opened[1], fcntl.LOCK_SH)  # whoever looks (is_attended) holds it for a moment only
         except OSError as error:
             for descriptor in opened:
                 os.close(descriptor)
@@ -53,7 +54,6 @@ class Attending:
                 return None
             raise
         os.close(opened[0])
-        fcntl.flock(opened[1], fcntl.LOCK_SH)  # whoever looks (is_attended) holds it for a moment only
         return cls(about, opened[2], opened[1])
 
     def fileno(self) -> int:

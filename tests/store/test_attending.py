@@ -73,6 +73,23 @@ def test_descriptors_that_are_used_up(tmp_path: Path, monkeypatch: pytest.Monkey
     writer.abort()
 
 
+def test_a_lock_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is open by then is given back."""
+    store = DiskStore(tmp_path)
+    writer = store.create(None, b"x")
+    before = open_below(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", refuse)
+        with pytest.raises(OSError, match="no locks left"):
+            store.attend(str(writer.name))
+    assert open_below(tmp_path) == before
+    writer.abort()
+
+
 def test_what_is_given_up(tmp_path: Path) -> None:
     """The line is read though the files have gone."""
     store = DiskStore(tmp_path)
