@@ -155,9 +155,8 @@ class SpoolWriter:
         os.link(self._path, source)
         try:
             source.rename(target)
-        except OSError:  # it would be a claim that nobody gives up
-            source.unlink()
-            raise
+        finally:  # else it would be a claim that nobody gives up; a rename to the same file does nothing
+            source.unlink(missing_ok=True)
 
     def settle(self) -> None:
         """Remove the claim; its descriptor is closed already."""

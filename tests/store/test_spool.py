@@ -11,6 +11,7 @@ import pytest
 from regproxy.model.ranges import Span
 from regproxy.store import journal
 from regproxy.store.disk import DiskStore
+from regproxy.store.layout import Layout
 from regproxy.store.spool import SpoolWriter
 from tests.conformance.store import name_of, read, stored
 from tests.store.test_disk import open_below
@@ -274,3 +275,23 @@ def test_a_claim_whose_blob_gets_no_name(store: DiskStore, monkeypatch: pytest.M
     writer.abort()
     assert list((store.root / "moving").iterdir()) == []
     assert store.delete(name_of(b"claimed"))
+
+
+def test_a_claim_that_is_committed_again(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the name was there but could not be synced: once and once more, and nothing but blob and claim has the bytes."""
+    writer = store.create(None)
+    writer.write_at(0, [b"again"])
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "not synced")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Layout, "sync_name", refuse)
+        for _ in range(3):
+            with pytest.raises(OSError, match="not synced"):
+                writer.commit(name_of(b"again"), durable=True, claim=True)
+    writer.commit(name_of(b"again"), durable=True, claim=True)
+    assert len(list((store.root / "moving").iterdir())) == 1
+    writer.settle()
+    assert (read(store, name_of(b"again")), list((store.root / "moving").iterdir())) == (b"again", [])
+    assert store.delete(name_of(b"again"))
