@@ -71,7 +71,7 @@ class Parking:
 
     def load(self) -> None:
         """At the start: know what the store has left. Blocks."""
-        self._places = self._look()
+        self._places = self._look(runs=False)
         self._watch()
 
     async def put(self, waybill: Waybill, writer: BlobWriter) -> None:
@@ -80,7 +80,7 @@ class Parking:
         await self._turn.acquire()
         try:
             if await self._threads.run(lambda: _kept(writer, durable=durable)):
-                self._places = await self._threads.run(self._look)
+                self._places = await self._threads.run(lambda: self._look(runs=True))
         finally:
             self._turn.release()
         self._watch()
@@ -104,9 +104,15 @@ class Parking:
             attending.close()
             await deferLater(self._clock, pause)
 
-    def _look(self) -> dict[Key, Parked]:
-        """What the store has left, within the bounds, the newest of each; the rest is removed. Blocks."""
+    def _look(self, *, runs: bool) -> dict[Key, Parked]:
+        """What the store has left, within the bounds, the newest of each; the rest is removed. Blocks.
+
+        ``runs``: the machine has run ever since it was written. Then what a process left that died is good, as it is to
+        ``recall``, which may be about to ask for it.
+        """
         every = [left for left in self._store.left() if Session.from_json(left.about) is None]  # those are not ours
+        if runs:
+            every = [evolve(left, clean=True) for left in every]
         kept = {left.name for left in self.bounds.choose(every)}
         known: dict[Key, Parked] = {}
         for parked, left in _read(every):

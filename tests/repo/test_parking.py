@@ -1,9 +1,12 @@
 """Parking and the landing of the same artifact, when the disk takes its time."""
 
 import errno
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
@@ -12,8 +15,10 @@ from twisted.python.failure import Failure
 from regproxy.model.fetch import Announced
 from regproxy.model.head import Head
 from regproxy.model.headers import Headers
+from regproxy.model.ranges import Span
 from regproxy.model.waybill import Waybill
 from regproxy.repo.parking import Parking
+from regproxy.store.disk import DiskStore
 from regproxy.store.memory import MemoryStore
 
 T = TypeVar("T")
@@ -94,4 +99,43 @@ def test_one_that_is_gone_on_with_while_others_expire() -> None:
     assert parked is not None
     threads.work()
     assert (len(parking), [left.name for left in store.left()]) == (0, [parked.left.name])
+    parking.close()
+
+
+@pytest.mark.parametrize("order", [("put", "recall"), ("recall", "put")])
+def test_what_another_process_left_while_one_is_parked(tmp_path: Path, order: tuple[str, str]) -> None:
+    """It has no digest, and nobody let go of it in good order: who follows it goes on with it, whatever is parked meanwhile."""
+    theirs, ours, threads = DiskStore(tmp_path), DiskStore(tmp_path), Slow()
+    parking = Parking(ours, threads, Clock(), seconds=time.time())  # type: ignore[arg-type] # as above
+    dying = theirs.create(9, WAYBILL.to_json())
+    dying.write_at(0, [b"abc"])
+    name, other = str(dying.name), evolve(WAYBILL, path="b")
+    dying._close()  # as the end of a process does
+    mine = ours.create(9, other.to_json())
+    mine.write_at(0, [b"abc"])
+    steps = {"put": lambda: parking.put(other, mine), "recall": lambda: parking.recall(("r", "a"), name)}
+    for step in order:
+        Deferred.fromCoroutine(steps[step]())
+        threads.work()
+    parked = parking.take(("r", "a"))
+    assert parked is not None
+    assert (parked.left.name, parked.left.extents, len(parking)) == (name, (Span(0, 3),), 1)
+    writer = ours.resume(name, 9)
+    assert writer is not None
+    writer.abort()
+    parking.close()
+
+
+def test_what_was_left_before_the_start(tmp_path: Path) -> None:
+    """The machine may have lost power since: without a digest only what was let go in good order stays."""
+    store = DiskStore(tmp_path)
+    parking = Parking(store, Slow(), Clock(), seconds=time.time())  # type: ignore[arg-type] # as above
+    dying, kept = store.create(9, WAYBILL.to_json()), store.create(9, evolve(WAYBILL, path="b").to_json())
+    dying.write_at(0, [b"abc"])
+    dying._close()
+    kept.write_at(0, [b"abc"])
+    name = kept.name
+    assert kept.keep(durable=True)
+    parking.load()
+    assert ([left.name for left in store.left()], len(parking)) == ([name], 1)
     parking.close()
