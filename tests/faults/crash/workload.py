@@ -22,6 +22,7 @@ from regproxy.model.fetch import Fetch
 from regproxy.model.freshness import Freshness
 from regproxy.model.head import Head
 from regproxy.model.node import Node
+from regproxy.model.patterns import Patterns
 from regproxy.model.settings import Configuration, RepositorySettings
 from regproxy.model.want import Shape, Want
 from regproxy.repo.eviction import Eviction
@@ -72,6 +73,10 @@ class Plain:
     def plan(self, want: Want, settings: RepositorySettings) -> Fetch:
         """The same path below the upstream's URL; how long it is fresh, the settings say."""
         return Fetch(f"{settings.url}/{want.path}", Freshness(0.0, negative=float(FOREVER)))
+
+    def admits(self, patterns: Patterns, path: str) -> bool:
+        """Paths are those of files."""
+        return patterns.admits(path)
 
 
 @define(eq=False)
