@@ -3,9 +3,12 @@
 import random
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from regproxy.store.attending import Attending
+from regproxy.store.journal import EXTENTS
 from tests.fakes.files import remote
 from tests.fakes.process import Regproxy
 from tests.fakes.ranged import Ranged, ranged
@@ -21,9 +24,19 @@ def cut_in_a_fill(regproxy: Regproxy, upstream: Ranged, path: str, *, kill: bool
     with socket.create_connection(("127.0.0.1", regproxy.port)) as client:
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         wait_until(lambda: upstream.bytes_out >= HELD)
-        wait_until(lambda: any(path.stat().st_size >= HELD for path in (regproxy.data_dir / "store" / "spool").iterdir()))
+        # The journal, not the size of the file: what is not written there is not gone on with.
+        wait_until(lambda: any(_has_arrived(path) for path in (regproxy.data_dir / "store" / "spool").glob(f"*{EXTENTS}")))
         regproxy.restart(kill=kill)
     upstream.manner.released.set()
+
+
+def _has_arrived(journal: Path) -> bool:
+    attending = Attending.open(str(journal).removesuffix(EXTENTS))
+    if attending is None:
+        return False
+    arrived = attending.read().extents
+    attending.close()
+    return any(span.stop >= HELD for span in arrived)
 
 
 @pytest.mark.parametrize("kill", [False, True])
