@@ -54,7 +54,10 @@ class Catalog:
     def greet(self, request: IRequest) -> None:
         """Have a client log in that may see or do more then: registries' clients ask once, and never again."""
         ours = cast(ProxyRequest, request)
-        if not self._guard.has_shown(ours) and (self._guard.knows_people() or not self.admits(request)):
+        if self._guard.has_shown(ours):
+            return
+        closed = any(served.owner.rclass == "local" and not served.guard.lets_change(ours) for served in self)
+        if closed or self._guard.knows_people() or not self.admits(request):
             raise self._guard.login(ours)
 
     def admits(self, request: IRequest) -> bool:

@@ -164,6 +164,10 @@ class Guard:
         """Whether he has shown anything that is good, be it a session of nobody."""
         return self._principal(request) is not self._gate.authority.anonymous()
 
+    def lets_change(self, request: ProxyRequest) -> bool:
+        """Whether ``anonymousWrite`` lets him change what he may read."""
+        return self._is_let(request)
+
     def knows_people(self) -> bool:
         """Whether there is anybody but the first administrator."""
         return self._gate.authority.has_people()

@@ -128,6 +128,22 @@ async def test_skopeo_shows_why_not(twist_regproxy: Start, tmp_path: Path) -> No
         assert reason in done.output
 
 
+@pytest.mark.client("skopeo")
+async def test_skopeo_shows_whom_it_pushes_for(twist_regproxy: Start, tmp_path: Path) -> None:
+    """Where a push needs a name and a pull does not, the first administrator's, whom nobody has joined yet, is shown."""
+    source = layout(tmp_path / "source", build_image())
+    regproxy = twist_regproxy('[access]\nanonymousWrite = "never"\n' + images())
+    password = (regproxy.data_dir / "admin.password").read_text().strip()
+    target = f"docker://{host(regproxy)}/{REFERENCE}"
+    copy = ["skopeo", "copy", "--all", "--src-tls-verify=false", "--dest-tls-verify=false"]
+    pushed = await run([*copy, "--dest-creds", f"admin:{password}", f"oci:{source}:1", target])
+    assert pushed.code == 0, pushed.output
+    wrong = await run([*copy, "--dest-creds", "admin:wrong", f"oci:{source}:1", target])
+    assert (1, True) == (wrong.code, "password" in wrong.output)
+    pulled = await run([*copy, "--src-no-creds", target, f"dir:{tmp_path / 'got'}"])
+    assert pulled.code == 0, pulled.output
+
+
 @pytest.mark.client("podman")
 def test_podman(regproxy: Regproxy, tmp_path: Path) -> None:
     """What it pushed has the same digest and id when it comes back."""

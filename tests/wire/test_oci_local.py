@@ -240,6 +240,7 @@ def test_closed_to_writers(twist_regproxy: Start) -> None:
     ]
     assert [(401, "UNAUTHORIZED")] * len(refused) == [code_of(answer) for answer in refused]
     assert all("anonymousWrite" in answer.error for answer in refused)
+    assert 401 == ask(regproxy, "GET", "/v2/").status  # registries' clients show a name if they are asked for it here
     keys = ('excludesPattern = "secret/**"',)
     patterns = Client(twist_regproxy(images("images", *keys)), "secret/app")
     assert (403, "DENIED") == code_of(patterns.begin())
