@@ -83,14 +83,14 @@ class Authority:
         return self._anonymous
 
     def has_people(self) -> bool:
-        """Whether there is anybody beside the first administrator."""
+        """Whether there is anybody beside the first administrator, or a token, be it his."""
         self.anonymous()
         return self._has_people
 
     def _renew(self) -> None:
         self._stamp = self.directory.stamp()
         self._targets = tuple(self.directory.every(Target))
-        self._has_people = len(self.directory.every(User)) > 1
+        self._has_people = len(self.directory.every(User)) > 1 or self.directory.has_tokens()
         self._known.clear()
         self._anonymous = self._nobody()
 

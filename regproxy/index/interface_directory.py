@@ -33,6 +33,9 @@ class Reading(Protocol):
     def tokens(self, beginning: str = "") -> Sequence[TokenRow]:
         """All, or those whose ids begin so; oldest first."""
 
+    def has_tokens(self) -> bool:
+        """Whether there is one."""
+
 
 class Ledger(Reading, Protocol):
     """The directory as one change sees it, with what the change itself has written by then."""

@@ -40,6 +40,10 @@ class _Reading:
         found = (token for token in self._tokens.values() if token.id.startswith(beginning))
         return sorted(found, key=lambda token: (token.issued, token.id))
 
+    def has_tokens(self) -> bool:
+        """Whether there is one."""
+        return bool(self._tokens)
+
 
 @define(eq=False)
 class MemoryDirectory(_Reading):

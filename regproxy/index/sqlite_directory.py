@@ -54,6 +54,10 @@ class _Reading:
         found = [msgspec.json.decode(row[0], type=TokenRow) for row in rows]
         return sorted(found, key=lambda token: (token.issued, token.id))
 
+    def has_tokens(self) -> bool:
+        """Whether there is one."""
+        return bool(self._ask("SELECT 1 FROM tokens LIMIT 1", ()))
+
     def _token(self, sql: str, wanted: str) -> TokenRow | None:
         rows = self._ask(sql, (wanted,))
         return msgspec.json.decode(rows[0][0], type=TokenRow) if rows else None

@@ -17,6 +17,7 @@ from tests.fakes.registry_clients import Containerd, Dockerd
 from tests.fakes.registry_image import Image, build_image
 from tests.fakes.registry_scene import run_client
 from tests.wire.test_life import wait_until
+from tests.wire.test_repositories import administrator
 
 REFERENCE = "images/team/app:1"
 
@@ -142,6 +143,19 @@ async def test_skopeo_shows_whom_it_pushes_for(twist_regproxy: Start, tmp_path: 
     assert (1, True) == (wrong.code, "password" in wrong.output)
     pulled = await run([*copy, "--src-no-creds", target, f"dir:{tmp_path / 'got'}"])
     assert pulled.code == 0, pulled.output
+
+
+@pytest.mark.client("skopeo")
+async def test_skopeo_shows_what_its_token_lacks(twist_regproxy: Start, tmp_path: Path) -> None:
+    """Where anybody on this machine may push, a token that may only read does not; who shows nothing still may."""
+    source = layout(tmp_path / "source", build_image())
+    regproxy = twist_regproxy(images())
+    made = administrator(regproxy)("POST", "/access/api/v1/tokens", {"scope": "artifact:images:r"})
+    copy = ["skopeo", "copy", "--all", "--dest-tls-verify=false", f"oci:{source}:1", f"docker://{host(regproxy)}/{REFERENCE}"]
+    refused = await run([*copy, "--dest-creds", f"admin:{made.json['access_token']}"])
+    assert (1, True) == (refused.code, "admin may not write this in images" in refused.output), refused.output
+    pushed = await run([*copy, "--dest-no-creds"])
+    assert pushed.code == 0, pushed.output
 
 
 @pytest.mark.client("podman")

@@ -68,12 +68,13 @@ class DirectoryContract:
 
     def test_tokens(self, known: Known) -> None:
         """By id and by short form, oldest first; one that was revoked is nowhere."""
+        assert not known.directory.has_tokens()
         old = TokenRow(id="b", subject="ann", scope="s", issued=1.0, reference="ff", description="of ann")
         new = TokenRow(id="a", subject="ann", scope="s", issued=2.0)
         for token in (new, old):
             known.wait(add(known.directory, token, 1.0))
         directory = known.directory
-        assert [old, new] == list(directory.tokens())
+        assert ([old, new], True) == (list(directory.tokens()), directory.has_tokens())
         assert ([new], []) == (list(directory.tokens("a")), list(directory.tokens("ab")))
         assert (old, new, None) == (directory.token("b"), directory.token("a"), directory.token("c"))
         assert (old, None, None) == tuple(map(directory.token_of, ("ff", "fe", "")))
