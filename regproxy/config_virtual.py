@@ -7,19 +7,17 @@ import msgspec
 from regproxy.config_reading import Mistakes
 from regproxy.model.settings import RepositorySettings
 
-_UPSTREAM = (
+_MEMBERS = (
     *("username", "password", "password_file", "token", "token_file", "proxy", "disable_proxy", "client_tls_certificate"),
     *("ca_file", "enable_token_authentication", "allow_any_host_auth", "allowed_hosts", "query_params", "custom_http_headers"),
     *("local_address", "max_connections", "socket_timeout_millis", "retrieval_cache_period_secs"),
     *("metadata_retrieval_timeout_secs", "missed_retrieval_cache_period_secs", "assumed_offline_period_secs", "hard_fail"),
     *("offline", "landing", "fill", "segments", "segment_threshold", "remote_repo_checksum_policy_type"),
     *("block_mismatching_mime_types", "mismatching_mime_types_override_list", "bypass_head_requests", "propagate_query_params"),
-)
-_CONTENT = (
     *("priority_resolution", "store_artifacts_locally", "max_bytes", "upload_part_bytes", "xet_from", "checksum_policy_type"),
     "unused_artifacts_cleanup_period_hours",
 )
-_OF_MEMBERS = [each for each in msgspec.structs.fields(RepositorySettings) if each.name in {*_UPSTREAM, *_CONTENT}]
+_OF_MEMBERS = [each for each in msgspec.structs.fields(RepositorySettings) if each.name in _MEMBERS]
 
 
 def check_meaning(settings: RepositorySettings, where: str, mistakes: Mistakes) -> None:

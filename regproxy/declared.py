@@ -146,7 +146,7 @@ class Declared(Declaring):
         self.look()
 
     def _merged(self, key: str, said: Said) -> Said:
-        before = self._still(self._made(key), key)
+        before = self._still(self._made(key))
         merged = {**before, **said}
         for name in FIXED:
             if merged.get(name) != before.get(name, merged.get(name)):
@@ -176,18 +176,15 @@ class Declared(Declaring):
     async def _leave(self, keys: Collection[str]) -> None:
         """Whoever makes a repository of one of these keys does not make it a member of those that another one was one of."""
         for virtual, said in list(self._said.items()):
-            left = _without(said, keys)
+            left = _keeping(said, lambda key: key not in keys)
             if left != said:
                 await self._declarations.put(virtual, left, replace=True)
         self.look()
 
-    def _still(self, said: Said, key: str) -> Said:
+    def _still(self, said: Said) -> Said:
         """What was said of one, without members that are not there any more."""
-        served = next((each for each in self._served.repository if each.key == key and each.rclass == "virtual"), None)
-        if served is None:
-            return said
-        now = {"repositories": list(served.repositories), "defaultDeploymentRepo": served.default_deployment_repo}
-        return {**said, **{name: value for name, value in now.items() if name in said}}
+        there = {settings.key for settings in self._served.repository}
+        return _keeping(said, there.__contains__)
 
     def _check_members(self, changed: Sequence[RepositorySettings]) -> None:
         mistakes = Mistakes()
@@ -253,12 +250,12 @@ def _unknown(key: str) -> RegproxyError:
     return RegproxyError(Kind.NOT_FOUND, f"there is no repository {key!a}")
 
 
-def _without(said: Said, keys: Collection[str]) -> Said:
-    """What is said of one, without these members."""
-    left, named = dict(said), said.get("repositories")
+def _keeping(said: Said, is_one: Callable[[object], bool]) -> Said:
+    """What is said of one, with those members only."""
+    left, named, deployment = dict(said), said.get("repositories"), said.get("defaultDeploymentRepo")
     if isinstance(named, list):
-        left["repositories"] = [each for each in named if each not in keys]
-    if said.get("defaultDeploymentRepo") in keys:
+        left["repositories"] = list(filter(is_one, named))
+    if deployment and not is_one(deployment):
         left["defaultDeploymentRepo"] = ""
     return left
 

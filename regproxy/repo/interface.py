@@ -393,7 +393,7 @@ class Format(Protocol):
         """How to get a want from upstream: ``settings.url`` and the want say it all. Pure."""
 
     def admits(self, patterns: Patterns, path: str) -> bool:
-        """Whether an operator's patterns let a node be; of a document that nobody named, anything of which it tells. Pure."""
+        """Whether patterns let a node be; of a document that the format keeps: let anything be that it tells of. Pure."""
 
     def failure(self, answer: Missing | Refused | Unavailable) -> Text:
         """Write a refusal in the shape that this format's clients show; status, kept headers and Retry-After included."""

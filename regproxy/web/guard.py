@@ -98,14 +98,14 @@ class Guard:
         if principal.may(action, settings.key, settings.rclass, path):
             return True
         if _is_free(action, settings) and not principal.is_user:
-            return self._is_let(request) and principal.may(Action.READ, settings.key, settings.rclass, path)
+            return self.lets_change(request) and principal.may(Action.READ, settings.key, settings.rclass, path)
         return False
 
     def permit_somewhere(self, request: ProxyRequest, settings: RepositorySettings, action: Action) -> str:
         """Who asks, if there may be a path at which he may do that; ``RegproxyError`` otherwise."""
         principal = self._principal(request)
         key, rclass = settings.key, settings.rclass
-        let = _is_free(action, settings) and not principal.is_user and self._is_let(request)
+        let = _is_free(action, settings) and not principal.is_user and self.lets_change(request)
         if principal.may_somewhere(action, key, rclass) or (let and principal.may_somewhere(Action.READ, key, rclass)):
             request.permitted = settings.key
             return principal.name
@@ -165,11 +165,12 @@ class Guard:
         return self._principal(request) is not self._gate.authority.anonymous()
 
     def lets_change(self, request: ProxyRequest) -> bool:
-        """Whether ``anonymousWrite`` lets him change what he may read."""
-        return self._is_let(request)
+        """Whether ``anonymousWrite`` lets one without a name change what he may read, from where he is."""
+        where = self._access.anonymous_write
+        return where == "anywhere" or (where == "loopback" and _is_local(request))
 
     def knows_people(self) -> bool:
-        """Whether there is anybody but the first administrator."""
+        """Whether anybody has a name to show: there is a second user, or a token."""
         return self._gate.authority.has_people()
 
     def login(self, request: ProxyRequest) -> RegproxyError:
@@ -194,10 +195,6 @@ class Guard:
 
     def _principal(self, request: ProxyRequest) -> Principal:
         return request.principal or self._gate.authority.anonymous()
-
-    def _is_let(self, request: ProxyRequest) -> bool:
-        where = self._access.anonymous_write
-        return where == "anywhere" or (where == "loopback" and _is_local(request))
 
 
 def readable(serving: Serving, request: ProxyRequest, folder: str, children: Sequence[Child]) -> Sequence[Child]:

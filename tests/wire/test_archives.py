@@ -20,7 +20,7 @@ from tests.fakes.people import basic
 from tests.fakes.process import Regproxy
 from tests.wire.test_life import wait_until
 from tests.wire.test_people import READ, Asker
-from tests.wire.test_repositories import administrator
+from tests.wire.test_repositories import administrator, empty
 
 LARGE = bytes(range(256)) * 4000
 TREE = {"a.txt": b"text", "sub/b ä.bin": LARGE, "sub/deep/empty": b"", "secret/key": b"secret"}
@@ -50,9 +50,7 @@ def admin(server: Regproxy) -> Iterator[Asker]:
     for path, data in TREE.items():
         assert 201 == admin("PUT", f"/files/top/{path.replace(' ', '%20').replace('ä', '%C3%A4')}", data).status
     yield admin
-    for key in ("files", "other"):
-        for child in admin("GET", f"/api/storage/{key}").json["children"]:
-            assert 204 == admin("DELETE", f"/{key}{child['uri']}").status
+    empty(admin, "files", "other")
 
 
 def unzipped(answer: Answer) -> dict[str, bytes]:

@@ -24,6 +24,13 @@ def administrator(regproxy: Regproxy) -> Asker:
     return Asker(regproxy, basic("admin", (regproxy.data_dir / "admin.password").read_text().strip()))
 
 
+def empty(admin: Asker, *keys: str) -> None:
+    """Delete what local repositories have."""
+    for key in keys:
+        for child in admin("GET", f"/api/storage/{key}").json["children"]:
+            assert 204 == admin("DELETE", f"/{key}{child['uri']}").status
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regproxy]:
     """A server with one repository in its file, of two workers: each request may meet another one."""

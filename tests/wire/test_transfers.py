@@ -9,7 +9,7 @@ from tests.fakes.files import remote, serving
 from tests.fakes.process import Regproxy
 from tests.wire.test_life import wait_until
 from tests.wire.test_people import READ, Asker
-from tests.wire.test_repositories import administrator
+from tests.wire.test_repositories import administrator, empty
 
 TREE = ("src/a.txt;k=v;k=w", "src/sub/b.txt", "src/sub/deep/c.txt")
 
@@ -36,9 +36,7 @@ def admin(server: Regproxy) -> Iterator[Asker]:
     for path in TREE:
         assert 201 == admin("PUT", f"/files/{path}", path.encode()).status
     yield admin
-    for key in ("files", "other", "small"):
-        for child in admin("GET", f"/api/storage/{key}").json["children"]:
-            assert 204 == admin("DELETE", f"/{key}{child['uri']}").status
+    empty(admin, "files", "other", "small")
 
 
 def told(who: Asker, target: str, status: int = 200) -> str:
