@@ -68,15 +68,15 @@ def drawn(count: int, seed: int, part: str, lines: Collection[str]) -> list[Draw
     return random.Random(seed).sample(found, min(count, len(found)))[number - 1 :: parts]
 
 
-def run(tree: Path, arguments: Sequence[str], seconds: float | None = None) -> bool:
-    """Whether the tests pass in a tree."""
+def failure(tree: Path, arguments: Sequence[str], seconds: float | None = None) -> str:
+    """Run tests in a tree: what pytest says of the first that fails, or nothing."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        done = subprocess.run(command, cwd=tree, env=environment, timeout=seconds, capture_output=True, check=False)
+        done = subprocess.run(command, cwd=tree, env=environment, timeout=seconds, capture_output=True, text=True, check=False)
     except subprocess.TimeoutExpired:
-        return False  # it hangs: that is noticed
-    return done.returncode == 0
+        return f"not over after {seconds} s"
+    return (done.stdout or done.stderr) if done.returncode else ""
 
 
 def noticed(tree: Path, one: Drawn, covered: Covered) -> bool:
@@ -89,7 +89,7 @@ def noticed(tree: Path, one: Drawn, covered: Covered) -> bool:
     source = (tree / one.path).read_text()
     (tree / one.path).write_text(mutated(ast.parse(source), one.mutant))
     try:
-        return not all(run(tree, group, STARTING + PATIENCE * covered.seconds(group)) for group in groups if group)
+        return any(failure(tree, group, STARTING + PATIENCE * covered.seconds(group)) for group in groups if group)
     finally:
         (tree / one.path).write_text(source)
 
@@ -114,8 +114,8 @@ def main() -> int:
             shutil.copytree(source, tree / name) if source.is_dir() else shutil.copy(source, tree / name)
         if asked.covered and asked.covered.exists():
             shutil.copy(asked.covered, tree / FILE)
-        elif not run(tree, ["-p", "tests.mutants.covered", *TESTS]):
-            say("the tests fail without a mutant\n")
+        elif found := failure(tree, ["-p", "tests.mutants.covered", *TESTS]):
+            say(f"{found}\nthe tests fail without a mutant\n")
             return 2
         elif asked.covered:
             shutil.copy(tree / FILE, asked.covered)
