@@ -36,6 +36,24 @@ def test_folders_are_made_durably(tmp_path: Path, synced: list[Path]) -> None:
     assert synced == []
 
 
+def test_two_make_the_folders_at_once(tmp_path: Path, synced: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is second syncs the name, too: nobody knows whether the first has."""
+    layout = Layout(tmp_path)
+    layout.make()
+    synced.clear()
+    there, late = Path.is_dir, [layout.spool]
+
+    def is_dir(path: Path) -> bool:
+        if str(path) in late:
+            late.remove(str(path))
+            return False
+        return there(path)
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    layout.make()
+    assert synced == [tmp_path]
+
+
 def test_a_name_is_made_durable(tmp_path: Path, synced: list[Path]) -> None:
     """In its folder, and once the folder's own."""
     layout = Layout(tmp_path)

@@ -16,10 +16,12 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from regproxy.model.ranges import Span
+from regproxy.stream import pages
 from regproxy.stream.follower import BURST, LOOK, ClientGone, Sending, can_sendfile, follow
 from regproxy.stream.stalls import Stalls, untaken
 from tests.fakes.remote import InlinePool
 from tests.stream.test_follower import DATA, SIZE, Script
+from tests.stream.test_hashing import Later
 
 HEAD = b"head"
 
@@ -75,9 +77,9 @@ class Connection:
         """Whether the kernel gathers small pieces."""
         return not self.transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
-    def follow(self, blob: Script, span: Span) -> None:
+    def follow(self, blob: Script, span: Span, readers: Any = None) -> None:
         """Begin."""
-        sending = Sending(self.clock, InlinePool(), stalls=self.stalls)
+        sending = Sending(self.clock, readers or InlinePool(), stalls=self.stalls)
         assert can_sendfile(self, sending, span)  # type: ignore[arg-type] # enough of a request
         Deferred.fromCoroutine(follow(self, blob, span, sending)).addBoth(self.ended.append)  # type: ignore[arg-type] # as above
 
@@ -159,6 +161,20 @@ def test_a_turn_has_one_piece(connection: Connection, blob: Script, monkeypatch:
     connection.clock.advance(0)
     connection.transport.doWrite()
     assert (asked, connection.ended, connection.waits - before) == ([(0, BURST), (BURST, 5)], [None], 0)
+
+
+def test_a_turn_that_comes_while_pages_are_fetched(connection: Connection, blob: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Does not fetch them once more; they follow the head when they are there."""
+    later = Later()
+    monkeypatch.setattr(pages, "is_hot", lambda *_: False)
+    connection.follow(blob, Span(0, SIZE), later)
+    for _ in range(3):
+        connection.transport.doWrite()
+    assert (len(later.jobs), connection.sentLength) == (1, 0)
+    monkeypatch.undo()
+    later.all()
+    assert connection.take(len(HEAD) + SIZE) == HEAD + DATA
+    assert connection.ended == [None]
 
 
 def test_a_full_connection(connection: Connection, blob: Script, monkeypatch: pytest.MonkeyPatch) -> None:

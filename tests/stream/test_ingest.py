@@ -43,6 +43,7 @@ class Hashes:
 
     data: bytearray = field(factory=bytearray)
     notes: list[object] = field(factory=list)
+    followed: int = 0
 
     def claim(self, offset: int) -> Callable[[Sequence[bytes]], None] | None:
         """Only what comes in order."""
@@ -57,7 +58,8 @@ class Hashes:
         self.notes.append("undone")
 
     def follow(self) -> None:
-        """Nothing is read back here."""
+        """Count it; nothing is read back here."""
+        self.followed += 1
 
 
 @define(eq=False)
@@ -144,7 +146,7 @@ def test_one_job_at_a_time(scene: Scene) -> None:
     assert len(scene.pool.jobs) == 1
     assert scene.blob.extents.reach(0) == 0
     scene.pool.step()
-    assert (len(scene.pool.jobs), list(scene.blob.extents)) == (1, [Span(0, 1)])
+    assert (len(scene.pool.jobs), list(scene.blob.extents), scene.hashes.followed) == (1, [Span(0, 1)], 1)
     scene.body.done.callback(None)
     assert scene.outcome == []
     scene.pool.step()

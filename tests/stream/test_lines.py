@@ -74,6 +74,16 @@ async def test_a_line_that_is_too_long(piece: bytes) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_nobody_wants_a_body_that_has_not_begun() -> None:
+    """There is nobody to stop yet."""
+    lines = Lines(1000)
+    lines.read(Body())
+    lines.stop()
+    with pytest.raises(RegproxyError, match="not taken"):
+        await lines.next()
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_body_that_is_cut() -> None:
     """Its reader hears of that, before any line that is left."""
     lines, body, _ = begun()
