@@ -240,6 +240,15 @@ def test_reserved_with_the_second_write(store: DiskStore, monkeypatch: pytest.Mo
     assert list((store.root / "spool").iterdir()) == []
 
 
+def test_what_is_deleted_leaves_no_file(store: DiskStore) -> None:
+    """Not even out of sight, from where a start would bring it back."""
+    name = stored(store, b"not wanted")
+    assert store.delete(name)
+    assert [path for path in store.root.rglob("*") if path.is_file()] == []
+    store.recover()
+    assert store.open(name) is None
+
+
 def test_a_claim_that_comes_while_it_is_deleted(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever publishes a blob between the two steps of its deletion has it in the end."""
     name = stored(store, b"wanted")
