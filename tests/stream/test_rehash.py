@@ -111,12 +111,13 @@ def test_shorter_than_it_was(tmp_path: Path) -> None:
     os.close(file.descriptor)
 
 
-def test_nothing_to_read(tmp_path: Path) -> None:
-    """The digest of nothing."""
-    file = made(tmp_path, 0)
+@pytest.mark.parametrize("size", [0, 1000, SLICE + 1000])
+def test_longer_than_it_was(tmp_path: Path, size: int) -> None:
+    """What is behind its end is not its own; there may be nothing before it."""
+    file = made(tmp_path, size)
     found: list[str] = []
     Deferred.fromCoroutine(hash_blob(file, InlinePool())).addCallback(found.append)
-    assert found == [hashlib.sha256(b"").hexdigest()]
+    assert found == [hashlib.sha256(DATA[:size]).hexdigest()]
     os.close(file.descriptor)
 
 
