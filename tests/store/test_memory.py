@@ -44,7 +44,7 @@ def test_what_is_being_written_takes_room() -> None:
     """As much as was reserved, or as was written if that is more; what is left as well; it is given back however that ends."""
     store = MemoryStore(capacity=10)
     first, second = store.create(6), store.create(None, b"about")
-    assert store.space().free == 4
+    assert (store.space().free, list(store.unfinished())) == (4, [])  # what is being written has no name
     second.write_at(2, [b"x"])
     first.write_at(0, [b"abc"])
     assert store.space().free == 1
