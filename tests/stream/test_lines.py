@@ -101,15 +101,21 @@ def test_stopping() -> None:
     assert producer.stops == 1
 
 
-def test_skipping() -> None:
-    """The first bytes are dropped, wherever the pieces end."""
-    body, taker = Body(10), Taker()
-    skipping = Skipping(body, 4)
-    assert skipping.length == 6
-    skipping.deliver(taker)
-    skipping.start(cast(IPushProducer, Stopping()))
+@pytest.mark.parametrize("dropped", range(11))
+def test_skipping(dropped: int) -> None:
+    """The first bytes are dropped, wherever the pieces end; the consumer knows whom to pause, and gets the rest."""
+    body, taker, producer = Body(10), Taker(), cast(IPushProducer, Stopping())
+    skipping = Skipping(body, dropped)
+    assert skipping.length == 10 - dropped
+    assert skipping.deliver(taker) is body.done
+    skipping.start(producer)
     for piece in (b"012", b"3456", b"789"):
         skipping.write(piece)
-    assert taker.data == b"456789"
+    assert (taker.data, taker.producer) == (b"0123456789"[dropped:], producer)
     skipping.abort()
     assert body.aborted == 1
+
+
+def test_skipping_more_than_there_is() -> None:
+    """Leaves nothing; of a body of unknown length nobody knows how much."""
+    assert [Skipping(Body(length), 11).length for length in (10, None)] == [0, None]

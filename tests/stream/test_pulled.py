@@ -55,7 +55,6 @@ def test_stopped_while_it_waits() -> None:
     taker, made = Slow(), list[bytes]()
     pulled, done = begun(taker, made)
     pulled.stopProducing()
-    pulled.resumeProducing()
     assert (made, taker.data, done.called) == ([b"a"], b"a", True)
 
 
