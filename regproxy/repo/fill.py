@@ -239,18 +239,8 @@ class Fill:
 
     async def commit(self, sha256: str) -> None:
         """Put it into the store; nobody deletes it before ``settle``. ``OSError`` if it cannot be stored in time."""
-        given_up = False
-
-        def job() -> None:
-            self.writer.commit(sha256, durable=False, claim=True)
-            if given_up:
-                self.writer.settle()
-
-        try:
-            await in_time(self.parts.clock, self.parts.writers.run(job))
-        except TimeoutError:
-            given_up = True
-            raise
+        committed = self.parts.writers.run(lambda: self.writer.commit(sha256, durable=False, claim=True))
+        await in_time(self.parts.clock, committed, lambda _: self.settle())
 
     def settle(self) -> None:
         """After ``commit``: its row is written, or never will be."""

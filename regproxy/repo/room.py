@@ -9,7 +9,7 @@ import errno
 from collections.abc import Callable
 
 from attrs import define, field
-from twisted.internet.defer import DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from txaio.tx import make_logger
 
@@ -106,9 +106,9 @@ class Room:
                 try:
                     berth.spool = await self._spool(create)
                     return EnduringWriter(berth.spool, whole, allowance=berth)
-                except OSError as error:
+                except BaseException as error:
                     berth.leave()
-                    if not is_trouble(error):
+                    if not isinstance(error, OSError) or not is_trouble(error):
                         raise
                     self.troubled(settings.key, error)
         return EnduringWriter.through(Window.open(0, bounded=not whole))
@@ -196,20 +196,11 @@ class Room:
         due = sum(berth.due for berth in list(self._live))
         return max(0, need + due + reserve_of(space) - space.free)
 
-    async def _spool(self, create: Callable[[], BlobWriter]) -> BlobWriter:
-        given_up = False
-
-        def job() -> BlobWriter:
-            writer = create()
-            if given_up:
-                writer.abort()
-            return writer
-
-        try:
-            return await in_time(self._clock, self._writers.run(job))
-        except TimeoutError:
-            given_up = True
-            raise
+    def _spool(self, create: Callable[[], BlobWriter]) -> "Deferred[BlobWriter]":
+        """Ask for one, but not for too long: of one that comes later nobody knows."""
+        return in_time(
+            self._clock, self._writers.run(create), lambda late: self._writers.run(late.abort).addErrback(lambda _: None)
+        )
 
     def troubled(self, repository: str, error: Exception) -> None:
         """A body of a repository is not kept, because of this."""

@@ -28,8 +28,8 @@ T = TypeVar("T")
 STALL = 10.0
 
 
-def in_time(clock: IReactorTime, deferred: "Deferred[T]") -> "Deferred[T]":
-    """Fail with ``TimeoutError`` if a job of a pool takes too long; what it brings later is dropped."""
+def in_time(clock: IReactorTime, deferred: "Deferred[T]", late: Callable[[T], object] | None = None) -> "Deferred[T]":
+    """Fail with ``TimeoutError`` if a job of a pool takes too long; ``late`` gets what it brings later, else it is dropped."""
     outcome: OneShot[T] = OneShot()
 
     def expire() -> None:
@@ -39,6 +39,8 @@ def in_time(clock: IReactorTime, deferred: "Deferred[T]") -> "Deferred[T]":
 
     def came(result: T | Failure) -> None:
         if not timer.active():
+            if late is not None and not isinstance(result, Failure):
+                late(result)
             return
         timer.cancel()
         if isinstance(result, Failure):

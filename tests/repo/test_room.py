@@ -2,11 +2,12 @@
 
 import errno
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from attrs import define, field
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.head import Head
@@ -14,8 +15,9 @@ from regproxy.model.node import Node
 from regproxy.repo.room import reserve_of
 from regproxy.store.memory import MemoryStore, MemoryWriter
 from regproxy.stream.enduring import EnduringWriter
+from regproxy.stream.lane import STALL
 from tests.conformance.store import name_of, read, stored
-from tests.fakes.remote import BIG, Bench, Body, bench, blob, content
+from tests.fakes.remote import BIG, Bench, Body, InlinePool, bench, blob, content
 
 KIB = 1 << 10
 
@@ -270,6 +272,42 @@ def test_a_disk_that_fails_costs_only_the_copy(code: int, where: str, size: int,
     body.end()
     assert content(again[0]) == data
     assert [name_of(data)] == [stat.sha256 for stat in store.each()]
+
+
+@pytest.mark.parametrize("where", ["create", "commit"])
+def test_what_the_disk_says_too_late_is_taken_back(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """Though it was done before the time was over: no writer stays open, and no blob is claimed for good."""
+    made, heard = bench(), list[Callable[[], object]]()
+    method = MemoryStore.create if where == "create" else MemoryStore.accept
+    done = list[str]()
+
+    def doing(*args: Any, **more: Any) -> Any:
+        done.append(where)
+        return method(*args, **more)
+
+    def run(_: object, work: Callable[[], Any]) -> "Deferred[Any]":
+        before, result = len(done), maybeDeferred(work)
+        if len(done) == before:
+            return result
+        late = Deferred[Any]()
+        heard.append(lambda: result.chainDeferred(late))
+        return late
+
+    monkeypatch.setattr(MemoryStore, method.__name__, doing)
+    monkeypatch.setattr(InlinePool, "run", run)
+    free = made.store.space().free
+    got = made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)))
+    made.clock.advance(STALL)
+    body.send(BIG)
+    body.end()
+    made.clock.advance(STALL)
+    assert content(got[0]) == BIG
+    for hear in heard:  # and of the probe's own
+        hear()
+    assert made.parts.room.live() == 0
+    assert made.store.space().free == free - (0 if where == "create" else len(BIG))
+    assert made.store.delete(name_of(BIG)) == (where == "commit")
 
 
 def take(readable: Any, position: int) -> bytes:

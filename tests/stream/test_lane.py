@@ -15,7 +15,7 @@ from regproxy.model.ranges import Extents
 from regproxy.store.memory import MemoryStore
 from regproxy.stream.enduring import EnduringWriter
 from regproxy.stream.hashing import Hashes, PrefixHashes
-from regproxy.stream.lane import STALL, Lane, Timely
+from regproxy.stream.lane import STALL, Lane, Timely, in_time
 from regproxy.stream.pool import Pool
 from regproxy.stream.window import AHEAD, BEHIND, Window
 from tests.fakes.remote import InlinePool
@@ -274,3 +274,17 @@ def test_a_pool_that_is_not_waited_for_too_long(*, late: bool, fails: bool) -> N
     clock.advance(STALL)
     assert outcome == [TimeoutError if late else OSError if fails else "fine"]
     assert clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("when", ["in time", "late", "fails late"])
+def test_what_comes_too_late(when: str) -> None:
+    """Is for whoever wants it even then, though a thread has brought it before the time was over; a failure is nobody's."""
+    done, clock, outcome, late = Deferred[str](), Clock(), list[object](), list[str]()
+    in_time(clock, done, late.append).addBoth(outcome.append)
+    clock.advance(STALL if "late" in when else STALL - 0.1)
+    if "fails" in when:
+        done.errback(OSError("broken"))
+    else:
+        done.callback("fine")
+    assert late == (["fine"] if when == "late" else [])
+    assert len(outcome) == 1
