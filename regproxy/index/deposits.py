@@ -3,6 +3,7 @@
 As in ``statements``: they run on the writer thread and keep nothing, and a change that raises is rolled back.
 """
 
+import math
 from typing import Any
 
 import apsw
@@ -138,10 +139,11 @@ def _make_folders(connection: apsw.Connection, repository: str, path: str, when:
         connection.execute(_PUT_FOLDER, (repository, folder, when, by))
 
 
-def delete(connection: apsw.Connection, repository: str, path: str) -> bool:
+def delete(connection: apsw.Connection, repository: str, path: str, before: float | None = None) -> bool:
     """See ``Holdings.delete``; triggers do the rest."""
     if not path.endswith("/"):
-        connection.execute(f"DELETE FROM nodes {_AT}", (repository, path))  # noqa: S608 - our own text
+        since = math.inf if before is None else before
+        connection.execute(f"DELETE FROM nodes {_AT} AND checked < ?", (repository, path, since))  # noqa: S608 - our own text
         return connection.changes() > 0
     bounds = (repository, path, behind_prefix(path))
     removed = 0

@@ -42,8 +42,8 @@ class Holdings(Protocol):
     def make_folder(self, repository: str, path: str, when: float, by: str) -> Deferred[bool]:
         """Make a folder and those above it; False if it was there. CONFLICT as above."""
 
-    def delete(self, repository: str, path: str) -> Deferred[bool]:
-        """Remove a node, or a folder with everything below it; False if there was none."""
+    def delete(self, repository: str, path: str, before: float | None = None) -> Deferred[bool]:
+        """Remove a node, or a folder with everything below it; False if there was none, or a node that was put since."""
 
     def depositors(self, repository: str, path: str) -> Depositors | None:
         """Who put a node; None for what came from an upstream."""

@@ -76,9 +76,9 @@ class SqliteHoldings:
         """Make a folder."""
         return self._index.change(partial(deposits.make_folder, repository=repository, path=path, when=when, by=by))
 
-    def delete(self, repository: str, path: str) -> Deferred[bool]:
+    def delete(self, repository: str, path: str, before: float | None = None) -> Deferred[bool]:
         """Remove a node or a folder."""
-        apply = partial(deposits.delete, repository=repository, path=path)
+        apply = partial(deposits.delete, repository=repository, path=path, before=before)
         if path.endswith("/"):
             return self._index.change(apply, lambda hot: hot.drop_below(repository, path))
         return self._index.change(apply, lambda hot: hot.drop((repository, path)))

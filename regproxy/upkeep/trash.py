@@ -27,8 +27,8 @@ class Retention:
         page = await self._parts.readers.run(lambda: index.nodes(TRASH, after=self._after, limit=PAGE))
         before = self._parts.clock.seconds() - self._seconds
         for node in page:
-            if node.checked < before:  # which is when it was put there
-                await self._holdings.delete(TRASH, node.path)
+            if node.checked < before:  # which is when it was put there; another one may have taken its place by now
+                await self._holdings.delete(TRASH, node.path, before)
         if len(page) == PAGE:
             self._after = page[-1].path
             return BUSY_SECONDS

@@ -218,7 +218,9 @@ class HoldingsContract:
             kept.put(path, properties={"k": ("v",)})
             assert kept.subject.index.node("r", path)
         delete = kept.holdings.delete
-        assert kept.subject.wait(delete("r", "a/b0"))
+        since = kept.subject.index.node("r", "a/b0").checked  # type: ignore[union-attr] # it is there
+        assert not kept.subject.wait(delete("r", "a/b0", since))
+        assert kept.subject.wait(delete("r", "a/b0", since + 0.1))
         assert not kept.subject.wait(delete("r", "a/b0"))
         assert {} == kept.holdings.properties("r", "a/b0")
         assert kept.subject.wait(delete("r", "a/b/"))

@@ -40,6 +40,36 @@ def test_days_go_by(tmp_path: Path, monkeypatch: Any) -> None:
     clock.wait(index.close())
 
 
+def test_what_is_put_there_meanwhile_stays(tmp_path: Path) -> None:
+    """A file that is deleted once more while an old one of its name is about to go."""
+    clock = ThreadedClock()
+    index = SqliteIndex(tmp_path / "index.sqlite", clock)
+    index.start()
+    holdings = SqliteHoldings(index)
+    parts = cast(Any, SimpleNamespace(index=index, readers=InlinePool(), clock=clock))
+    can = Trash(parts, holdings)
+
+    def throw_away(path: str, size: int) -> None:
+        clock.wait(holdings.deposit(deposit_of(path, size, clock.seconds())))
+        node = index.node("r", path)
+        assert node is not None
+        clock.wait(Deferred.fromCoroutine(can.keep(node, "ann")))
+
+    for path in ("a", "b"):
+        throw_away(path, 1)
+    clock.advance(101)
+
+    class Busy(SqliteHoldings):
+        def delete(self, repository: str, path: str, before: float | None = None) -> "Deferred[bool]":
+            if path == place("r", "a"):
+                throw_away("b", 2)
+            return super().delete(repository, path, before)
+
+    clock.wait(Deferred.fromCoroutine(trash.Retention(parts, Busy(index), 100.0).step()))
+    assert [(node.path, node.size) for node in index.nodes(TRASH)] == [(place("r", "b"), 20)]
+    clock.wait(index.close())
+
+
 def test_a_file_that_changes_meanwhile(tmp_path: Path) -> None:
     """Is kept as it is now; one that has gone is nobody's trouble."""
     clock = ThreadedClock()
