@@ -7,7 +7,6 @@ Paths that may not be are refused before.
 
 from collections.abc import Callable, Mapping
 from typing import cast
-from weakref import WeakKeyDictionary
 
 from attrs import define, field
 from klein import Klein
@@ -30,7 +29,6 @@ from regproxy.web.gate import is_token_server
 from regproxy.web.paths import split_path
 from regproxy.web.request import ProxyRequest
 from regproxy.web.respond import send_text
-from regproxy.web.serving import Served
 
 PREFIX = "artifactory"
 WELCOME = b"This is regproxy, a proxy of artifact registries. /api/repositories lists what it serves.\n"
@@ -82,7 +80,6 @@ class Root:
     _look: Callable[[], None] = field(default=_nothing)
     _words: Mapping[str, Callable[[Unavailable], Text]] = field(factory=dict)
     isLeaf: bool = field(default=True, init=False)  # noqa: N815 - Twisted's name
-    _resources: "WeakKeyDictionary[Served, IResource]" = field(factory=WeakKeyDictionary, init=False)
 
     def getChildWithDefault(self, name: bytes, request: ProxyRequest) -> IResource:  # noqa: ARG002, N802 - Twisted's
         """A leaf has no children."""
@@ -201,7 +198,7 @@ class Root:
             return _mounted(self._token_server, request, len(segments))
         served = self._catalog.find(key, request) if key else None
         if served is not None and served.format.api == word:
-            return self._admitted(self._resource(served), request, 3, served.format.failure)
+            return self._admitted(served.resource, request, 3, served.format.failure)
         if key and word in self._words:
             raise self._catalog.unknown(request, key)
         request.setHeader("x-jfrog-version", _SPOKEN)
@@ -212,13 +209,7 @@ class Root:
         served = self._catalog.find(key, request)
         if served is None:
             raise self._catalog.unknown(request, key)
-        return self._admitted(self._resource(served), request, 1, served.format.failure)
-
-    def _resource(self, served: Served) -> IResource:
-        resource = self._resources.get(served)
-        if resource is None:
-            resource = self._resources[served] = served.format.resource(served)
-        return resource
+        return self._admitted(served.resource, request, 1, served.format.failure)
 
 
 def _mounted(resource: IResource, request: ProxyRequest, depth: int) -> IResource:

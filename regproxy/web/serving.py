@@ -1,11 +1,13 @@
 """One repository, being served: what a format's routes are given (``repo.interface.Serving``)."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TypeVar, cast
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource
 from txaio.tx import make_logger
 
 from regproxy.errors import Kind, RegproxyError
@@ -53,6 +55,11 @@ class Served:
     @_responder.default
     def _make_responder(self) -> Responder:
         return Responder(self._sending, self.format.failure)
+
+    @cached_property
+    def resource(self) -> IResource:
+        """What answers for it, made when it is first asked for. It knows what it answers for: both end together."""
+        return self.format.resource(self)
 
     async def send(self, request: IRequest, answer: Answer) -> None:
         """Write an answer."""

@@ -1,6 +1,9 @@
 """Who answers an address."""
 
+import gc
+from functools import cached_property
 from typing import Any, cast
+from weakref import ref
 
 import pytest
 import pytest_twisted
@@ -18,11 +21,13 @@ from tests.fakes.gates import guard_of
 from tests.fakes.site import Answering, Client, Reply, Stage
 
 
-def told(name: str) -> IResource:
+def told(name: "str | Served") -> IResource:
     """Tells who it is, where it is mounted, and what is behind that."""
 
     def answer(request: ProxyRequest) -> Answer:
-        line = f"{name} {request.mount} {'|'.join(request.rest)} {sorted(request.rest_slash)}"
+        line = (
+            f"{name if isinstance(name, str) else name.key} {request.mount} {'|'.join(request.rest)} {sorted(request.rest_slash)}"
+        )
         return Text(line.encode(), "text/plain")
 
     return cast(IResource, Answering(answer))
@@ -42,24 +47,29 @@ class Format:
     def resource(self, serving: Any) -> IResource:
         """Count."""
         self.made += 1
-        return told(serving.key)
+        return told(serving)
 
 
-@frozen(eq=False)
+@frozen(eq=False, weakref_slot=True)
 class Served:
     """As much of what is served as is looked at."""
 
     key: str
     format: Format
 
+    @cached_property
+    def resource(self) -> IResource:
+        """Its format's."""
+        return self.format.resource(self)
+
     def seen_by(self, request: Any) -> "Served":
         """By everybody."""
         return self
 
 
-def root(table: Table | None = None) -> Root:
+def root(table: Table | None = None, catalog: Catalog | None = None) -> Root:
     """An API, a mount, a repository of each kind."""
-    catalog = Catalog(guard_of())
+    catalog = catalog or Catalog(guard_of())
     files, images = Served("files", Format(None)), Served("images", Format("docker"))
     catalog.swap(table or Table(cast(Any, {"files": files, "images": images}), cast(Any, {"files-cache": files}), Docker()))
     fixed, failures = {"api": told("api"), "livez": told("livez")}, {"v2": Format("v2").failure}
@@ -145,9 +155,11 @@ async def test_the_root_itself() -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_repositorys_resource_is_made_once() -> None:
-    """However many addresses it has, until it is swapped."""
-    form = Format("x")
-    served = root(Table(cast(Any, {"k": Served("k", form)}), {}, Docker()))
+    """However many addresses it has; nothing is left of it when it is swapped."""
+    form, catalog = Format("x"), Catalog(guard_of())
+    table = Table(cast(Any, {"k": Served("k", form)}), {}, Docker())
+    served, there = root(table, catalog), ref(table.repositories["k"])
+    del table
 
     def work(client: Client) -> list[int]:
         client.send(b"".join(b"GET " + each + b" HTTP/1.1\r\nHost: a\r\n\r\n" for each in (b"/k/a", b"/api/x/k/a", b"/k/b")))
@@ -156,6 +168,9 @@ async def test_a_repositorys_resource_is_made_once() -> None:
     async with Stage(served) as stage:
         assert await stage.ask(work) == [200] * 3
     assert form.made == 1
+    catalog.swap(Table({}, {}, Docker()))
+    gc.collect()
+    assert there() is None
 
 
 def test_every_kind_has_a_status() -> None:
