@@ -46,12 +46,13 @@ def test_links_are_not_followed(store: DiskStore, tmp_path: Path) -> None:
 
 
 def test_fifos_do_not_block(store: DiskStore) -> None:
-    """A FIFO under a blob's name is an error at once."""
+    """A FIFO under a blob's name is an error at once, and not left open."""
     name = stored(store, b"x")
     blob_path(store, name).unlink()
     os.mkfifo(blob_path(store, name))
     with pytest.raises(OSError, match="regular"):
         store.open(name)
+    assert open_below(store.root) == []
 
 
 @pytest.mark.parametrize("durable", [True, False])

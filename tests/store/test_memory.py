@@ -1,5 +1,6 @@
 """What the store in memory has of its own: a capacity, and descriptors that end with their writers."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,21 @@ def test_descriptors_end_with_their_writers() -> None:
         assert writer.fileno() == -1
         assert not descriptor.is_symlink() or descriptor.readlink() != before
         writer.abort()
+
+
+def test_no_descriptor_is_left_of_what_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has a writer that would close it."""
+    made, real = list[int](), os.memfd_create
+
+    def create(name: str) -> int:
+        made.append(real(name))
+        return made[-1]
+
+    monkeypatch.setattr(os, "memfd_create", create)
+    with pytest.raises(OSError, match="space"):
+        MemoryStore(capacity=10).create(11)
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(made[0])
 
 
 def test_claims_are_counted() -> None:

@@ -188,6 +188,16 @@ def test_a_write_that_fails() -> None:
     assert scene.pool.jobs == []
 
 
+def test_a_write_that_fails_behind_the_end() -> None:
+    """Is no success, though all of the body came."""
+    scene = running(fails=True)
+    scene.body.push(b"a")
+    scene.body.done.callback(None)
+    assert scene.outcome == []
+    scene.pool.step()
+    assert scene.outcome == [(OSError, "[Errno 5] 0 1")]
+
+
 def test_the_first_failure_counts() -> None:
     """What goes wrong behind it is not told, and nothing is cancelled twice."""
     scene = running(Stretch(0, 3, 3), fails=True)
