@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cached_property
 from tempfile import TemporaryFile
 from typing import IO, Any, TypeVar, cast
 
@@ -12,7 +13,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IRequest
-from twisted.web.resource import Resource
+from twisted.web.resource import IResource, Resource
 
 from regproxy.errors import RegproxyError
 from regproxy.formats.oci import FORMAT
@@ -125,6 +126,11 @@ class CannedServing(Permissive):
 
     repository: Repository
     format: Format = FORMAT
+
+    @cached_property
+    def resource(self) -> IResource:
+        """As the real one."""
+        return self.format.resource(cast(Serving, self))
 
     async def send(self, request: IRequest, answer: Answer) -> None:
         """As the real one, for answers that are at hand."""
