@@ -139,11 +139,10 @@ def _make_folders(connection: apsw.Connection, repository: str, path: str, when:
         connection.execute(_PUT_FOLDER, (repository, folder, when, by))
 
 
-def delete(connection: apsw.Connection, repository: str, path: str, before: float | None = None) -> bool:
+def delete(connection: apsw.Connection, repository: str, path: str, before: float = math.inf) -> bool:
     """See ``Holdings.delete``; triggers do the rest."""
     if not path.endswith("/"):
-        since = math.inf if before is None else before
-        connection.execute(f"DELETE FROM nodes {_AT} AND checked < ?", (repository, path, since))  # noqa: S608 - our own text
+        connection.execute(f"DELETE FROM nodes {_AT} AND checked < ?", (repository, path, before))  # noqa: S608 - our own text
         return connection.changes() > 0
     bounds = (repository, path, behind_prefix(path))
     removed = 0

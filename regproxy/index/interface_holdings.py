@@ -4,6 +4,7 @@
 are reads by primary key, and writes as in ``Index``: they are durable, surviving a power loss, when their Deferred fires.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -42,8 +43,8 @@ class Holdings(Protocol):
     def make_folder(self, repository: str, path: str, when: float, by: str) -> Deferred[bool]:
         """Make a folder and those above it; False if it was there. CONFLICT as above."""
 
-    def delete(self, repository: str, path: str, before: float | None = None) -> Deferred[bool]:
-        """Remove a node, or a folder with everything below it; False if there was none, or a node that was put since."""
+    def delete(self, repository: str, path: str, before: float = math.inf) -> Deferred[bool]:
+        """Remove a node, or a folder with everything below it; False if there was none, or the node was put since ``before``."""
 
     def depositors(self, repository: str, path: str) -> Depositors | None:
         """Who put a node; None for what came from an upstream."""

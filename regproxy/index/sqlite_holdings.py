@@ -1,5 +1,6 @@
 """``Holdings`` in the file of a ``SqliteIndex``, by its connections and its writer."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -76,7 +77,7 @@ class SqliteHoldings:
         """Make a folder."""
         return self._index.change(partial(deposits.make_folder, repository=repository, path=path, when=when, by=by))
 
-    def delete(self, repository: str, path: str, before: float | None = None) -> Deferred[bool]:
+    def delete(self, repository: str, path: str, before: float = math.inf) -> Deferred[bool]:
         """Remove a node or a folder."""
         apply = partial(deposits.delete, repository=repository, path=path, before=before)
         if path.endswith("/"):

@@ -197,7 +197,7 @@ class Room:
         return max(0, need + due + reserve_of(space) - space.free)
 
     def _spool(self, create: Callable[[], BlobWriter]) -> "Deferred[BlobWriter]":
-        """Ask for one, but not for too long: of one that comes later nobody knows."""
+        """Ask for one, but not for too long: one that comes later is aborted."""
         return in_time(
             self._clock, self._writers.run(create), lambda late: self._writers.run(late.abort).addErrback(lambda _: None)
         )

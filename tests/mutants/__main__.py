@@ -76,7 +76,7 @@ def failure(tree: Path, arguments: Sequence[str], seconds: float | None = None) 
         done = subprocess.run(command, cwd=tree, env=environment, timeout=seconds, capture_output=True, text=True, check=False)
     except subprocess.TimeoutExpired:
         return f"not over after {seconds} s"
-    return (done.stdout or done.stderr) if done.returncode else ""
+    return (done.stdout or done.stderr or f"status {done.returncode}") if done.returncode else ""
 
 
 def noticed(tree: Path, one: Drawn, covered: Covered) -> bool:

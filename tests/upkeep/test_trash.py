@@ -1,5 +1,6 @@
 """What has lain in the trash can long enough goes, and nothing else."""
 
+import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -60,7 +61,7 @@ def test_what_is_put_there_meanwhile_stays(tmp_path: Path) -> None:
     clock.advance(101)
 
     class Busy(SqliteHoldings):
-        def delete(self, repository: str, path: str, before: float | None = None) -> "Deferred[bool]":
+        def delete(self, repository: str, path: str, before: float = math.inf) -> "Deferred[bool]":
             if path == place("r", "a"):
                 throw_away("b", 2)
             return super().delete(repository, path, before)
