@@ -96,13 +96,13 @@ def test_resumed_by_range(scene: HubScene) -> None:
 
 @CURRENT
 def test_range_of_a_cold_file(scene: HubScene) -> None:
-    """HfFileSystem reads a part without a HEAD; the whole is fetched once."""
+    """HfFileSystem reads a part without a HEAD; the whole is fetched once, and the part beside it where it is still far off."""
     code = f"fs = HfFileSystem()\nwith fs.open('{MODEL}/{WEIGHTS}', block_size=1 << 16) as file:\n    file.seek(20_000_000)\n"
     data = model_files()[WEIGHTS]
     assert data[20_000_000:20_001_000].hex() == scene.call(code + "    found = file.read(1000).hex()")
     assert scene.call(f"found = HfFileSystem().info('{MODEL}/{WEIGHTS}')['size']") == LARGE
     assert data.hex()[:1000] == scene.call(f"found = open(hf_hub_download({MODEL!r}, {WEIGHTS!r}), 'rb').read().hex()[:1000]")
-    assert scene.hub.bodies(WEIGHTS) == 1
+    assert scene.hub.bodies(WEIGHTS) <= 2
 
 
 @CURRENT
