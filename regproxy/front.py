@@ -1,6 +1,7 @@
 """The HTTP side of the server: the site, what it mounts, and the ports that it listens on."""
 
 import shutil
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -65,6 +66,7 @@ class Front:
         lag.start()
         text = "The event loop's worst lag of the last half minute."
         self._metrics.watch("regproxy_reactor_lag_seconds", text, lag.seconds, "largest")
+        self._metrics.watch("regproxy_memory_blocks", "Blocks of memory that its objects take.", sys.getallocatedblocks)
         site = self._site = self._new_site()
         try:
             for endpoint in self._endpoints(server):

@@ -7,12 +7,14 @@ something.
 
 import argparse
 import random
+import re
 import shutil
 import signal
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -40,6 +42,8 @@ IDLE_MILLIS = 1500
 SECONDS = 180.0
 RELOAD_SECONDS = 15.0
 FLAT = 16 * MIB
+# What is left of one reload is some thousands; caches that fill, and garbage that is not collected yet, are less than this.
+FLAT_BLOCKS = 20_000
 FILES = """
 [store]
 maxBytes = "{room}"
@@ -70,6 +74,7 @@ class Held:
     spooled: tuple[int, int]
     stored: int
     rss: int
+    blocks: int
 
     def row(self) -> str:
         """Of a table."""
@@ -81,11 +86,13 @@ class Held:
             f"{files} / {size}",
             f"{self.stored / MIB:.1f}",
             f"{self.rss / MIB:.1f}",
+            self.blocks // 1000,
         )
         return f"| {' | '.join(str(cell) for cell in cells)} |"
 
 
-HEAD = "| | requests so far | descriptors | spool: files / bytes | stored, MiB | memory, MiB |\n|---|---|---|---|---|---|"
+TITLES = ("", "requests so far", "descriptors", "spool: files / bytes", "stored, MiB", "memory, MiB", "its blocks, thousands")
+HEAD = f"| {' | '.join(TITLES)} |\n{'|---' * len(TITLES)}|"
 
 
 @define(eq=False)
@@ -128,6 +135,8 @@ class Soak:
             found.append(f"{last.descriptors - first.descriptors} more descriptors")
         if last.rss - second.rss > FLAT:
             found.append(f"{(last.rss - second.rss) >> 20} MiB more memory in the last third")
+        if last.blocks - second.blocks > FLAT_BLOCKS:
+            found.append(f"{last.blocks - second.blocks} more blocks of memory in the last third")
         found += [f"{each.when} the spool has {each.spooled[0]} files" for each in self.held if each.spooled[0]]
         # A body of unknown length makes the store larger until the next one asks for room.
         found += [f"{each.when} {each.stored} bytes are stored" for each in self.held if each.stored > ROOM + 2 * max(SIZES)]
@@ -192,7 +201,8 @@ class Soak:
         stored = sum(path.stat().st_size for path in (store / "blobs").rglob("*/*/*") if path.is_file())
         requests = sum(self.outcomes.values())
         descriptors = inside.sockets + sum(inside.files.values())
-        return Held(when, requests, descriptors, (len(spool), sum(spool)), stored, self.regproxy.rss())
+        rss, blocks = self.regproxy.rss(), _blocks(self.regproxy)
+        return Held(when, requests, descriptors, (len(spool), sum(spool)), stored, rss, blocks)
 
     def report(self) -> str:
         """For people."""
@@ -201,6 +211,14 @@ class Soak:
         lines.append(f"What upstream did: {_counts(self.weather.seen)}.")
         lines.append(f"Wrong: {len(self.failures())}. {'; '.join(self.failures()[:10])}".rstrip())
         return "\n".join(lines)
+
+
+def _blocks(regproxy: Regproxy) -> int:
+    """How many blocks of memory its objects take: what leaks grows here, whatever the allocator keeps."""
+    with urllib.request.urlopen(f"{regproxy.base_url}/metrics", timeout=SECONDS) as page:
+        found = re.search(rb"(?m)^regproxy_memory_blocks ([0-9.e+]+)$", page.read())
+    assert found is not None
+    return int(float(found[1]))
 
 
 def _visits(chance: random.Random, size: int) -> list[Client]:
