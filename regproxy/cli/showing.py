@@ -86,6 +86,15 @@ def show_report(report: Report) -> None:
     for finding in report.findings:
         marks = [mark for mark, held in (("LOCAL", finding.local), ("repaired", finding.repaired)) if held]
         print("\t".join((finding.trouble.value, finding.name, finding.detail, " ".join(finding.nodes), " ".join(marks))))
-    wrong = len(report.violations)
-    verdict = "nothing is wrong" if not wrong else f"{wrong} things are wrong"
-    print(f"{report.blobs} blobs, {size(report.bytes)} in {report.seconds:.1f} s: {verdict}")
+    print(f"{report.blobs} blobs, {size(report.bytes)} in {report.seconds:.1f} s: {_verdict(report)}")
+
+
+def _verdict(report: Report) -> str:
+    repaired = sum(finding.repaired for finding in report.violations)
+    wrong = len(report.violations) - repaired
+    parts = []
+    if wrong:
+        parts.append("1 thing is wrong" if wrong == 1 else f"{wrong} things are wrong")
+    if repaired:
+        parts.append("1 thing was wrong, and is repaired" if repaired == 1 else f"{repaired} things were wrong, and are repaired")
+    return ", and ".join(parts) or "nothing is wrong"

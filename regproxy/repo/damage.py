@@ -1,12 +1,14 @@
-"""What happens to a stored blob that is not what its name says, or cannot be read: the one place that decides it.
+"""What happens to a stored blob that is not what its name says, cannot be read, or has gone: the one place that decides it.
 
 Its file goes into quarantine, so that no reader opens it again, then the rows that name it go, so that the next request
-fetches anew. Rows of what came from no upstream stay: nobody can fetch that, and an operator has to know.
+fetches anew. Rows of what came from no upstream stay: nobody can fetch that, and an operator has to know. Who asks for it again
+finds a blob that is missing, whatever took it: that is told once in a while only.
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
 
+from twisted.internet.task import deferLater
 from txaio.tx import make_logger
 
 from regproxy.errors import RegproxyError, is_used_up
@@ -15,6 +17,9 @@ from regproxy.repo.parts import Parts
 from regproxy.stream.source import BlobReader
 
 log = make_logger()
+
+TOLD_AGAIN = 3600.0
+LOOKS, LOOK_SECONDS = 100, 0.01
 
 
 def is_local(node: Node) -> bool:
@@ -27,7 +32,9 @@ async def condemn(parts: Parts, sha256: str, why: str, seen: BlobReader | None =
 
     None, and nothing is done, if it is not what was ``seen``: while that was read through, somebody has stored it anew.
     """
+    parts.told[sha256] = parts.clock.seconds()  # before its name goes: who misses it from then on has nothing new to say
     if not await parts.readers.run(lambda: parts.store.quarantine(sha256, seen)) and is_there(parts, sha256):
+        parts.told.pop(sha256, None)
         return None
     parts.recorder.blob_lost(why)
     return await forsake(parts, sha256, why)
@@ -35,6 +42,8 @@ async def condemn(parts: Parts, sha256: str, why: str, seen: BlobReader | None =
 
 async def forsake(parts: Parts, sha256: str, why: str) -> Sequence[Node]:
     """Drop the rows of a blob that is not there, but for those of local nodes; returns the nodes that named it."""
+    parts.told[sha256] = parts.clock.seconds()
+    why = "of another size" if why == "size" else why
     nodes = await parts.readers.run(lambda: parts.index.nodes_of(sha256))
     log.error("blob {sha256} is {why}, named by {nodes}", sha256=sha256, why=why, nodes=names(nodes))
     for node in nodes:
@@ -51,7 +60,30 @@ async def forsake(parts: Parts, sha256: str, why: str) -> Sequence[Node]:
         elif _names(parts, node):
             await parts.index.remove(node.repository, node.path)
     await parts.index.forget(sha256)
+    if not any(map(is_local, nodes)):
+        parts.told.pop(sha256, None)  # nothing names it: the next loss is another one
     return nodes
+
+
+async def missed(parts: Parts, node: Node) -> bool:
+    """Somebody wants a node's blob and there is none: as ``condemn``, unless its row has gone as well or it was told lately.
+
+    True, and nothing is done, if it is there again: it was out of sight while somebody looked whether it is needed.
+    """
+    for _ in range(LOOKS):
+        if not parts.store.is_aside(node.sha256):
+            break
+        await deferLater(parts.clock, LOOK_SECONDS)
+    else:
+        return False  # whoever has it aside has died or waits for the disk
+    if is_there(parts, node.sha256):
+        return True
+    now = parts.clock.seconds()
+    if _names(parts, node) and now >= parts.told.get(node.sha256, -TOLD_AGAIN) + TOLD_AGAIN:
+        parts.recorder.blob_lost("missing")
+        with suppress(RegproxyError):  # the index takes nothing: its row stays a miss
+            await forsake(parts, node.sha256, "missing")
+    return False
 
 
 async def make_durable(parts: Parts, sha256: str) -> None:

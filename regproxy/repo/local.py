@@ -82,7 +82,9 @@ class Local:
             return Missing(f"{self.key} does not have it")
         readable = await self._shelf.open(node)
         if readable is None:
-            return Unavailable(500, "its bytes are damaged")
+            if self._parts.index.node(self.key, want.path) != node:
+                return await self.resolve(want)  # deleted or overwritten since it was looked up
+            return Unavailable(500, "its bytes are gone, or damaged and put aside")
         if want.body:
             self._parts.index.used(node.repository, node.path, node.sha256, self._parts.clock.seconds())
         return Body(node.head, readable, Origin.LOCAL, path=node.path)

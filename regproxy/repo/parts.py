@@ -26,6 +26,7 @@ class Parts:
         sharing: one launch for all processes of the server.
         processes: how many there are.
         events: who wants to know of deposits, deletions and first fetches.
+        told: when it was last said of a blob that it is lost; see ``damage``.
     """
 
     store: BlobStore
@@ -40,3 +41,4 @@ class Parts:
     fills: Places = field(factory=Places)
     processes: int = 1
     events: Events = field(factory=Events)
+    told: dict[str, float] = field(factory=dict)

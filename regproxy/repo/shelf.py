@@ -1,8 +1,8 @@
 """Stored blobs, opened with suspicion: what serves from the store goes through here.
 
-A row without its blob is a miss, not an error. A blob of another size than its row says, and after an unclean stop a blob
-that was not yet durable and does not hash to its name, is put into quarantine and is a miss too. ``doubts`` looks at others.
-Hot small ones are ``remembered``.
+A row without its blob is a miss, not an error, but is told. A blob of another size than its row says, and after an unclean stop
+a blob that was not yet durable and does not hash to its name, is put into quarantine and is a miss too. ``doubts`` looks at
+others. Hot small ones are ``remembered``.
 """
 
 import os
@@ -15,7 +15,7 @@ from txaio.tx import make_logger
 
 from regproxy.errors import Kind, RegproxyError, is_used_up
 from regproxy.model.node import Node
-from regproxy.repo.damage import condemn
+from regproxy.repo.damage import condemn, missed
 from regproxy.repo.doubts import Doubts
 from regproxy.repo.interface import Body
 from regproxy.repo.parts import Parts
@@ -62,14 +62,14 @@ class Shelf:
         except OSError as error:
             if is_used_up(error):
                 raise
-            await self._bad(sha256, str(error))
+            await self._bad(node, str(error))
             return None
         if reader is None:
-            return None
+            return await self._opened(node) if await missed(self._parts, node) else None
         try:
             wrong = await self._wrong(node, reader)
             if wrong:
-                await self._bad(sha256, wrong, reader)
+                await self._bad(node, wrong, reader)
         except BaseException:
             reader.close()
             raise
@@ -93,9 +93,10 @@ class Shelf:
             right = reader.size > TAIL or await self._doubts.is_right(node.sha256, reader)
         return "" if right else "it does not hash to its name"
 
-    async def _bad(self, sha256: str, reason: str, reader: BlobReader | None = None) -> None:
-        log.error("blob {sha256}: {reason}", sha256=sha256, reason=reason)
-        await condemn(self._parts, sha256, "damaged", reader)
+    async def _bad(self, node: Node, reason: str, reader: BlobReader | None = None) -> None:
+        log.error("blob {sha256}: {reason}", sha256=node.sha256, reason=reason)
+        why = "damaged" if reader is None or reader.size == node.size else "size"
+        await condemn(self._parts, node.sha256, why, reader)
 
     async def _is_sound(self, sha256: str, reader: BlobReader) -> bool:
         if not await self._doubts.is_right(sha256, reader):

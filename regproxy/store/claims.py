@@ -81,6 +81,11 @@ def set_aside(layout: Layout, sha256: str) -> DiskAside | None:
     return aside
 
 
+def is_aside(layout: Layout, sha256: str) -> bool:
+    """Whether a blob is out of sight just now: it has its name again before it loses the other one."""
+    return any(name.startswith(f"-{sha256}.") for name in os.listdir(layout.moving))  # noqa: PTH208 - as above
+
+
 def put_back(layout: Layout) -> None:
     """After a crash, before anything else: every blob that was out of sight has its name again, unless another has it."""
     for name in os.listdir(layout.moving):  # noqa: PTH208 - as above

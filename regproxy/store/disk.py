@@ -82,6 +82,10 @@ class DiskStore:
         """Rename it."""
         return claims.set_aside(self._layout, sha256)
 
+    def is_aside(self, sha256: str) -> bool:
+        """Look for the name that it has meanwhile."""
+        return claims.is_aside(self._layout, sha256)
+
     def quarantine(self, sha256: str, seen: BlobReader | None = None) -> bool:
         """Move the file to ``quarantine/``, where the newest of each name is kept."""
         path = self._layout.blob(sha256)

@@ -121,13 +121,16 @@ class MemoryAside:
     _blobs: dict[str, _Stored]
     _sha256: str
     _blob: _Stored
+    _asides: Counter[str]
 
     def restore(self) -> None:
         """Put it back."""
         self._blobs.setdefault(self._sha256, self._blob)
+        self.drop()
 
     def drop(self) -> None:
         """Forget it."""
+        self._asides[self._sha256] -= 1
 
 
 @define
@@ -143,6 +146,7 @@ class MemoryStore:
     _blobs: dict[str, _Stored] = field(init=False, factory=dict)
     _quarantined: dict[str, _Stored] = field(init=False, factory=dict)
     _claims: Counter[str] = field(init=False, factory=Counter)
+    _asides: Counter[str] = field(init=False, factory=Counter)
     _left: dict[str, tuple[Left, _Stored]] = field(init=False, factory=dict)
     _taken: dict[int, int] = field(init=False, factory=dict)  # by the descriptors of writers
     _lock: Lock = field(init=False, factory=Lock)
@@ -227,13 +231,23 @@ class MemoryStore:
 
     def delete(self, sha256: str) -> bool:
         """Remove it."""
-        return self.set_aside(sha256) is not None
+        aside = self.set_aside(sha256)
+        if aside is not None:
+            aside.drop()
+        return aside is not None
 
     def set_aside(self, sha256: str) -> MemoryAside | None:
         """Take it out."""
         with self._lock:
             found = None if self._claims[_checked(sha256)] else self._blobs.pop(sha256, None)
-            return None if found is None else MemoryAside(self._blobs, sha256, found)
+            if found is None:
+                return None
+            self._asides[sha256] += 1
+            return MemoryAside(self._blobs, sha256, found, self._asides)
+
+    def is_aside(self, sha256: str) -> bool:
+        """Whether it was taken out and is not decided."""
+        return self._asides[sha256] > 0
 
     def quarantine(self, sha256: str, seen: BlobReader | None = None) -> bool:
         """Put it aside."""

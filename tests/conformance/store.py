@@ -302,9 +302,11 @@ class StoreContract:
         aside = store.set_aside(name)
         assert aside is not None
         assert read(store, name) is None
+        assert (store.is_aside(name), store.is_aside("0" * 64)) == (True, False)
         assert store.set_aside(name) is None
         aside.restore()
         assert read(store, name) == b"body"
+        assert not store.is_aside(name)
         aside = store.set_aside(name)
         assert aside is not None
         stored(store, b"body")
@@ -314,3 +316,4 @@ class StoreContract:
         assert aside is not None
         aside.drop()
         assert list(store.each()) == []
+        assert not store.is_aside(name)

@@ -81,6 +81,19 @@ def test_rot_is_never_completed(twist_regproxy: Start, sendfile: str) -> None:
         assert (1, 2) == (len(quarantined(regproxy)), upstream.asked["GET", "/a"])
 
 
+def test_what_has_gone_is_fetched_anew_and_told(twist_regproxy: Start) -> None:
+    """Row 40: somebody has removed the file of a blob."""
+    with serving({"/a": BODY}) as upstream:
+        regproxy = twist_regproxy(remote(upstream.url))
+        download(regproxy)
+        rot(regproxy)
+        blob_files(regproxy.data_dir)[0].unlink()
+        assert (200, BODY, True) == download(regproxy)
+        assert upstream.asked["GET", "/a"] == 2
+        assert regproxy.log.count("is missing, named by ('files:a',)") == 1
+        assert b'regproxy_blobs_quarantined_total{why="missing"} 1.0' in get(regproxy, "/metrics")[1]
+
+
 def test_the_end_of_what_is_rotten_is_not_served(twist_regproxy: Start) -> None:
     """Row 40: a range of the last bytes waits for the verdict on all of it."""
     with serving({"/a": BODY}) as upstream:

@@ -65,6 +65,24 @@ def test_deploy_and_download(files: Regproxy) -> None:
     assert ask(files, "GET", "/files/a/b%20c/x.tar.gz", if_none_match=got.headers["etag"]).status == 304
 
 
+def test_bytes_that_have_gone_are_told(files: Regproxy) -> None:
+    """Nobody can fetch them: an error for who asks, one line of the log and one count for who runs it. Deleted is not lost."""
+    assert ask(files, "PUT", "/files/gone", DATA).status == 201
+    (path,) = (path for path in (files.data_dir / "store" / "blobs").rglob("*") if path.is_file())
+    path.unlink()
+    for answer in (ask(files, "GET", "/files/gone"), ask(files, "GET", "/files/gone")):
+        assert (500, "its bytes are gone, or damaged and put aside") == (answer.status, answer.error)
+    assert files.log.count("LOST: files:gone ") == 1
+    assert f"its blob {sums(DATA)['sha256']} is missing" in files.log
+    count = 'regproxy_blobs_quarantined_total{why="missing"} 1.0'
+    assert count in ask(files, "GET", "/metrics").body.decode()
+    assert ask(files, "PUT", "/files/again", DATA).status == 201
+    assert (200, DATA) == ((again := ask(files, "GET", "/files/gone")).status, again.body)
+    assert [ask(files, "DELETE", f"/files/{name}").status for name in ("gone", "again")] == [204, 204]
+    assert ask(files, "GET", "/files/gone").status == 404
+    assert count in ask(files, "GET", "/metrics").body.decode()
+
+
 @pytest.mark.parametrize(
     ("name", "right", "wrong"),
     [
