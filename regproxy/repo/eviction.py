@@ -36,17 +36,21 @@ class Eviction:
     kept: frozenset[str] = field(default=frozenset())
     turn: DeferredLock = field(factory=DeferredLock, init=False)
 
-    async def free(self, need: int, why: str = "space") -> int:
-        """Evict blobs of ``need`` bytes or a little more; none at all if there are not that many. Returns their bytes."""
+    async def free(self, need: int, why: str = "space", *, least: int | None = None) -> int:
+        """Evict blobs of ``need`` bytes or a little more; none at all if there are not that many, or not even the ``least``.
+
+        Returns:
+            Their bytes.
+        """
         limit = PAGE
         while True:
             rows = await self._pool.run(lambda: self._index.least_used(self.kept, limit))  # noqa: B023 - awaited here
-            enough = sum(row.size for row in rows) >= need
-            if enough or len(rows) < limit:
+            offered = sum(row.size for row in rows)
+            if offered >= need or len(rows) < limit:
                 break
             limit *= 4
         freed = 0
-        for row in rows if enough else ():
+        for row in rows if offered >= (need if least is None else least) else ():
             if freed >= need:
                 break
             freed += await self._evict(row, why)

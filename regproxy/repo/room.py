@@ -1,8 +1,9 @@
 """Room in the store: who may begin to write how much, and what is known of a disk that does not take it.
 
 A fill asks for a writer when its length is known. That length, and those of all live fills, must fit under the limits and into
-what is free, of which a reserve is left to the database; if need be the least recently used goes first. Without room the writer
-has no spool, and the body goes through a window: a disk that is full, read-only, failing or slow is no reason to refuse a client.
+what is free, of which a reserve is left to the database; if need be the least recently used goes first. For a body of unknown
+length it goes as that grows (``growth``). Without room the writer has no spool, and the body goes through a window: a disk that
+is full, read-only, failing or slow is no reason to refuse a client.
 """
 
 import errno
@@ -18,6 +19,7 @@ from regproxy.index.interface import Index
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.size import parse_size
 from regproxy.repo.eviction import Eviction
+from regproxy.repo.growth import Ahead
 from regproxy.repo.recorder import Recorder
 from regproxy.store.interface import BlobStore, Space
 from regproxy.stream.enduring import EnduringWriter, is_trouble
@@ -32,10 +34,12 @@ log = make_logger()
 RESERVE = 64 << 20
 RESERVED_SHARE = 20
 PROBE_SECONDS = 2.0
+PATIENCE = 5.0
+"""How long the clients of a fill wait for room, once."""
 
 
 def reserve_of(space: Space) -> int:
-    """What is left to the database and to others: 64 MiB, of a small file system a twentieth."""
+    """What is left to the database and to others: 64 MiB, of a small file system a twentieth; also a step of what grows."""
     return min(RESERVE, space.total // RESERVED_SHARE)
 
 
@@ -49,6 +53,7 @@ class Berth:
     _known: bool
     _most: int | None
     spool: BlobWriter | None = field(default=None, init=False)
+    _is_late: bool = field(default=False, init=False)
 
     @property
     def due(self) -> int:
@@ -64,6 +69,18 @@ class Berth:
             return errno.EFBIG
         return errno.ENOSPC if self._room.is_low() else 0
 
+    def ahead(self, pool: Pool) -> Pool:
+        """Where its writes are to run, instead of on a pool; what is refused at last goes through a window (``refuses``)."""
+        return pool if self._known else Ahead(pool, self._room.is_short, self._make, lambda: False)
+
+    async def _make(self) -> None:
+        if self._is_late:
+            return
+        try:
+            await in_time(self._room.clock, Deferred.fromCoroutine(self._room.advance()), seconds=PATIENCE)
+        except TimeoutError:
+            self._is_late = True
+
     def leave(self) -> None:
         """It takes nothing any more: it is stored, or removed. In any thread; a second call does nothing."""
         self._room.leave(self)
@@ -75,6 +92,7 @@ class Room:
 
     Attributes:
         rescue: hashes and writes what the disk does not take; it never waits for a disk.
+        clock: how long a disk may take.
         limit: bytes that the store may hold; None: as many as there is room for.
         trouble: what is wrong with the disk, if anything is known to be.
         troubled_again: called at each trouble.
@@ -84,7 +102,7 @@ class Room:
     _index: Index
     _writers: Pool
     rescue: Pool
-    _clock: IReactorTime
+    clock: IReactorTime
     _recorder: Recorder
     eviction: Eviction
     limit: int | None = None
@@ -113,8 +131,12 @@ class Room:
                     self.troubled(settings.key, error)
         return EnduringWriter.through(Window.open(0, bounded=not whole))
 
-    async def make(self, length: int | None) -> None:
-        """Free what an upload takes of the disk; ``RegproxyError`` (NO_ROOM) if even all that may go is not enough."""
+    async def make(self, length: int | None) -> Pool:
+        """Free what an upload takes of the disk; ``RegproxyError`` (NO_ROOM) if even all that may go is not enough.
+
+        Returns:
+            Where its writes are to run.
+        """
         need = length or 0
         await self._turn.acquire()
         try:
@@ -123,6 +145,22 @@ class Room:
                 await self.eviction.free(lacking)
                 if self.lacking(need):
                     raise RegproxyError(Kind.NO_ROOM, f"there is no room for {need} bytes more on the disk")
+        finally:
+            self._turn.release()
+        return self._writers if length is not None else Ahead(self._writers, self.is_short, self.advance, self.is_low)
+
+    async def advance(self) -> None:
+        """Make room for what grows: two steps, or as much as may go; nothing goes if that would not reach beyond the reserve.
+
+        What fails here is no matter: the write sees what is left.
+        """
+        await self._turn.acquire()
+        try:
+            if self.is_short():
+                step = reserve_of(self._store.space())
+                await self.eviction.free(self.lacking(2 * step), least=self.lacking() + 1)
+        except (RegproxyError, OSError) as error:
+            log.info("no room can be made: {error!r}", error=error)
         finally:
             self._turn.release()
 
@@ -138,6 +176,10 @@ class Room:
         """Whether only the reserve is left. In any thread."""
         space = self._store.space()
         return space.free < reserve_of(space)
+
+    def is_short(self) -> bool:
+        """Whether less than a step is left beyond the reserve and what is promised. In any thread."""
+        return self.lacking(reserve_of(self._store.space())) > 0
 
     def over(self, settings: RepositorySettings | None = None, need: int = 0) -> int:
         """By how many bytes a repository, or the store, would be over its limit with so many more; 0 if it would not."""
@@ -199,7 +241,7 @@ class Room:
     def _spool(self, create: Callable[[], BlobWriter]) -> "Deferred[BlobWriter]":
         """Ask for one, but not for too long: one that comes later is aborted."""
         return in_time(
-            self._clock, self._writers.run(create), lambda late: self._writers.run(late.abort).addErrback(lambda _: None)
+            self.clock, self._writers.run(create), lambda late: self._writers.run(late.abort).addErrback(lambda _: None)
         )
 
     def troubled(self, repository: str, error: Exception) -> None:
@@ -213,7 +255,7 @@ class Room:
     def _note(self, trouble: str) -> None:
         if self.trouble is None:
             log.error("the store is in trouble, bodies pass through it: {trouble}", trouble=trouble)
-            self._timer = self._clock.callLater(PROBE_SECONDS, self._look)
+            self._timer = self.clock.callLater(PROBE_SECONDS, self._look)
         self.trouble = trouble
         self.troubled_again()
 
@@ -223,7 +265,7 @@ class Room:
 
     async def _look_again(self) -> None:
         if not await self.probe() and not self._is_closed:
-            self._timer = self._clock.callLater(PROBE_SECONDS, self._look)
+            self._timer = self.clock.callLater(PROBE_SECONDS, self._look)
 
     def close(self) -> None:
         """Look no more."""

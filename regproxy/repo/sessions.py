@@ -27,6 +27,7 @@ from regproxy.stream.capped import Capped
 from regproxy.stream.growing import GrowingBlob
 from regproxy.stream.hashing import Hashes, PrefixHashes
 from regproxy.stream.ingest import Ingest
+from regproxy.stream.pool import Pool
 from regproxy.stream.source import BlobWriter, Source
 from regproxy.stream.stretch import Stretch
 
@@ -34,6 +35,8 @@ REMEMBERED = 1000
 """Sessions whose hashes are kept between their requests."""
 
 Hashed = tuple[Hashes, int]
+
+_ENDING = (Kind.TOO_LARGE, Kind.NO_ROOM)
 
 
 @define(eq=False)
@@ -43,6 +46,7 @@ class _Open:
     writer: BlobWriter
     blob: GrowingBlob
     hashes: PrefixHashes
+    pool: Pool
 
     @property
     def size(self) -> int:
@@ -141,14 +145,15 @@ class Sessions:
         """Write a body behind what is there; if that fails the session is let go of, and ended if there is no room for it."""
         try:
             taken = await self._capped(session, upload, source)
-            await Ingest(session.blob, session.writer, self._parts.writers, session.hashes, Stretch(session.size)).run(taken)
+            await Ingest(session.blob, session.writer, session.pool, session.hashes, Stretch(session.size)).run(taken)
         except BaseException as error:
-            if isinstance(error, RegproxyError) and error.kind is Kind.TOO_LARGE:
+            said = told(error)
+            if isinstance(said, RegproxyError) and said.kind in _ENDING:
                 await session.close()
-                await self._parts.writers.run(session.writer.abort)  # nobody goes on with what may not be there
+                await self._parts.writers.run(session.writer.abort)  # nobody goes on with what may not be there, or has no room
             else:
                 await self._leave(name, session, is_hashed=isinstance(error, RegproxyError))
-            raise told(error) from error
+            raise said from error
 
     async def _capped(self, session: _Open, upload: Upload, source: Source) -> Source:
         try:
@@ -174,7 +179,7 @@ class Sessions:
         seen = await self.received(name, subject)
         if at is not None and at != seen:
             raise _not_next(seen)
-        await parts.room.make(length)
+        pool = await parts.room.make(length)
         writer = await parts.writers.run(lambda: parts.store.resume(name, None if length is None else seen + length))
         if writer is None:
             raise _busy()
@@ -187,7 +192,7 @@ class Sessions:
             raise
         blob.extents.add(Span(0, seen))
         hashes, position = self._recall(name, seen, algorithms)
-        return _Open(writer, blob, PrefixHashes(hashes, blob, parts.writers, position))
+        return _Open(writer, blob, PrefixHashes(hashes, blob, parts.writers, position), pool)
 
     async def _leave(self, name: str, session: _Open, *, is_hashed: bool = True) -> None:
         """Let go of the lock; what has come stays."""

@@ -20,6 +20,7 @@ from regproxy.stream.capped import Capped
 from regproxy.stream.growing import GrowingBlob
 from regproxy.stream.hashing import Hashes
 from regproxy.stream.ingest import Ingest
+from regproxy.stream.pool import Pool
 from regproxy.stream.source import BlobWriter, Source
 
 READ = 1 << 20
@@ -49,7 +50,7 @@ class Storing:
         """Take a body; ``RegproxyError`` says why not, and then it has been aborted. ``look`` may raise when it is all there."""
         parts = self._parts
         try:
-            await parts.room.make(source.length)
+            pool = await parts.room.make(source.length)
             writer = await parts.writers.run(lambda: parts.store.create(source.length))
         except BaseException as error:
             source.abort()
@@ -62,7 +63,7 @@ class Storing:
             raise told(error) from error
         try:
             capped = source if room is None else Capped(source, room.size, room.error)
-            digests = await self._ingest(capped, blob, writer, promised)
+            digests = await self._ingest(capped, blob, writer, pool, promised)
             size = blob.extents.reach(0)
             if look is not None:
                 await look(Arrived(blob.fileno(), size, digests))
@@ -75,11 +76,11 @@ class Storing:
         return Taken(size, digests, writer.settle)
 
     async def _ingest(
-        self, source: Source, blob: GrowingBlob, writer: BlobWriter, promised: Sequence[Digest]
+        self, source: Source, blob: GrowingBlob, writer: BlobWriter, pool: Pool, promised: Sequence[Digest]
     ) -> dict[str, Digest]:
         names = {*ALGORITHMS, *(digest.algorithm for digest in promised)}
         hashes = Hashes({name: new_hash(name, source.length) for name in sorted(names)})
-        await Ingest(blob, writer, self._parts.writers, hashes).run(source)
+        await Ingest(blob, writer, pool, hashes).run(source)
         digests = hashes.digests()
         check(promised, digests)
         return digests

@@ -14,6 +14,7 @@ from typing import Protocol, Self
 
 from attrs import define, field
 
+from regproxy.stream.pool import Pool
 from regproxy.stream.source import BlobWriter
 from regproxy.stream.window import Window
 
@@ -32,6 +33,9 @@ def is_trouble(error: OSError) -> bool:
 
 class Allowance(Protocol):
     """What a writer may take of the disk."""
+
+    def ahead(self, pool: Pool) -> Pool:
+        """A pool whose jobs are the writes: where there is little to take, more is made before one is done."""
 
     def refuses(self, end: int) -> int:
         """Why the body may not grow up to here, as an ``errno``; 0 if it may. In a thread."""
@@ -108,6 +112,10 @@ class EnduringWriter:
             assert self.window is not None
             return self.window.fileno()
         return self._spool.fileno()
+
+    def ahead(self, pool: Pool) -> Pool:
+        """The pool for the jobs that write, as long as they go to the spool."""
+        return pool if self._allowance is None else self._allowance.ahead(pool)
 
     def write_at(self, offset: int, buffers: Sequence[bytes]) -> None:
         """Write all buffers, wherever they can be written."""

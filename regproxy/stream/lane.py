@@ -28,14 +28,16 @@ T = TypeVar("T")
 STALL = 10.0
 
 
-def in_time(clock: IReactorTime, deferred: "Deferred[T]", late: Callable[[T], object] | None = None) -> "Deferred[T]":
+def in_time(
+    clock: IReactorTime, deferred: "Deferred[T]", late: Callable[[T], object] | None = None, *, seconds: float = STALL
+) -> "Deferred[T]":
     """Fail with ``TimeoutError`` if a job of a pool takes too long; ``late`` gets what it brings later, else it is dropped."""
     outcome: OneShot[T] = OneShot()
 
     def expire() -> None:
         outcome.fail(Failure(TimeoutError(errno.ETIMEDOUT, "the disk does not answer")))
 
-    timer = clock.callLater(STALL, expire)
+    timer = clock.callLater(seconds, expire)
 
     def came(result: T | Failure) -> None:
         if not timer.active():
@@ -100,6 +102,7 @@ class Lane:
     checkpoints: Checkpoints = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._disk = self.writer.ahead(self._disk)
         window = self.writer.window
         self.checkpoints = Checkpoints(window.start if window else 0, self._hashes.hashes.copy())
 

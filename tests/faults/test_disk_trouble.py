@@ -15,9 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.deploying import ask, local
+from tests.fakes.files import remote
 from tests.fakes.mounts import Volume, ext4, tmpfs
 from tests.fakes.origin import Origin, origin
 from tests.fakes.process import Regproxy
+from tests.fakes.pushing import Client, images
+from tests.fakes.registry_image import digest_of
 from tests.wire.test_life import get, wait_until
 
 MIB = 1 << 20
@@ -43,8 +47,7 @@ def volume(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Volume]:
 @pytest.fixture
 def regproxy(volume: Volume, upstream: Origin, tmp_path: Path) -> Iterator[Regproxy]:
     """A server whose data is on the volume; it holds one file already. Stopped before the volume goes."""
-    text = f'[[repository]]\nkey = "files"\nrclass = "remote"\npackageType = "generic"\nurl = "{upstream.url}"\n'
-    made = Regproxy(tmp_path / "server", text)
+    made = Regproxy(tmp_path / "server", local("own") + images() + remote(upstream.url))
     made.folder.mkdir()
     (made.folder / "data").symlink_to(volume.path / "data")
     (volume.path / "data").mkdir()
@@ -134,6 +137,72 @@ def test_what_is_held_makes_room(volume: Volume, regproxy: Regproxy, upstream: O
     assert not is_cached(regproxy, "/big")
     assert b"\nregproxy_store_trouble 0.0" in get(regproxy, "/metrics")[1]
     assert b'regproxy_evicted_bytes_total{why="space"}' in get(regproxy, "/metrics")[1]
+
+
+OTHER = BIG[::-1]
+LATER = BIG[1000:] + BIG[:1000]
+
+
+def pieces(data: bytes) -> Iterator[bytes]:
+    """A body whose length nobody says."""
+    return (data[at : at + (64 << 10)] for at in range(0, len(data), 64 << 10))
+
+
+@pytest.fixture
+def full_of_cache(regproxy: Regproxy, upstream: Origin) -> Regproxy:
+    """Most of the disk is taken by what is cached."""
+    upstream.contents.update({"/more": OTHER, "/later": LATER})
+    for path in ("/big", "/more"):
+        assert get(regproxy, f"/files{path}")[0] == 200
+        wait_until(lambda: is_cached(regproxy, path))  # noqa: B023 - called before the next round
+    return regproxy
+
+
+def check_well(regproxy: Regproxy) -> None:
+    """Something has gone for what came, which is no trouble, and nothing is left behind."""
+    metrics = get(regproxy, "/metrics")[1]
+    assert b"\nregproxy_store_trouble 0.0" in metrics
+    assert b'regproxy_evicted_bytes_total{why="space"}' in metrics
+    assert not is_cached(regproxy, "/big")
+    assert "in trouble" not in regproxy.log
+    wait_until(lambda: spooled(regproxy) == [])
+
+
+@pytest.mark.parametrize("volume", ["tmpfs"], indirect=True)
+def test_what_is_cached_goes_for_a_fill_of_unknown_length(full_of_cache: Regproxy, upstream: Origin) -> None:
+    """Row 35: as it grows."""
+    upstream.chunked = True
+    assert get(full_of_cache, "/files/later") == (200, LATER)
+    wait_until(lambda: is_cached(full_of_cache, "/later"))
+    check_well(full_of_cache)
+
+
+@pytest.mark.parametrize("volume", ["tmpfs"], indirect=True)
+def test_what_is_cached_goes_for_uploads_of_unknown_length(full_of_cache: Regproxy) -> None:
+    """Row 35: as they grow; first a file, then a layer that comes in a piece of its own."""
+    assert ask(full_of_cache, "PUT", "/own/x", pieces(LATER)).status == 201
+    check_well(full_of_cache)
+    assert get(full_of_cache, "/own/x") == (200, LATER)
+    client, layer = Client(full_of_cache), LATER[::-1]
+    sent = client.follow("PATCH", client.begin(), body=pieces(layer))
+    assert sent.status == 202
+    assert client.follow("PUT", sent, f"?digest={digest_of(layer)}").status == 201
+    assert client.ask("GET", f"blobs/{digest_of(layer)}").body == layer
+    check_well(full_of_cache)
+
+
+@pytest.mark.parametrize("volume", ["tmpfs"], indirect=True)
+def test_nothing_is_left_of_uploads_without_room(regproxy: Regproxy, volume: Volume) -> None:
+    """Row 35: all that may go has gone; nobody can go on with a layer that there is no room for; the database has its own."""
+    volume.fill(12 * MIB)
+    client = Client(regproxy)
+    refused = ask(regproxy, "PUT", "/own/x", pieces(LATER))
+    assert (refused.status, spooled(regproxy)) == (507, [])
+    begun = client.begin()
+    refused = client.follow("PATCH", begun, body=pieces(LATER))
+    assert (refused.status, spooled(regproxy)) == (507, [])
+    assert client.follow("GET", begun).status == 404
+    assert ask(regproxy, "PUT", "/own/small", SMALL).status == 201
 
 
 def test_full_while_garbage_is_collected(volume: Volume, regproxy: Regproxy, upstream: Origin) -> None:

@@ -96,9 +96,9 @@ def test_what_is_cached_goes_for_uploads() -> None:
 
 def ask_for(made: Bench, length: int) -> list[RegproxyError]:
     """Ask for room for an upload: how that went wrong."""
-    ended: list[Any] = []
-    Deferred.fromCoroutine(made.parts.room.make(length)).addBoth(ended.append)
-    return [failure.value for failure in ended if failure is not None]
+    failed: list[Any] = []
+    Deferred.fromCoroutine(made.parts.room.make(length)).addErrback(failed.append)
+    return [failure.value for failure in failed]
 
 
 def test_nothing_goes_in_vain() -> None:

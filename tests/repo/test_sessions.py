@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from regproxy.errors import RegproxyError
+from regproxy.errors import Kind, RegproxyError
 from regproxy.model.settings import RepositorySettings
 from regproxy.repo.intake import Intake
 from regproxy.repo.sessions import Sessions
 from regproxy.repo.storing import Storing
+from regproxy.store.disk import DiskStore
+from regproxy.store.interface import Space
 from regproxy.stream.growing import GrowingBlob
 from regproxy.stream.held import Held
+from tests.fakes.remote import Body
 from tests.store.test_disk import open_below
 from tests.upkeep.scene import Holdings
 
@@ -53,3 +56,32 @@ def test_an_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(GrowingBlob, "over", used_up)
         outcome(Storing(held.parts, nobody).body(Held(b"x"))).trap(RegproxyError)
     assert (open_below(tmp_path), held.store.unfinished()) == ([], [])
+
+
+def test_a_piece_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ends the session: nobody can go on with it, and what has come would only take room."""
+    held, settings = Holdings(tmp_path), RepositorySettings(key="own", rclass="local")
+    nothing: Any = _Empty()
+    free = [1 << 30]
+    monkeypatch.setattr(DiskStore, "space", lambda _: Space(1 << 30, free[0]))
+    sessions = Sessions(held.parts, Intake(settings, held.parts, nothing))
+    name = outcome(sessions.begin("a"))
+    assert outcome(sessions.append(name, "a", Held(b"x"))) == 1
+    body = Body(None)
+    ended: list[Any] = []
+    Deferred.fromCoroutine(sessions.append(name, "a", body)).addBoth(ended.append)
+    body.send(b"yy")
+    assert ended == []
+    assert held.store.unfinished() != []
+    free[0] = 0
+    body.send(b"zz")
+    assert ended[0].value.kind is Kind.NO_ROOM
+    assert (open_below(tmp_path), held.store.unfinished()) == ([], [])
+    outcome(sessions.received(name, "a")).trap(RegproxyError)
+
+
+class _Empty:
+    """Holdings in which there is nothing."""
+
+    def folder(self, *_: object) -> None:
+        """There is none."""

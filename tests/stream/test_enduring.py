@@ -11,6 +11,7 @@ from attrs import define, field
 
 from regproxy.store.memory import MemoryStore, MemoryWriter
 from regproxy.stream.enduring import COPIED, EnduringWriter, is_trouble
+from regproxy.stream.pool import Pool
 from regproxy.stream.window import Window
 
 
@@ -319,6 +320,10 @@ class Allowed:
 
     most: int
     left: int = 0
+
+    def ahead(self, pool: Pool) -> Pool:
+        """Nothing is made."""
+        return pool
 
     def refuses(self, end: int) -> int:
         """Beyond them: too large."""
