@@ -174,13 +174,15 @@ class Connections:
         now, wanted = self._clock.seconds(), self._blob.wanted()
         if not self._way.whole and not self._blob.is_passing:
             self._leave_unwanted(wanted)
-        if now < self._not_before:
-            self._look_in(self._not_before - now)
-            return
-        while (span := self._next(wanted)) is not None and self._begin(self._schedule.claim(span), None):
+        # A question may be refused before ``_begin`` returns, which says when the next one is due, or ends it all.
+        while self._is_due(now) and (span := self._next(wanted)) is not None and self._begin(self._schedule.claim(span), None):
             pass
-        if now < self._busy_until:
-            self._look_in(self._busy_until - now)
+        due = self._busy_until if self._is_due(now) else self._not_before
+        if self._outcome is None and now < due:
+            self._look_in(due - now)
+
+    def _is_due(self, now: float) -> bool:
+        return self._outcome is None and now >= self._not_before
 
     def _next(self, wanted: list[Span]) -> Span | None:
         """What another connection should bring now."""

@@ -100,9 +100,14 @@ class Body:
 
 @define(eq=False)
 class ScriptedUpstream:
-    """Notes questions; the test answers them, in order."""
+    """Notes questions; the test answers them, in order.
+
+    Attributes:
+        refuses: in place of an answer, at once: as for an upstream that is left alone.
+    """
 
     name: str = "upstream.example:443"
+    refuses: RegproxyError | None = None
     assumed_offline: bool = False
     doubtful: bool = False
     questions: list[Question] = field(factory=list, init=False)
@@ -111,6 +116,8 @@ class ScriptedUpstream:
     async def ask(self, question: Question) -> Reply:
         """Wait for the test's answer."""
         self.questions.append(question)
+        if self.refuses is not None:
+            raise self.refuses
         waiting: Deferred[Reply] = Deferred()
         self._waiting.append(waiting)
         return await waiting

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
-from regproxy.errors import Kind
+from regproxy.errors import Kind, RegproxyError
 from regproxy.model.ranges import Span
 from regproxy.repo.schedule import FAR, MIB
 from regproxy.repo.spare import SpareConnections
@@ -80,6 +80,46 @@ def test_a_continuation_is_not_waited_for_as_a_first_answer() -> None:
     body.cut()
     made.clock.advance(1.0)
     assert [question.patience for question in made.upstream.questions] == [120.0, 1.5]
+
+
+@pytest.mark.parametrize(("retry_after", "waits"), [(None, [0.5, 1, 2, 4, 8]), (30, [0.5, *[30] * 4]), (600, [0.5, *[60] * 4])])
+@pytest.mark.parametrize("kind", [Kind.UPSTREAM_DOWN, Kind.UPSTREAM_BUSY])
+def test_questions_that_are_refused_at_once_wait_like_others(kind: Kind, retry_after: int | None, waits: list[float]) -> None:
+    """An upstream that is left alone takes no time to say so; one question at a time, and after the last one it is over."""
+    made = bench()
+    got = made.resolve(WANT)
+    body = made.upstream.answer(200, Body(SIZE), etag='"v1"')
+    send(body, Span(0, 4 * MIB))
+    made.upstream.refuses = RegproxyError(kind, "upstream.example:443 is left alone", retry_after=retry_after)
+    body.cut()
+    for count, wait in enumerate(waits, 1):
+        assert len(ranges(made)) == count
+        made.clock.advance(wait - 0.01)
+        assert len(ranges(made)) == count
+        assert got[0].readable.failed is None
+        made.clock.advance(0.01)
+    assert len(ranges(made)) == 1 + len(waits)
+    assert got[0].readable.failed.kind is kind
+    made.clock.advance(1000)
+    assert len(ranges(made)) == 1 + len(waits)
+    got[0].readable.release()
+
+
+def test_a_second_connection_that_is_refused_at_once() -> None:
+    """The first one goes on, and the second is asked for again after a while."""
+    made = bench()
+    got = made.resolve(WANT)
+    body = made.upstream.answer(200, Body(SIZE), etag='"v1"', accept_ranges="bytes")
+    made.upstream.refuses = RegproxyError(Kind.UPSTREAM_DOWN, "upstream.example:443 is left alone", retry_after=30)
+    got[0].readable.watch(lambda: None, FAR_OFF, early=True)
+    assert len(ranges(made)) == 2
+    made.clock.advance(30)
+    assert len(ranges(made)) == 3
+    send(body, Span(0, SIZE))
+    body.end()
+    made.clock.advance(1000)
+    assert len(ranges(made)) == 3
+    assert content(got[0]) == DATA
 
 
 def test_an_upstream_that_says_nothing_of_ranges() -> None:
