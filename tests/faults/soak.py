@@ -42,8 +42,8 @@ IDLE_MILLIS = 1500
 SECONDS = 180.0
 RELOAD_SECONDS = 15.0
 FLAT = 16 * MIB
-# A repository that a reload leaves behind is some thousands, and there are 26 reloads between the looks of a run of ten minutes. Garbage
-# that is not collected yet makes a difference of 30,000.
+# A repository that a reload leaves behind is some thousands, and there are 26 reloads between the looks of a run of ten minutes.
+# Garbage that is not collected yet makes a difference of 30,000.
 FLAT_BLOCKS = 60_000
 FILES = """
 [store]
@@ -59,7 +59,7 @@ rclass = "remote"
 packageType = "generic"
 url = "{url}/plain"
 socketTimeoutMillis = {idle}
-assumedOfflinePeriodSecs = 0
+assumedOfflinePeriodSecs = 1
 missedRetrievalCachePeriodSecs = 1
 retrievalCachePeriodSecs = 5
 """
