@@ -172,8 +172,9 @@ class Remote:
             outcome = Unavailable(504, f"{self.upstream.name} is slow")
         except RegproxyError as error:
             outcome = failure(error)
-        if isinstance(outcome, Airborne) and outcome.blob.failed is not None:
-            # It has failed and is about to leave the table: whoever comes now is not to be cut for that.
+        if isinstance(outcome, Airborne) and (outcome.blob.failed is not None or outcome.blob.is_released):
+            # It has failed and is about to leave the table, and whoever comes now is not to be cut for that; or another process
+            # had just finished it, so that it was over before it was joined.
             await flight.landed()
             return await self.resolve(want)
         origin = Origin.JOINED if joined or flight.is_elsewhere else Origin.FILL

@@ -71,6 +71,11 @@ class GrowingBlob:
         return self._holds - 1
 
     @property
+    def is_released(self) -> bool:
+        """Whether everybody, the fill too, has finished: there is no descriptor any more, and nobody may ``hold`` it."""
+        return self._holds == 0
+
+    @property
     def is_passing(self) -> bool:
         """Whether it is not kept: never; see passing.py."""
         return False
@@ -150,6 +155,7 @@ class GrowingBlob:
 
     def hold(self) -> "GrowingBlob":
         """One more reader, who will ``release``."""
+        assert self._holds, "what is closed is held: its descriptor may be another file's by now"
         self._holds += 1
         return self
 

@@ -245,7 +245,8 @@ class ProxyRequest(Request):
     def cut(self) -> None:
         """A short read is the only truth that is left to tell: no last chunk may say that this was all."""
         self.chunked = 0
-        self.channel.abort()
+        if self.channel is not None:  # else the client has gone
+            self.channel.abort()
 
     def _is_early(self) -> bool:
         return self._body is not None and not self._body.complete and not self._disconnected

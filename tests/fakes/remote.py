@@ -24,6 +24,7 @@ from regproxy.repo.parts import Parts
 from regproxy.repo.remote import Remote
 from regproxy.repo.room import Room
 from regproxy.repo.shelf import Shelf
+from regproxy.sharing.flights import Sharing, Unshared
 from regproxy.store.memory import MemoryStore
 from regproxy.stream.pool import WriterPool
 from regproxy.stream.source import Consumer
@@ -218,7 +219,7 @@ class Bench:
         return got
 
 
-def bench(*, store: MemoryStore | None = None, **settings: Any) -> Bench:
+def bench(*, store: MemoryStore | None = None, sharing: Sharing | None = None, **settings: Any) -> Bench:
     """Make a remote; settings are the keys of its configuration in snake case."""
     clock = Clock()
     clock.advance(1_000_000.0)
@@ -227,7 +228,7 @@ def bench(*, store: MemoryStore | None = None, **settings: Any) -> Bench:
     index.start()
     pool = InlinePool()
     room = Room(store, index, pool, pool, clock, recorder, Eviction(store, index, pool, recorder))
-    parts = Parts(store, index, pool, pool, clock, recorder, room)
+    parts = Parts(store, index, pool, pool, clock, recorder, room, sharing=sharing or Unshared())
     made = RepositorySettings(key="r", rclass="remote", **{"url": "https://upstream.example", **settings})
     remote = Remote(made, planned, upstream, parts, Shelf(parts))
     return Bench(remote, upstream, clock, store, index, planned, recorder, parts)

@@ -1,6 +1,7 @@
 """What a remote repository answers, seen without sockets."""
 
 import errno
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -9,11 +10,14 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from regproxy.model.fetch import Probe
+from regproxy.model.head import Head
 from regproxy.model.headers import Headers
 from regproxy.model.want import Shape, Want
 from regproxy.repo.interface import Described, Missing, Origin, Refused, Unavailable
 from regproxy.repo.remote import DISTRUST_SECONDS
-from regproxy.stream.growing import TAIL
+from regproxy.sharing.terms import Terms
+from regproxy.stream.flight import Airborne, Flight, Launch
+from regproxy.stream.growing import TAIL, GrowingBlob
 from regproxy.stream.passing import PassingBlob
 from tests.fakes.remote import BIG, SMALL, Body, bench, blob, chunks, content, digest_of, fetched
 
@@ -53,6 +57,37 @@ def test_joiners_share_the_fill() -> None:
     assert [answer.origin for answer in answers] == [Origin.FILL, Origin.JOINED, Origin.JOINED]
     assert [content(answer) for answer in answers] == [BIG] * 3
     assert len(made.upstream.questions) == 1
+
+
+class Finished:
+    """Another process has just finished what is asked for first: it is announced and let go before the launch has returned."""
+
+    is_shared = True
+    _is_new: bool = True
+
+    def launch(self, launch: "Launch[Any]", terms: Terms[Any]) -> "Launch[Any]":
+        """See ``Sharing``."""
+
+        async def run(flight: "Flight[Any]") -> None:
+            fd = os.memfd_create("other")
+            growing = GrowingBlob.over(fd, None, withheld=False)
+            os.close(fd)
+            growing.succeed()
+            flight.announce(Airborne(Head(), growing))
+            growing.release()
+
+        was_new, self._is_new = self._is_new, False
+        return run if was_new else launch
+
+
+def test_what_is_over_before_it_is_joined_is_looked_up() -> None:
+    """Its descriptor is closed: nobody may read from it."""
+    made = bench(sharing=Finished())
+    got = made.resolve(blob(BIG))
+    body = made.upstream.answer(200, Body(len(BIG)))
+    body.send(BIG)
+    body.end()
+    assert content(got[0]) == BIG
 
 
 def test_another_digest_is_another_fill() -> None:

@@ -183,3 +183,13 @@ def test_reach_never_passes_a_hole(pieces: list[tuple[int, int]], offset: int) -
         expected += 1
     assert growing.reach(offset) == expected
     growing.release()
+
+
+def test_what_is_closed_is_not_held() -> None:
+    """Its descriptor may be another file's by now."""
+    growing = blob(0, withheld=False)
+    assert not growing.is_released
+    growing.release()
+    assert growing.is_released
+    with pytest.raises(AssertionError, match="held"):
+        growing.hold()
