@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ class Origin(ThreadingHTTPServer):
         validated: with strong ETags, and Range.
         gates: (path, offset) → an event that is waited for before the byte at the offset is sent.
         asked: (path, Range or "") of every request, in order.
+        pause: seconds between pieces of a body.
         sent: bytes of bodies that were given to sockets, by path.
         wrong: path → bytes that ranges are answered with instead: an upstream that lies the second time.
     """
@@ -30,6 +32,7 @@ class Origin(ThreadingHTTPServer):
         self.chunked = False
         self.validated = True
         self.gates: dict[tuple[str, int], threading.Event] = {}
+        self.pause = 0.0
         self.asked: list[tuple[str, str]] = []
         self.sent: dict[str, int] = {}
         self.wrong: dict[str, bytes] = {}
@@ -73,6 +76,7 @@ class _Answer(BaseHTTPRequestHandler):
             gate = self.server.gates.get((path, offset))
             if gate is not None:
                 gate.wait(60)
+            time.sleep(self.server.pause)
             piece = data[offset : offset + PIECE]
             try:
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self.server.chunked else piece)
