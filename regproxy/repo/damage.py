@@ -71,12 +71,12 @@ async def missed(parts: Parts, node: Node) -> bool:
     True, and nothing is done, if it is there again: it was out of sight while somebody looked whether it is needed.
     """
     for _ in range(LOOKS):
-        if not parts.store.is_aside(node.sha256):
+        if not await parts.readers.run(lambda: parts.store.is_aside(node.sha256)):
             break
         await deferLater(parts.clock, LOOK_SECONDS)
     else:
         return False  # whoever has it aside has died or waits for the disk
-    if is_there(parts, node.sha256):
+    if await parts.readers.run(lambda: is_there(parts, node.sha256)):
         return True
     now = parts.clock.seconds()
     if _names(parts, node) and now >= parts.told.get(node.sha256, -TOLD_AGAIN) + TOLD_AGAIN:

@@ -157,8 +157,7 @@ class Room:
         await self._turn.acquire()
         try:
             if self.is_short():
-                step = reserve_of(self._store.space())
-                await self.eviction.free(self.lacking(2 * step), least=self.lacking() + 1)
+                await self.eviction.free(self.lacking(steps=2), least=self.lacking() + 1)
         except (RegproxyError, OSError) as error:
             log.info("no room can be made: {error!r}", error=error)
         finally:
@@ -179,7 +178,7 @@ class Room:
 
     def is_short(self) -> bool:
         """Whether less than a step is left beyond the reserve and what is promised. In any thread."""
-        return self.lacking(reserve_of(self._store.space())) > 0
+        return self.lacking(steps=1) > 0
 
     def over(self, settings: RepositorySettings | None = None, need: int = 0) -> int:
         """By how many bytes a repository, or the store, would be over its limit with so many more; 0 if it would not."""
@@ -232,11 +231,11 @@ class Room:
                 return False
         return True
 
-    def lacking(self, need: int = 0) -> int:
-        """Bytes that are to be freed before so many more can be written beside the live fills, the reserve left alone."""
+    def lacking(self, need: int = 0, *, steps: int = 0) -> int:
+        """Bytes to be freed before so many more, and steps, can be written beside the live fills, the reserve left alone."""
         space = self._store.space()
         due = sum(berth.due for berth in list(self._live))
-        return max(0, need + due + reserve_of(space) - space.free)
+        return max(0, need + due + (1 + steps) * reserve_of(space) - space.free)
 
     def _spool(self, create: Callable[[], BlobWriter]) -> "Deferred[BlobWriter]":
         """Ask for one, but not for too long: one that comes later is aborted."""

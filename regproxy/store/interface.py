@@ -146,7 +146,7 @@ class BlobStore(Protocol):
         """
 
     def is_aside(self, sha256: str) -> bool:
-        """Whether somebody, of whatever process, has set it aside and not decided yet: it may come back. Fast."""
+        """Whether somebody, of whatever process, has set it aside and not decided yet: it may come back. Blocks."""
 
     def delete(self, sha256: str) -> bool:
         """Remove it; readers that have it open go on. Blocks. False if it was not there, or is claimed: then it stays."""

@@ -118,10 +118,10 @@ class Hub:
         )
         return "\n".join(lines) + "\n"
 
-    def bodies(self, path: str) -> int:
-        """How often the bytes of a file were sent."""
+    def bodies(self, path: str, *statuses: int) -> int:
+        """How often bytes of a file were sent, with one of the statuses: 200 all of them, 206 a part; nothing said: both."""
         part = quote(path)
-        served = [each for each in self.log if each.method == "GET" and each.status in (200, 206)]
+        served = [each for each in self.log if each.method == "GET" and each.status in (statuses or (200, 206))]
         return sum("/resolve-cache/" in each.path and urlsplit(each.path).path.endswith(f"/{part}") for each in served) + sum(
             each.server == "cdn" and urlsplit(each.path).path.endswith(f"/{part}") for each in served
         )
