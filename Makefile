@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONFIG := etc/regproxy.toml
+# The tests begin hundreds of processes: what one has compiled, the others read.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test lint types unit unit-outside unit-inside faults soak wheel bench-peers clean
 
