@@ -82,7 +82,7 @@ def jobs(parts: Parts, repositories: Callable[[], Iterable[RepositorySettings]],
     parts.room.troubled_again = job.nudge
     metrics.watch("regproxy_store_bytes", "Bytes of stored blobs.", lambda: limits.held.bytes)
     metrics.watch("regproxy_store_blobs", "Stored blobs.", lambda: limits.held.blobs)
-    metrics.watch("regproxy_store_reserved_bytes", "Bytes of live fills.", parts.room.live)
+    metrics.watch("regproxy_store_reserved_bytes", "Bytes of live fills and uploads.", parts.room.live)
     metrics.watch("regproxy_store_trouble", "1 while the store does not take bodies.", lambda: parts.room.trouble is not None)
     return [
         job,

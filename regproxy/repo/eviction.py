@@ -27,6 +27,7 @@ class Eviction:
     Attributes:
         kept: keys of repositories whose content is never evicted.
         turn: held while a blob is out of sight that may come back.
+        taken: how many rows and nodes have been taken out so far: it grows while the disk answers.
     """
 
     _store: BlobStore
@@ -35,6 +36,7 @@ class Eviction:
     _recorder: Recorder
     kept: frozenset[str] = field(default=frozenset())
     turn: DeferredLock = field(factory=DeferredLock, init=False)
+    taken: int = field(default=0, init=False)
 
     async def free(self, need: int, why: str = "space", *, least: int | None = None) -> int:
         """Evict blobs of ``need`` bytes or a little more; none at all if there are not that many, or not even the ``least``.
@@ -54,6 +56,7 @@ class Eviction:
             if freed >= need:
                 break
             freed += await self._evict(row, why)
+            self.taken += 1
         return freed
 
     async def _evict(self, row: BlobRow, why: str) -> int:
@@ -103,6 +106,7 @@ class Eviction:
             if before - self._index.held(repository).bytes >= need:
                 break
             await self.release(use, "repository")
+            self.taken += 1
         return max(0, before - self._index.held(repository).bytes)
 
     async def release(self, use: Use, why: str) -> bool:

@@ -19,6 +19,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.digest import Digest, new_hash
 from regproxy.model.ranges import Span
+from regproxy.model.settings import RepositorySettings
 from regproxy.model.waybill import Waybill
 from regproxy.repo.asking import TRANSIENT, Ask, Asking
 from regproxy.repo.connections import Connections, Way
@@ -101,16 +102,23 @@ class Fill:
         return fill
 
     @classmethod
-    async def resume(cls, parts: Parts, parked: Parked, terms: Terms) -> "Fill | None":
-        """Open the spool of a parked fill again; None if it is gone. ``OSError`` if there is no room."""
-        spool = await parts.parking.resume(parked)
-        if spool is None:
+    async def resume(cls, parts: Parts, settings: RepositorySettings, parked: Parked, terms: Terms) -> "Fill | None":
+        """Open the spool of a parked fill again; None if it is gone, or there is no room for the rest. May raise ``OSError``."""
+        waybill, spans = parked.waybill, parked.left.extents
+        begun = await parts.room.berth(settings, waybill.length, lambda: parts.parking.resume(parked), sum(map(len, spans)))
+        berth, spool = begun or (None, None)
+        if berth is None or spool is None:
             return None
-        blob = _blob(parked.waybill, terms, spool)
-        for span in parked.left.extents:
+        try:
+            blob = _blob(waybill, terms, spool)
+        except OSError:  # no descriptor to be had
+            await parts.writers.run(lambda: spool.keep(durable=False))
+            berth.leave()
+            raise
+        for span in spans:
             blob.extents.add(span)
-        hashes = prefix_hashes(parts, Hashes.of(parked.waybill.digests, parked.waybill.length), blob)
-        fill = cls(parts, parked.waybill, terms, blob, EnduringWriter(spool, end=blob.extents.reach(0)), hashes)
+        hashes = prefix_hashes(parts, Hashes.of(waybill.digests, waybill.length), blob)
+        fill = cls(parts, waybill, terms, blob, EnduringWriter(spool, end=blob.extents.reach(0), allowance=berth), hashes)
         fill._allow_detours()
         hashes.follow()
         return fill

@@ -5,7 +5,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from attrs import define
+from attrs import define, field
 from twisted.internet.defer import Deferred
 
 from regproxy.stream.pool import Pool
@@ -17,13 +17,15 @@ T = TypeVar("T")
 class Ahead:
     """A ``Pool`` for the writes of one body: where little is left, room is made before a write is done.
 
-    What is left is looked at in the thread that writes, right before it does: others write too.
+    What is left is looked at in the thread that writes, right before it does: others write too. Room that is not made in time is
+    waited for once.
     """
 
     _pool: Pool
     _is_short: Callable[[], bool]
     _make: Callable[[], Awaitable[object]]
     _refuses: Callable[[], bool]
+    _is_late: bool = field(default=False, init=False)
 
     def run(self, work: Callable[[], T]) -> "Deferred[T]":
         """Run a job; ``OSError`` (ENOSPC) in its place if there is no room for it all the same."""
@@ -33,7 +35,11 @@ class Ahead:
         done = await self._pool.run(lambda: [] if self._is_short() else [work()])
         if done:
             return done[0]
-        await self._make()
+        if not self._is_late:
+            try:
+                await self._make()
+            except TimeoutError:
+                self._is_late = True
         return await self._pool.run(lambda: self._at_last(work))
 
     def _at_last(self, work: Callable[[], T]) -> T:

@@ -128,12 +128,12 @@ class Launch:
             await self._parts.parking.drop(parked)
             return False
         try:
-            fill = await Fill.resume(self._parts, parked, self._terms(parked.waybill, parts=True))
+            fill = await Fill.resume(self._parts, self._settings, parked, self._terms(parked.waybill, parts=True))
         except OSError as error:
             self._parts.parking.give_back(parked)
             self._parts.room.troubled(flight.key[0], error)
             return False
-        if fill is None:  # it is gone, or held by readers of its first attempt, who are about to leave
+        if fill is None:  # no room; or it is gone, or held by readers of its first attempt, who are about to leave
             self._parts.parking.give_back(parked)
             return False
         self._fill, flight.leave = fill, self._leave

@@ -126,9 +126,9 @@ class Parking:
         """Take one out, if there is one."""
         return self._places.pop(key, None)
 
-    async def resume(self, parked: Parked) -> BlobWriter | None:
-        """Open what was taken; None if it is gone. ``OSError`` if there is no room for the rest."""
-        return await self._threads.run(lambda: self._store.resume(parked.left.name, parked.waybill.length))
+    def resume(self, parked: Parked) -> BlobWriter | None:
+        """Open what was taken; None if it is gone. ``OSError`` if there is no room for the rest. Blocks."""
+        return self._store.resume(parked.left.name, parked.waybill.length)
 
     def give_back(self, parked: Parked) -> None:
         """What was taken cannot be used now; a newer one stays."""

@@ -7,7 +7,8 @@ is full, read-only, failing or slow is no reason to refuse a client.
 """
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredLock
@@ -23,13 +24,16 @@ from regproxy.repo.growth import Ahead
 from regproxy.repo.recorder import Recorder
 from regproxy.store.interface import BlobStore, Space
 from regproxy.stream.enduring import EnduringWriter, is_trouble
-from regproxy.stream.lane import in_time
+from regproxy.stream.lane import in_time, stalled
 from regproxy.stream.pool import Pool
 from regproxy.stream.source import BlobWriter
 from regproxy.stream.spawn import spawn
 from regproxy.stream.window import Window
 
 log = make_logger()
+
+T = TypeVar("T")
+Spool = TypeVar("Spool", BlobWriter, BlobWriter | None)
 
 RESERVE = 64 << 20
 RESERVED_SHARE = 20
@@ -45,15 +49,14 @@ def reserve_of(space: Space) -> int:
 
 @define(eq=False)
 class Berth:
-    """The bytes that one live fill takes or will take; one of unknown length may grow to ``most``."""
+    """The bytes that one live fill or upload takes or will take; a fill of unknown length may grow to ``most``."""
 
     _room: "Room"
     repository: str
     size: int
     _known: bool
-    _most: int | None
+    _most: int | None = None
     spool: BlobWriter | None = field(default=None, init=False)
-    _is_late: bool = field(default=False, init=False)
 
     @property
     def due(self) -> int:
@@ -71,19 +74,16 @@ class Berth:
 
     def ahead(self, pool: Pool) -> Pool:
         """Where its writes are to run, instead of on a pool; what is refused at last goes through a window (``refuses``)."""
-        return pool if self._known else Ahead(pool, self._room.is_short, self._make, lambda: False)
-
-    async def _make(self) -> None:
-        if self._is_late:
-            return
-        try:
-            await in_time(self._room.clock, Deferred.fromCoroutine(self._room.advance()), seconds=PATIENCE)
-        except TimeoutError:
-            self._is_late = True
+        return pool if self._known else self._room.ahead(pool, lambda: False)
 
     def leave(self) -> None:
         """It takes nothing any more: it is stored, or removed. In any thread; a second call does nothing."""
         self._room.leave(self)
+
+
+def _left(berth: Berth | None) -> None:
+    if berth is not None:
+        berth.leave()
 
 
 @define(eq=False)
@@ -118,53 +118,98 @@ class Room:
         self, settings: RepositorySettings, length: int | None, create: Callable[[], BlobWriter], *, whole: bool
     ) -> EnduringWriter:
         """A writer for a body; ``create`` makes its spool, if there is room. ``whole``: all of it is needed at once."""
-        if settings.store_artifacts_locally and not self._is_stalled:
-            berth = await self._berth(settings, length)
-            if berth is not None:
-                try:
-                    berth.spool = await self._spool(create)
-                    return EnduringWriter(berth.spool, whole, allowance=berth)
-                except BaseException as error:
-                    berth.leave()
-                    if not isinstance(error, OSError) or not is_trouble(error):
-                        raise
-                    self.troubled(settings.key, error)
+        if settings.store_artifacts_locally:
+            try:
+                begun = await self.berth(settings, length, create)
+            except OSError as error:
+                if not is_trouble(error):
+                    raise
+                self.troubled(settings.key, error)
+            else:
+                if begun is not None:
+                    return EnduringWriter(begun[1], whole, allowance=begun[0])
         return EnduringWriter.through(Window.open(0, bounded=not whole))
 
-    async def make(self, length: int | None) -> Pool:
+    async def berth(
+        self, settings: RepositorySettings, length: int | None, create: "Callable[[], Spool]", there: int = 0
+    ) -> "tuple[Berth, Spool] | None":
+        """A berth for a fill, and its spool, of which so many bytes are there; None if there is no room.
+
+        ``OSError`` if there cannot be a spool.
+        """
+        berth = None if self._is_stalled else await self._reserved(settings, length, there)
+        if berth is None:
+            return None
+        try:
+            spool = await self._spool(create, stays=there > 0)
+        except BaseException:
+            berth.leave()
+            raise
+        berth.spool = spool
+        if spool is None:
+            berth.leave()
+        return berth, spool
+
+    async def make(self, length: int | None) -> tuple[Berth, Pool]:
         """Free what an upload takes of the disk; ``RegproxyError`` (NO_ROOM) if even all that may go is not enough.
 
         Returns:
-            Where its writes are to run.
+            What it holds until it leaves, and where its writes are to run.
         """
+        berth = await self._alone(lambda: self._made(length), Berth.leave)
+        return berth, self._writers if length is not None else self.ahead(self._writers, self.is_low)
+
+    async def _made(self, length: int | None) -> Berth:
         need = length or 0
-        await self._turn.acquire()
-        try:
-            lacking = self.lacking(need)
-            if lacking:
-                await self.eviction.free(lacking)
-                if self.lacking(need):
-                    raise RegproxyError(Kind.NO_ROOM, f"there is no room for {need} bytes more on the disk")
-        finally:
-            self._turn.release()
-        return self._writers if length is not None else Ahead(self._writers, self.is_short, self.advance, self.is_low)
+        if not await self._frees(need):
+            raise RegproxyError(Kind.NO_ROOM, f"there is no room for {need} bytes more on the disk")
+        return self._held(Berth(self, "", need, length is not None))
+
+    def ahead(self, pool: Pool, refuses: Callable[[], bool]) -> Pool:
+        """Where the writes of a body of unknown length are to run; at last it may be refused."""
+
+        def make() -> "Deferred[None]":
+            return in_time(self.clock, Deferred.fromCoroutine(self.advance()), seconds=PATIENCE)
+
+        return Ahead(pool, self.is_short, make, refuses)
 
     async def advance(self) -> None:
         """Make room for what grows: two steps, or as much as may go; nothing goes if that would not reach beyond the reserve.
 
-        What fails here is no matter: the write sees what is left.
+        ``TimeoutError`` if the disk stands still. What fails else is no matter: the write sees what is left.
+        """
+        try:
+            await self._alone(self._advanced)
+        except TimeoutError:
+            raise
+        except (RegproxyError, OSError) as error:
+            log.info("no room can be made: {error!r}", error=error)
+
+    async def _advanced(self) -> None:
+        two, least = await self._writers.run(lambda: (self.lacking(steps=2), self.lacking() + 1) if self.is_short() else (0, 0))
+        if two:
+            await self.eviction.free(two, least=least)
+
+    async def _alone(
+        self, work: "Callable[[], Coroutine[Deferred[object], object, T]]", late: Callable[[T], object] | None = None
+    ) -> T:
+        """Make room, one at a time, so that none is given twice; ``late`` gets what is made too late.
+
+        ``TimeoutError`` if the disk stands still: whoever comes next does not wait for it.
         """
         await self._turn.acquire()
         try:
-            if self.is_short():
-                await self.eviction.free(self.lacking(steps=2), least=self.lacking() + 1)
-        except (RegproxyError, OSError) as error:
-            log.info("no room can be made: {error!r}", error=error)
+            if self._is_stalled:
+                raise stalled()
+            return await in_time(self.clock, Deferred.fromCoroutine(work()), late, progress=lambda: self.eviction.taken)
+        except TimeoutError as error:
+            self._stands_still(error)
+            raise
         finally:
             self._turn.release()
 
     def live(self, repository: str | None = None) -> int:
-        """Bytes of the live fills, of a repository or of all."""
+        """Bytes of the live fills, of a repository or, with the uploads, of all."""
         return sum(berth.size for berth in list(self._live) if repository in (None, berth.repository))
 
     def leave(self, berth: Berth) -> None:
@@ -173,8 +218,7 @@ class Room:
 
     def is_low(self) -> bool:
         """Whether only the reserve is left. In any thread."""
-        space = self._store.space()
-        return space.free < reserve_of(space)
+        return self._lacking(0, 1) > 0
 
     def is_short(self) -> bool:
         """Whether less than a step is left beyond the reserve and what is promised. In any thread."""
@@ -189,66 +233,90 @@ class Room:
         held = self._index.held(settings.key).bytes + self.live(settings.key)
         return max(0, held + need - parse_size(settings.max_bytes))
 
-    async def _berth(self, settings: RepositorySettings, length: int | None) -> Berth | None:
-        """Reserve, evicting first; one at a time, so that no room is given twice."""
+    async def _reserved(self, settings: RepositorySettings, length: int | None, there: int) -> Berth | None:
+        """Reserve, evicting first."""
         most = self._most(settings)
         need = length or 0
+
+        async def reserve() -> Berth | None:
+            fits = await self._fits(settings, need, there)
+            return self._held(Berth(self, settings.key, need, length is not None, most)) if fits else None
+
         if most is not None and need > most:
             self._recorder.not_kept(settings.key)
             return None
-        await self._turn.acquire()
         try:
-            fits = await self._fits(settings, need)
-        except RegproxyError as error:  # the index cannot even be asked to make room
+            berth = await self._alone(reserve, late=_left)
+        except (RegproxyError, OSError) as error:  # neither the index nor the disk can even be asked to make room
             self.troubled(settings.key, error)
             return None
-        else:
-            if not fits:
-                self._recorder.not_kept(settings.key)
-                return None
-            berth = Berth(self, settings.key, need, length is not None, most)
-            self._live[berth] = None
-            return berth
-        finally:
-            self._turn.release()
+        if berth is None:
+            self._recorder.not_kept(settings.key)
+        return berth
+
+    def _held(self, berth: Berth) -> Berth:
+        self._live[berth] = None
+        return berth
 
     def _most(self, settings: RepositorySettings) -> int | None:
         own = [parse_size(settings.max_bytes)] if settings.max_bytes else []
         return min([*own, *([] if self.limit is None else [self.limit])], default=None)
 
-    async def _fits(self, settings: RepositorySettings, need: int) -> bool:
+    async def _fits(self, settings: RepositorySettings, need: int, there: int) -> bool:
         over = self.over(settings, need)
         if over and await self.eviction.shrink(settings.key, over) < over:
             return False
         over = self.over(None, need)
         if over and await self.eviction.free(over) < over:
             return False
-        lacking = self.lacking(need)
-        if lacking:
-            await self.eviction.free(lacking)
-            if self.lacking(need):
-                self._note("the disk is full")
-                return False
+        if not await self._frees(need - there):
+            self._note("the disk is full")
+            return False
         return True
 
-    def lacking(self, need: int = 0, *, steps: int = 0) -> int:
-        """Bytes to be freed before so many more, and steps, can be written beside the live fills, the reserve left alone."""
-        space = self._store.space()
-        due = sum(berth.due for berth in list(self._live))
-        return max(0, need + due + (1 + steps) * reserve_of(space) - space.free)
+    async def _frees(self, need: int) -> bool:
+        """Make room for so many bytes on the disk; False if even all that may go is not enough."""
+        lacking = await self._writers.run(lambda: self.lacking(need))
+        if not lacking:
+            return True
+        await self.eviction.free(lacking)
+        return not await self._writers.run(lambda: self.lacking(need))
 
-    def _spool(self, create: Callable[[], BlobWriter]) -> "Deferred[BlobWriter]":
-        """Ask for one, but not for too long: one that comes later is aborted."""
-        return in_time(
-            self.clock, self._writers.run(create), lambda late: self._writers.run(late.abort).addErrback(lambda _: None)
-        )
+    def lacking(self, need: int = 0, *, steps: int = 0) -> int:
+        """Bytes to be freed before so many more, and steps, can be written beside the live fills, the reserve left alone.
+
+        In any thread, but of one that may stand still with the disk.
+        """
+        return self._lacking(need + sum(berth.due for berth in list(self._live)), 1 + steps)
+
+    def _lacking(self, need: int, reserves: int) -> int:
+        try:
+            space = self._store.space()
+        except OSError:  # what the disk does not say, writing will
+            return 0
+        return max(0, need + reserves * reserve_of(space) - space.free)
+
+    def _spool(self, create: "Callable[[], Spool]", *, stays: bool = False) -> "Deferred[Spool]":
+        """Ask for one, but not for too long: of one that comes later nothing stays, but what was there before."""
+
+        def late(spool: Spool) -> None:
+            if spool is not None:
+                self._writers.run(lambda: spool.keep(durable=False) if stays else spool.abort()).addErrback(lambda _: None)
+
+        return in_time(self.clock, self._writers.run(create), late)
 
     def troubled(self, repository: str, error: Exception) -> None:
         """A body of a repository is not kept, because of this."""
         self._recorder.not_kept(repository)
         if isinstance(error, OSError) and error.errno == errno.EFBIG:
             return  # a limit, and no trouble
-        self._is_stalled = self._is_stalled or isinstance(error, TimeoutError)
+        if isinstance(error, TimeoutError):
+            self._stands_still(error)
+        else:
+            self._note(str(error))
+
+    def _stands_still(self, error: Exception) -> None:
+        self._is_stalled = True
         self._note(str(error))
 
     def _note(self, trouble: str) -> None:
@@ -291,7 +359,7 @@ class Room:
             await self._index.remember("probe", "written")
         except (OSError, RegproxyError):
             return False
-        if self.lacking():
+        if await self._writers.run(self.lacking):
             return False
         log.info("the store takes bodies again")
         self.trouble, self._is_stalled = None, False

@@ -179,8 +179,11 @@ class Sessions:
         seen = await self.received(name, subject)
         if at is not None and at != seen:
             raise _not_next(seen)
-        pool = await parts.room.make(length)
-        writer = await parts.writers.run(lambda: parts.store.resume(name, None if length is None else seen + length))
+        berth, pool = await parts.room.make(length)
+        try:
+            writer = await parts.writers.run(lambda: parts.store.resume(name, None if length is None else seen + length))
+        finally:
+            berth.leave()  # the file has it
         if writer is None:
             raise _busy()
         try:

@@ -16,6 +16,7 @@ from regproxy.model.node import Node
 from regproxy.repo.intake import ALGORITHMS, Allowance, check, told
 from regproxy.repo.interface import Arrived
 from regproxy.repo.parts import Parts
+from regproxy.repo.room import Berth
 from regproxy.stream.capped import Capped
 from regproxy.stream.growing import GrowingBlob
 from regproxy.stream.hashing import Hashes
@@ -50,8 +51,27 @@ class Storing:
         """Take a body; ``RegproxyError`` says why not, and then it has been aborted. ``look`` may raise when it is all there."""
         parts = self._parts
         try:
-            pool = await parts.room.make(source.length)
-            writer = await parts.writers.run(lambda: parts.store.create(source.length))
+            berth, pool = await parts.room.make(source.length)
+        except BaseException as error:
+            source.abort()
+            raise told(error) from error
+        try:
+            return await self._body(source, berth, pool, promised, room, look)
+        finally:
+            berth.leave()
+
+    async def _body(
+        self,
+        source: Source,
+        berth: Berth,
+        pool: Pool,
+        promised: Sequence[Digest],
+        room: Allowance | None,
+        look: Look | None,
+    ) -> Taken:
+        parts = self._parts
+        try:
+            writer = berth.spool = await parts.writers.run(lambda: parts.store.create(source.length))
         except BaseException as error:
             source.abort()
             raise told(error) from error

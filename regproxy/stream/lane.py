@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from regproxy.stream.checkpoints import Checkpoints
@@ -28,16 +28,36 @@ T = TypeVar("T")
 STALL = 10.0
 
 
+def stalled() -> TimeoutError:
+    """A disk has not answered in time."""
+    return TimeoutError(errno.ETIMEDOUT, "the disk does not answer")
+
+
 def in_time(
-    clock: IReactorTime, deferred: "Deferred[T]", late: Callable[[T], object] | None = None, *, seconds: float = STALL
+    clock: IReactorTime,
+    deferred: "Deferred[T]",
+    late: Callable[[T], object] | None = None,
+    *,
+    seconds: float = STALL,
+    progress: Callable[[], int] = lambda: 0,
 ) -> "Deferred[T]":
-    """Fail with ``TimeoutError`` if a job of a pool takes too long; ``late`` gets what it brings later, else it is dropped."""
+    """Fail with ``TimeoutError`` if a job of a pool takes too long; ``late`` gets what it brings later, else it is dropped.
+
+    ``progress``: a number that changes as long as the job gets on; then it may take longer.
+    """
     outcome: OneShot[T] = OneShot()
 
-    def expire() -> None:
-        outcome.fail(Failure(TimeoutError(errno.ETIMEDOUT, "the disk does not answer")))
+    timer: IDelayedCall
 
-    timer = clock.callLater(seconds, expire)
+    def expire(seen: int) -> None:
+        nonlocal timer
+        now = progress()
+        if now == seen:
+            outcome.fail(Failure(stalled()))
+        else:
+            timer = clock.callLater(seconds, expire, now)
+
+    timer = clock.callLater(seconds, expire, progress())
 
     def came(result: T | Failure) -> None:
         if not timer.active():

@@ -55,7 +55,7 @@ class Limits:
         for settings in self._repositories():
             over = room.over(settings)
             freed += await room.eviction.shrink(settings.key, min(over, MOST)) if over else 0
-        for over in (room.over(), room.lacking()):
+        for over in (room.over(), await self._parts.writers.run(room.lacking)):
             freed += await room.eviction.free(min(over, MOST)) if over else 0
         return freed
 

@@ -256,3 +256,19 @@ def test_read_only(regproxy: Regproxy, volume: Volume, upstream: Origin) -> None
     volume.mend()
     regproxy.start()
     check_recovered(regproxy, upstream, "/big", BIG)
+
+
+@pytest.mark.parametrize("volume", ["ext4"], indirect=True)
+def test_read_only_at_the_limit(regproxy: Regproxy, volume: Volume) -> None:
+    """Rows 35 and 36: as above, when something would have to go for what comes, but cannot."""
+    regproxy.terminate()
+    regproxy.repositories = f'[store]\nmaxBytes = "{len(SMALL) + len(BIG)}"\n{regproxy.repositories}'
+    regproxy.start()
+    assert get(regproxy, "/files/big") == (200, BIG)
+    wait_until(lambda: is_cached(regproxy, "/big"))
+    volume.break_down()
+    assert get(regproxy, "/files/small") == (200, SMALL[::-1])
+    check_degraded(regproxy)
+    regproxy.kill9()
+    volume.mend()
+    regproxy.start()
