@@ -14,7 +14,6 @@ import msgspec
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IReactorUNIX
-from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
@@ -119,10 +118,4 @@ class Control(Service):
         """Stop listening; Twisted removes the socket."""
         Service.stopService(self)
         port, self._port = self._port, None
-        stopped: Deferred[None] | None = None if port is None else port.stopListening()
-        return None if stopped is None else stopped.addErrback(_left_behind)
-
-
-def _left_behind(failure: Failure) -> None:
-    """A read-only file system keeps the socket; the next start replaces it."""
-    failure.trap(OSError)
+        return None if port is None else port.stopListening()

@@ -20,6 +20,7 @@ from twisted.internet.interfaces import IReactorTime
 from txaio.tx import make_logger
 
 from regproxy.control import Draining
+from regproxy.ending import in_turn
 from regproxy.model.settings import Server
 from regproxy.notify import Notify
 from regproxy.stream.observer import OneShot
@@ -103,7 +104,7 @@ class Drain:
         self._notify.stopping(self._delay + self._seconds + PARK_SECONDS + SLACK)
         self._serving.announce_end()
         await self._rest(0.0 if self.is_retired else self._delay)
-        await self._serving.close_ports()
+        await in_turn(self._serving.close_ports)
         await self._rest(RETIRED_GRACE if self.is_retired else 0.0)
         self._serving.close_idle()
         seconds = RETIRED_SECONDS if self.is_retired else self._seconds

@@ -21,6 +21,7 @@ from regproxy.admin.searching import Searches
 from regproxy.admin.system import System
 from regproxy.admin.trash import TrashCan
 from regproxy.admission import Admission
+from regproxy.ending import in_turn
 from regproxy.entrance import Entrance
 from regproxy.model.settings import Configuration, Server
 from regproxy.records import Records
@@ -87,14 +88,11 @@ class Front:
             self._site.is_ending = True
 
     async def close_ports(self) -> None:
-        """Stop listening."""
+        """Stop listening, at each of them."""
         ports, self._ports = self._ports, []
         if self._site is not None:
             self._site.doors.forget_ports()
-        for port in ports:
-            stopped = port.stopListening()
-            if stopped is not None:
-                await stopped
+        await in_turn(*(port.stopListening for port in ports))
 
     def close_idle(self) -> None:
         """Let go of whoever is idle."""

@@ -27,6 +27,7 @@ from regproxy.config import load
 from regproxy.control import Control, Draining, DrainSwitch, Told
 from regproxy.declared import Declared
 from regproxy.drain import Drain
+from regproxy.ending import in_turn
 from regproxy.entrance import Entrance
 from regproxy.errors import RegproxyError
 from regproxy.fetches import Fetches
@@ -291,50 +292,26 @@ class Regproxy(Service):
         self._declared.serve(resolved)
 
     async def _stop(self) -> None:
+        jobs = self._jobs.stop, self._telling.withdraw, self._standing.withdraw
         if self._drain.is_retired:
-            await self._end_jobs()  # for the drain may be long, and others are waiting to run them
+            await in_turn(*jobs)  # for the drain may be long, and others are waiting to run them
         if self._is_started:
-            await self._drain.run()
+            await in_turn(self._drain.run)
         self._is_started = False
-        await self._end_jobs()
-        if self._control.running:
-            await _done(self._control.stopService())
-        await self._front.close()
-        await self._repositories.close()
-        await self._telling.close()
-        await self._records.close()
-        self._parking.close()
-        self._room.close()
-        try:
-            await self._index.close()
-        except RegproxyError as error:  # a full disk: the next start looks at what this one could not note
-            log.error("the index could not be closed: {error!r} {detail}", error=error, detail=error.detail)  # noqa: TRY400 - said
-        self._writers.stop()
-        self._readers.stop()
-        self._notify.close()
-        self._rescue.stop()
-        self._entrance.close()
-        self._standing.end(self._metrics)
+        await in_turn(*jobs, self._control.stopService, self._front.close, self._repositories.close)
+        await in_turn(self._telling.close, self._records.close, self._parking.close, self._room.close, self._index.close)
+        await in_turn(self._writers.stop, self._readers.stop, self._notify.close, self._rescue.stop, self._entrance.close)
+        await in_turn(lambda: self._standing.end(self._metrics))
 
     def _begin_jobs(self) -> None:
         if not self._drain.began:
             self._jobs.start()
             spawn(self._declared.resume(), "clearing what was removed")
 
-    async def _end_jobs(self) -> None:
-        await self._jobs.stop()
-        self._telling.withdraw()
-        self._standing.withdraw()
-
     def stopService(self) -> "Deferred[object]":  # noqa: N802 - Twisted's name
         """Drain, and close everything; what has not arrived by then is left, and gone on with by whoever asks next."""
         Service.stopService(self)
         return spawn(self._stop(), "stopping")
-
-
-async def _done(deferred: "Deferred[None] | None") -> None:
-    if deferred is not None:
-        await deferred
 
 
 def _scrubs(parts: Parts, store: Store) -> list[Job]:

@@ -18,6 +18,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.ssl import ContextFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from regproxy.ending import in_turn
 from regproxy.model.settings import Server
 from regproxy.standing import endpoints
 
@@ -46,10 +47,7 @@ class Ports:
     async def close(self) -> None:
         """Close ours; a worker's own stay open."""
         ports, self._open = self._open, []
-        for port in ports:
-            stopped = port.stopListening()
-            if stopped is not None:
-                await stopped
+        await in_turn(*(port.stopListening for port in ports))
 
 
 class _SharedUnixPort(unix.Port):

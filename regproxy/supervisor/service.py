@@ -18,6 +18,7 @@ from txaio.tx import make_logger
 from regproxy.auto import Resolved, resolve, run_program
 from regproxy.control import SOCKET
 from regproxy.drain import PARK_SECONDS, SLACK
+from regproxy.ending import in_turn
 from regproxy.formats_found import find_formats
 from regproxy.index.generation import Generation
 from regproxy.index.older import keep_older
@@ -175,17 +176,14 @@ class Supervisor(Service):
         self._notify.stopping(seconds + SLACK + KILL_SECONDS)
         # As long as we hold them, connections wait in them for a worker that does not come.
         closing = self._reactor.callLater(server.drain_delay, lambda: spawn(self._ports.close(), "closing the ports"))
-        if self._team is not None:
-            await self._team.stop(seconds)
-        if self._answering is not None:
-            await self._answering.stop()
+        team, answering = self._team, self._answering
+        if team is not None:
+            await in_turn(lambda: team.stop(seconds))
+        if answering is not None:
+            await in_turn(answering.stop)
         if closing.active():
             closing.cancel()
-        await self._ports.close()
-        await self._index.close()
-        self._readers.stop()
-        self._notify.close()
-        self._lock.release()
+        await in_turn(self._ports.close, self._index.close, self._readers.stop, self._notify.close, self._lock.release)
 
     def stopService(self) -> "Deferred[object]":  # noqa: N802 - Twisted's name
         """End the workers, then everything else."""

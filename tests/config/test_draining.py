@@ -1,10 +1,16 @@
 """The order of a drain, by a clock: what is waited for, how long, and what a second wish changes."""
 
+import errno
+import os
+
+import pytest
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from regproxy.drain import LOOK, PARK_SECONDS, RETIRED_GRACE, Drain
+from regproxy.ending import in_turn
+from regproxy.errors import Kind, RegproxyError
 from regproxy.notify import Notify
 
 
@@ -84,6 +90,39 @@ def test_what_is_late_is_cut() -> None:
     assert "cut" not in stage.done
     clock.pump([LOOK] * 3)
     assert ("cut" in stage.done, ended.called) == (True, True)
+
+
+def test_a_port_that_cannot_be_closed_cuts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs is waited for all the same."""
+
+    async def fail(_: Stage) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Stage, "close_ports", fail)
+    stage = Stage()
+    clock, _, ended = begin(stage, delay=0)
+    clock.advance(LOOK)
+    assert (stage.done, ended.called) == (["announced", "idle closed"], False)
+    stage.running = 0
+    clock.advance(LOOK)
+    assert ended.called
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EROFS, "read-only"), RegproxyError(Kind.STORAGE, "full"), ValueError("a defect")]
+)
+def test_a_step_that_fails_keeps_no_other_from_happening(error: Exception) -> None:
+    """Whether it is waited for or not, and whatever it raises."""
+    done: list[str] = []
+
+    def step() -> None:
+        raise error
+
+    async def waited() -> None:
+        raise error
+
+    ended = Deferred.fromCoroutine(in_turn(step, waited, lambda: done.append("last")))
+    assert (done, ended.called) == (["last"], True)
 
 
 def test_parking_is_waited_for() -> None:

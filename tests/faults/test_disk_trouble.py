@@ -5,6 +5,7 @@ and when the trouble is over it stores again by itself, with nothing left behind
 """
 
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -272,3 +273,26 @@ def test_read_only_at_the_limit(regproxy: Regproxy, volume: Volume) -> None:
     regproxy.kill9()
     volume.mend()
     regproxy.start()
+
+
+@pytest.mark.parametrize("volume", ["ext4"], indirect=True)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_end_on_a_read_only_disk(volume: Volume, upstream: Origin, tmp_path: Path, workers: int) -> None:
+    """Rows 36 and 44: a stream is finished, and everything is closed, though no name of a socket can be taken away."""
+    made = Regproxy(tmp_path / "server", remote(upstream.url), f"drainSeconds = 60\nworkers = {workers}")
+    made.folder.mkdir()
+    (made.folder / "data").symlink_to(volume.path / "data")
+    (volume.path / "data").mkdir()
+    made.start()
+    wait_until((made.data_dir / "control.sock").exists)  # all workers serve by then
+    gate = upstream.gates["/big", 4 * MIB] = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        client = pool.submit(get, made, "/files/big")
+        wait_until(lambda: upstream.sent.get("/big", 0) >= 4 * MIB, 20)
+        volume.break_down()
+        made.signal(signal.SIGTERM)
+        wait_until(lambda: "Read-only file system" in made.log)
+        gate.set()
+        assert client.result() == (200, BIG)
+    assert made.wait_end() == 0
+    assert "Traceback" not in made.log, made.log
