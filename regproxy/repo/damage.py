@@ -33,20 +33,36 @@ async def condemn(parts: Parts, sha256: str, why: str, seen: BlobReader | None =
     None, and nothing is done, if it is not what was ``seen``: while that was read through, somebody has stored it anew.
     """
     parts.told[sha256] = parts.clock.seconds()  # before its name goes: who misses it from then on has nothing new to say
-    if not await parts.readers.run(lambda: parts.store.quarantine(sha256, seen)) and is_there(parts, sha256):
-        parts.told.pop(sha256, None)
+    is_gone = False
+    try:
+        is_gone = await parts.readers.run(lambda: parts.store.quarantine(sha256, seen)) or not is_there(parts, sha256)
+    finally:
+        if not is_gone:
+            parts.told.pop(sha256, None)
+    if not is_gone:
         return None
     parts.recorder.blob_lost(why)
     return await forsake(parts, sha256, why)
 
 
+async def avoid(parts: Parts, sha256: str, why: str, seen: BlobReader | None = None) -> None:
+    """As ``condemn``, for who only wants to read: a disk or an index that takes nothing is no trouble of his.
+
+    What cannot be put aside keeps its name, and is found to be bad by whoever reads it next.
+    """
+    try:
+        await condemn(parts, sha256, why, seen)
+    except (OSError, RegproxyError) as error:
+        log.error("blob {sha256} is {why}, and stays as it is for now: {error!r}", sha256=sha256, why=_in_words(why), error=error)  # noqa: TRY400 - one line
+
+
 async def forsake(parts: Parts, sha256: str, why: str) -> Sequence[Node]:
     """Drop the rows of a blob that is not there, but for those of local nodes; returns the nodes that named it."""
     parts.told[sha256] = parts.clock.seconds()
-    why = "of another size" if why == "size" else why
+    why = _in_words(why)
     nodes = await parts.readers.run(lambda: parts.index.nodes_of(sha256))
     log.error("blob {sha256} is {why}, named by {nodes}", sha256=sha256, why=why, nodes=names(nodes))
-    for node in nodes:
+    for node in sorted(nodes, key=is_local, reverse=True):  # what has to be said does not wait for the index
         if is_there(parts, sha256):
             break  # stored anew
         if is_local(node):
@@ -97,8 +113,7 @@ async def make_durable(parts: Parts, sha256: str) -> None:
         if is_used_up(error):
             return  # as if nobody had tried: the next start finds it unsynced
         # The kernel forgets what it could not write and says so once: asked again, it would call the blob safe.
-        with suppress(OSError, RegproxyError):  # a disk that has become read-only keeps what it has
-            await condemn(parts, sha256, "unsynced")
+        await avoid(parts, sha256, "unsynced")
     except RegproxyError:
         return  # the index is closed: the next start finds it unsynced
 
@@ -117,6 +132,10 @@ def is_there(parts: Parts, sha256: str) -> bool:
 def names(nodes: Sequence[Node]) -> tuple[str, ...]:
     """How messages call nodes."""
     return tuple(f"{node.repository}:{node.path}" for node in nodes)
+
+
+def _in_words(why: str) -> str:
+    return "of another size" if why == "size" else why
 
 
 def _names(parts: Parts, node: Node) -> bool:

@@ -11,7 +11,7 @@ from attrs import define, field
 from txaio.tx import make_logger
 
 from regproxy.errors import Kind, RegproxyError, is_used_up
-from regproxy.repo.damage import condemn
+from regproxy.repo.damage import avoid
 from regproxy.repo.parts import Parts
 from regproxy.stream.checked import CheckedBlob
 from regproxy.stream.rehash import Pace, hash_blob
@@ -59,7 +59,7 @@ class Doubts:
                 return
             try:
                 if not await self.is_right(sha256, reader, Pace(self._parts.clock, SAMPLE_RATE)):
-                    await condemn(self._parts, sha256, "damaged", reader)
+                    await avoid(self._parts, sha256, "damaged", reader)
             finally:
                 reader.close()
         finally:
@@ -103,7 +103,7 @@ class Doubts:
             right = await self.is_right(sha256, reader)
             if not right:
                 # Before its readers are cut off: one that comes back at once must not find it again.
-                await condemn(self._parts, sha256, "damaged", reader)
+                await avoid(self._parts, sha256, "damaged", reader)
         except BaseException as error:
             blob.fail(error)
             raise

@@ -90,18 +90,18 @@ class Remote:
         node = self._parts.index.node(self.key, want.path)
         if node is not None and not _is(node, want.digest):
             node = None
-        now = self._parts.clock.seconds()
+        now, bad = self._parts.clock.seconds(), None
         if node is not None and fetch.freshness.is_fresh(node.checked, now):
             body = await self._held(node, Origin.HIT)
             if body is not None:
                 return body
-            node = None
+            node, bad = None, node
         negative = self._parts.index.negative(self.key, want.path)
         if negative is not None and now < negative.expires <= now + fetch.freshness.negative:
             return Missing(f"{self.upstream.name} does not have it", negative.kept)
         if node is None and not want.body and self._may_describe(want):
             return await self._describe(want, fetch)
-        return await self._board(want, fetch, node)
+        return await self._board(want, fetch, node, bad)
 
     async def close(self) -> None:
         """Leave the fills that are in the air, keeping what they have, and close the upstream."""
@@ -138,7 +138,8 @@ class Remote:
         age = max(0, int(now - node.checked))
         return Body(node.head, readable, origin, age, resumable=self._is_trusted(node.path), path=node.path)
 
-    async def _board(self, want: Want, fetch: Fetch, held: Node | None) -> Answer:
+    async def _board(self, want: Want, fetch: Fetch, held: Node | None, bad: Node | None = None) -> Answer:
+        """Join the flight, or let it begin. ``bad`` is known, but has no good blob; its row may have to stay for now."""
         if self.flights.get((self.key, want.path)) is None and self.flights.places.refuses():
             return await self._boarded(want, held, TOO_MANY, Origin.FILL)
         promised = None
@@ -156,7 +157,7 @@ class Remote:
             lambda: self._distrust(want.path),
             self._spare,
         )
-        flight, joined = self.flights.join((self.key, want.path), self._shared(want, held, launch.run))
+        flight, joined = self.flights.join((self.key, want.path), self._shared(want, held, bad, launch.run))
         if not joined:
             flight.digest = want.digest
         elif want.digest is not None and want.digest != flight.digest:
@@ -180,7 +181,7 @@ class Remote:
         origin = Origin.JOINED if joined or flight.is_elsewhere else Origin.FILL
         return await self._boarded(want, held, outcome, origin)
 
-    def _shared(self, want: Want, held: Node | None, launch: "RunLaunch[Outcome]") -> "RunLaunch[Outcome]":
+    def _shared(self, want: Want, held: Node | None, bad: Node | None, launch: "RunLaunch[Outcome]") -> "RunLaunch[Outcome]":
         """A launch that is one for all processes, if what it brings is stored where all of them see it."""
         if not self._settings.store_artifacts_locally:
             return launch
@@ -188,7 +189,9 @@ class Remote:
 
         def arrived() -> bool:
             node = self._parts.index.node(*key)
-            return node is not None and _is(node, want.digest) and (held is None or node.checked > held.checked)
+            if node is None or node == bad or not _is(node, want.digest):
+                return False
+            return held is None or node.checked > held.checked
 
         async def recall(name: str) -> None:
             await self._parts.parking.recall(key, name)
@@ -204,14 +207,16 @@ class Remote:
             case Unavailable() if held is not None:
                 return await self._held(held, Origin.STALE) or outcome
             case None:
-                return await self._landed(want, origin if held is None else None)
+                return await self._landed(want, held, origin if held is None else Origin.HIT)
             case _:
                 return outcome
 
-    async def _landed(self, want: Want, origin: Origin | None) -> Answer:
+    async def _landed(self, want: Want, held: Node | None, origin: Origin) -> Answer:
         """Answer from the index after a flight that stored something or confirmed what was held."""
         node = self._parts.index.node(self.key, want.path)
-        body = await self._held(node, origin or Origin.HIT) if node is not None else None
+        body = await self._held(node, origin) if node is not None else None
+        if body is None and held is not None:  # it was confirmed, but has no good blob: all of it is asked for
+            return await self._board(want, self._plan(want), None, node)
         return body or Unavailable(503, "it was fetched, but cannot be found again")
 
     def _budget(self, began: float) -> float:

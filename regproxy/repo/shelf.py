@@ -15,7 +15,7 @@ from txaio.tx import make_logger
 
 from regproxy.errors import Kind, RegproxyError, is_used_up
 from regproxy.model.node import Node
-from regproxy.repo.damage import condemn, missed
+from regproxy.repo.damage import avoid, missed
 from regproxy.repo.doubts import Doubts
 from regproxy.repo.interface import Body
 from regproxy.repo.parts import Parts
@@ -76,6 +76,7 @@ class Shelf:
         if wrong:
             reader.close()
             return None
+        self._parts.told.pop(sha256, None)  # it is there, whatever was said: the next loss is another one
         if self._doubts.reads == "always" and reader.size > TAIL:
             return self._doubts.checked(sha256, reader)
         self._doubts.opened(sha256)
@@ -96,7 +97,7 @@ class Shelf:
     async def _bad(self, node: Node, reason: str, reader: BlobReader | None = None) -> None:
         log.error("blob {sha256}: {reason}", sha256=node.sha256, reason=reason)
         why = "damaged" if reader is None or reader.size == node.size else "size"
-        await condemn(self._parts, node.sha256, why, reader)
+        await avoid(self._parts, node.sha256, why, reader)
 
     async def _is_sound(self, sha256: str, reader: BlobReader) -> bool:
         if not await self._doubts.is_right(sha256, reader):

@@ -1,17 +1,25 @@
 """Stored blobs that are not there any more, or are shorter: what is counted and said of them, how often, and when nothing is."""
 
+import errno
 import hashlib
 import os
+from typing import Any
 
 import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred, fail
 
 from regproxy.errors import Kind, RegproxyError
+from regproxy.index.memory import MemoryIndex
 from regproxy.model.node import Node
+from regproxy.model.want import Shape, Want
 from regproxy.repo import damage
 from regproxy.repo.damage import LOOK_SECONDS, LOOKS, TOLD_AGAIN, condemn
 from regproxy.repo.interface import Origin
+from regproxy.sharing.flights import Unshared
+from regproxy.sharing.terms import Terms
+from regproxy.store.memory import MemoryStore
+from tests.conformance.store import stored
 from tests.fakes.remote import BIG, Bench, Body, bench, blob, content, fetched
 
 SHA = hashlib.sha256(BIG).hexdigest()
@@ -158,12 +166,119 @@ def test_a_database_that_takes_nothing_makes_no_error_of_a_miss(monkeypatch: pyt
     refill(made)
 
 
-def test_a_truncated_blob_has_another_size(said: list[str]) -> None:
-    """As a verification calls it."""
-    made, _ = holding()
+def read_only(*_: object) -> None:
+    """As a disk that takes nothing."""
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+def truncate(made: Bench) -> None:
+    """Cut the blob."""
     stored = made.store._blobs[SHA]
     os.ftruncate(stored.descriptor, 1000)
     stored.size = 1000
+
+
+@pytest.fixture(params=["disk", "index"])
+def takes_nothing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Nothing can be put aside, or no row can be removed."""
+    if request.param == "disk":
+        monkeypatch.setattr(MemoryStore, "quarantine", read_only)
+    else:
+        monkeypatch.setattr(MemoryIndex, "remove", lambda *_: fail(RegproxyError(Kind.STORAGE, "full")))
+    return str(request.param)
+
+
+def test_a_bad_blob_that_cannot_be_put_aside_is_fetched_each_time(takes_nothing: str, said: list[str]) -> None:
+    """It is not served, and nobody is told of the disk's trouble in place of the bytes."""
+    made, _ = holding()
+    truncate(made)
+    made.store.capacity = 0  # what is fetched is not kept
+    for count in (2, 3):
+        got = made.resolve(blob(BIG))
+        assert (got, len(made.upstream.questions)) == ([], count)
+        sent = made.upstream.answer(200, Body(len(BIG)))
+        sent.send(BIG)
+        sent.end()
+        assert BIG == content(got[0])
+    assert said
+
+
+def test_a_document_whose_blob_is_bad_is_asked_for_without_conditions(takes_nothing: str, said: list[str]) -> None:
+    """Upstream has confirmed it, but there is nothing to serve: all of it has to come."""
+    made = bench()
+    want = Want("doc", Shape.DOCUMENT)
+    fetched(made, want, BIG, etag='"1"').readable.release()
+    truncate(made)
+    made.clock.advance(100)
+    got = made.resolve(want)
+    assert '"1"' == made.upstream.questions[-1].headers.first("if-none-match")
+    made.upstream.answer(304)
+    assert (got, made.upstream.questions[-1].headers.first("if-none-match")) == ([], None)
+    sent = made.upstream.answer(200, Body(len(BIG)))
+    sent.send(BIG)
+    sent.end()
+    assert BIG == content(got[0])
+    assert said
+
+
+def test_a_row_that_has_to_stay_is_not_what_another_process_has_brought(takes_nothing: str, said: list[str]) -> None:
+    """A flight that is shared does not end with it."""
+    seen: list[Terms[object]] = []
+
+    class Noting(Unshared):
+        def launch(self, launch: Any, terms: Any) -> Any:
+            seen.append(terms)
+            return launch
+
+    made = bench(sharing=Noting())
+    fetched(made, blob(BIG), BIG).readable.release()
+    truncate(made)
+    made.resolve(blob(BIG))
+    assert not seen[-1].arrived()
+    node = made.index.node("r", "a/b")
+    assert node is not None
+    made.index.put(evolve(node, checked=node.checked + 1), synced=True)
+    assert seen[-1].arrived()
+    assert said
+
+
+def test_a_local_one_that_cannot_be_put_aside_is_not_served(takes_nothing: str, said: list[str]) -> None:
+    """Whoever asks is told that it is damaged, each time; the log says so."""
+    made, node = local()
+    truncate(made)
+    for _ in range(3):
+        assert [None] == opened(made, node)
+    assert (f"blob {SHA} is of another size, and stays" in said[0]) is (takes_nothing == "disk")
+
+
+def test_what_could_not_be_put_aside_was_not_told(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loss that comes then is news."""
+    made, node = local()
+    truncate(made)
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryStore, "quarantine", read_only)
+        assert [None] == opened(made, node)
+    made.store.delete(SHA)
+    assert [None] == opened(made, node)
+    assert (["missing"], True) == (made.recorder.lost, any("LOST" in line for line in said))
+
+
+def test_what_is_stored_again_and_lost_again_is_told_again(said: list[str]) -> None:
+    """Whoever has read it meanwhile has seen that it was there."""
+    made, node = local()
+    for losses in (1, 2):
+        made.store.delete(SHA)
+        assert [None] == opened(made, node)
+        assert ["missing"] * losses == made.recorder.lost
+        stored(made.store, BIG)
+        opened(made, node)[0].release()  # type: ignore[attr-defined] # it fails then
+    assert said
+
+
+def test_a_truncated_blob_has_another_size(said: list[str]) -> None:
+    """As a verification calls it."""
+    made, _ = holding()
+    truncate(made)
     refill(made)
     assert ["size"] == made.recorder.lost
     assert f"blob {SHA} is of another size, named by" in said[0]
