@@ -86,12 +86,14 @@ async def missed(parts: Parts, node: Node) -> bool:
 
     True, and nothing is done, if it is there again: it was out of sight while somebody looked whether it is needed.
     """
-    for _ in range(LOOKS):
-        if not await parts.readers.run(lambda: parts.store.is_aside(node.sha256)):
-            break
-        await deferLater(parts.clock, LOOK_SECONDS)
-    else:
-        return False  # whoever has it aside has died or waits for the disk
+    try:
+        if not await is_decided(parts, node.sha256):
+            return False
+    except OSError as error:
+        if is_used_up(error):
+            raise
+        log.error("whether blob {sha256} is out of sight cannot be seen: {error}", sha256=node.sha256, error=error)  # noqa: TRY400 - one line
+        return False
     if await parts.readers.run(lambda: is_there(parts, node.sha256)):
         return True
     now = parts.clock.seconds()
@@ -99,6 +101,18 @@ async def missed(parts: Parts, node: Node) -> bool:
         parts.recorder.blob_lost("missing")
         with suppress(RegproxyError):  # the index takes nothing: its row stays a miss
             await forsake(parts, node.sha256, "missing")
+    return False
+
+
+async def is_decided(parts: Parts, sha256: str) -> bool:
+    """Wait while somebody, of whatever process, has a blob out of sight; who finds none behind this knows that it has gone.
+
+    False if that takes too long: whoever has it aside has died or waits for the disk.
+    """
+    for _ in range(LOOKS):
+        if not await parts.readers.run(lambda: parts.store.is_aside(sha256)):
+            return True
+        await deferLater(parts.clock, LOOK_SECONDS)
     return False
 
 

@@ -11,6 +11,7 @@ import msgspec
 from attrs import define, field
 
 from regproxy.index.interface import BlobRow
+from regproxy.repo.damage import is_decided, is_there
 from regproxy.repo.parts import Parts
 from regproxy.store.interface import BlobStat
 from regproxy.stream.spawn import spawn
@@ -97,23 +98,17 @@ class Collection:
         eviction = self._parts.room.eviction
         await eviction.turn.acquire()
         try:
-            page = await self._parts.readers.run(lambda: [(row, self._is_there(row.sha256)) for row in islice(rows, PAGE)])
+            page = await self._parts.readers.run(lambda: [(row, is_there(self._parts, row.sha256)) for row in islice(rows, PAGE)])
             for row in [row for row, there in page if not there]:
-                if self.dry or await self._parts.index.evict(row, eviction.kept):
+                if await self._has_gone(row.sha256) and (self.dry or await self._parts.index.evict(row, eviction.kept)):
                     self.lost += 1
         finally:
             eviction.turn.release()
         return not page
 
-    def _is_there(self, sha256: str) -> bool:
-        try:
-            reader = self._parts.store.open(sha256)
-        except OSError:
-            return True  # something has the name; ``verify`` looks what it is
-        if reader is None:
-            return False
-        reader.close()
-        return True
+    async def _has_gone(self, sha256: str) -> bool:
+        """Another process may have had it out of sight for a moment."""
+        return await is_decided(self._parts, sha256) and not is_there(self._parts, sha256)
 
     def _count(self, size: int) -> None:
         if not self.dry:

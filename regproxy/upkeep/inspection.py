@@ -11,7 +11,7 @@ from attrs import define
 from regproxy.errors import is_used_up
 from regproxy.index.interface import BlobRow
 from regproxy.model.node import Node
-from regproxy.repo.damage import condemn, forsake, is_local, is_there, names
+from regproxy.repo.damage import condemn, forsake, is_decided, is_local, is_there, names
 from regproxy.repo.parts import Parts
 from regproxy.stream.rehash import Pace, hash_blob
 from regproxy.stream.source import BlobReader
@@ -56,13 +56,21 @@ class Inspector:
                 raise
             return await self.wrong(Trouble.DAMAGED, row, str(error))
         if reader is None:
-            return await self.wrong(Trouble.MISSING, row, "no such file")
+            return await self._missing(row)
         if reader.size == row.size:
             return reader
         try:
             return await self.wrong(Trouble.SIZE, row, f"{reader.size} bytes, its row says {row.size}", reader)
         finally:
             reader.close()
+
+    async def _missing(self, row: BlobRow) -> BlobReader | Finding | None:
+        """Another process may have had it out of sight for a moment."""
+        if not await is_decided(self._parts, row.sha256):
+            return None
+        if is_there(self._parts, row.sha256):
+            return await self.opened(row)
+        return await self.wrong(Trouble.MISSING, row, "no such file")
 
     def _is_current(self, row: BlobRow) -> bool:
         now = self._parts.index.blob(row.sha256)

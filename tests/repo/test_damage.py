@@ -64,6 +64,11 @@ def opened(made: Bench, node: Node) -> list[object]:
     return got
 
 
+def read_only(*_: object) -> None:
+    """As a disk that takes nothing."""
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
 def refill(made: Bench) -> None:
     """A request has it from upstream; the next one from the store."""
     got = made.resolve(blob(BIG))
@@ -156,6 +161,15 @@ def test_what_stays_out_of_sight_is_not_waited_for_for_ever(said: list[str]) -> 
     assert ([None], [], []) == (got, made.recorder.lost, said)
 
 
+def test_a_folder_that_cannot_be_listed_makes_no_error_of_a_miss(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may come back, so that nothing is lost yet; upstream has it meanwhile."""
+    made, _ = holding()
+    made.store.delete(SHA)
+    monkeypatch.setattr(MemoryStore, "is_aside", read_only)
+    refill(made)
+    assert ([], "out of sight" in said[0]) == (made.recorder.lost, True)
+
+
 def test_a_database_that_takes_nothing_makes_no_error_of_a_miss(monkeypatch: pytest.MonkeyPatch) -> None:
     """The row stays; upstream is asked all the same, and it is said once."""
     made, node = holding()
@@ -164,11 +178,6 @@ def test_a_database_that_takes_nothing_makes_no_error_of_a_miss(monkeypatch: pyt
     assert [None, None] == opened(made, node) + opened(made, node)
     assert ["missing"] == made.recorder.lost
     refill(made)
-
-
-def read_only(*_: object) -> None:
-    """As a disk that takes nothing."""
-    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
 
 def truncate(made: Bench) -> None:

@@ -9,6 +9,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from regproxy.model.settings import RepositorySettings
+from regproxy.repo.damage import LOOK_SECONDS
 from regproxy.repo.eviction import Eviction
 from regproxy.upkeep.garbage import EVERY, Collected, Collection, Garbage
 from regproxy.upkeep.holding import Held
@@ -116,6 +117,20 @@ def test_a_commit_while_the_blob_is_out_of_sight(held: Holdings) -> None:
     held.hold(b"new", "p")
     writer.settle()
     assert read(held.store, name) == b"new"
+
+
+def test_a_blob_that_another_process_has_out_of_sight(held: Holdings) -> None:
+    """Its row stays: it comes back."""
+    name = held.hold(b"x", "p")
+    aside = held.store.set_aside(name)
+    assert aside is not None
+    run, got = Collection(held.parts), list[Collected]()
+    Deferred.fromCoroutine(run.run()).addCallback(got.append)
+    held.clock.advance(LOOK_SECONDS)
+    aside.restore()
+    held.clock.advance(LOOK_SECONDS)
+    assert ([Collected()], b"x") == (got, read(held.store, name))
+    assert held.verify(strict=True).findings == ()
 
 
 def test_the_job_goes_round(held: Holdings) -> None:

@@ -7,10 +7,12 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from regproxy.repo.damage import LOOK_SECONDS, LOOKS
 from regproxy.stream.rehash import Pace
 from regproxy.upkeep import verification
 from regproxy.upkeep.inspection import Inspector
-from regproxy.upkeep.report import Trouble
+from regproxy.upkeep.report import Report, Trouble
+from regproxy.upkeep.verification import Verification
 from tests.conformance.store import read, stored
 from tests.upkeep.scene import Holdings
 
@@ -64,6 +66,20 @@ def test_a_row_without_its_blob(held: Holdings) -> None:
     assert held.verify(repair=True).findings[0].repaired
     assert held.index.node("r", "a") is None
     assert held.verify().findings == ()
+
+
+@pytest.mark.parametrize("repairs", [False, True])
+def test_a_blob_that_another_process_has_out_of_sight(held: Holdings, *, repairs: bool) -> None:
+    """It is looked at when it comes back; the same, if its owner has died: the next start puts it back."""
+    names = held.hold(b"x", "p", origin=""), held.hold(b"y", "q")
+    asides = [held.store.set_aside(name) for name in names]
+    made, got = Verification(held.parts, Pace(held.clock), repair=repairs, strict=False), list[Report]()
+    Deferred.fromCoroutine(made.run()).addCallback(got.append)
+    assert asides[0] is not None
+    asides[0].restore()
+    held.clock.pump([LOOK_SECONDS] * 2 * LOOKS)
+    assert ((), 2, []) == (got[0].findings, got[0].blobs, held.recorder.lost)
+    assert held.index.node("r", "q") is not None
 
 
 def test_a_local_artifact_is_never_dropped(held: Holdings) -> None:
