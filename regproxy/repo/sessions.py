@@ -105,11 +105,17 @@ class Sessions:
     async def cancel(self, name: str, subject: str) -> None:
         """Remove the spool file."""
         await self.received(name, subject)
+        if not await self._remove(name):
+            raise _busy()
+
+    async def _remove(self, name: str) -> bool:
+        """Remove a spool file; False, and it stays, if somebody writes to it."""
         writer = await self._parts.writers.run(lambda: self._parts.store.resume(name, None))
         if writer is None:
-            raise _busy()
+            return False
         await self._parts.writers.run(writer.abort)
         self._hashed.pop(name, None)
+        return True
 
     async def _append(self, name: str, subject: str, source: Source, at: int | None) -> int:
         session = await self._opened(name, subject, source, at, ALGORITHMS)
@@ -167,12 +173,16 @@ class Sessions:
         return source if room is None else Capped(source, left, room.error)
 
     async def _opened(self, name: str, subject: str, source: Source, at: int | None, algorithms: tuple[str, ...]) -> _Open:
-        """Get the lock, and see what is there."""
+        """Get the lock, and see what is there; a session whose next piece there is no room for ends."""
         try:
             return await self._open(name, subject, source.length, at, algorithms)
         except BaseException as error:
             source.abort()
-            raise told(error) from error
+            said = told(error)
+            if isinstance(said, RegproxyError) and said.kind is Kind.NO_ROOM:
+                with suppress(OSError):
+                    await self._remove(name)
+            raise said from error
 
     async def _open(self, name: str, subject: str, length: int | None, at: int | None, algorithms: tuple[str, ...]) -> _Open:
         parts = self._parts

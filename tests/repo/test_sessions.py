@@ -1,6 +1,7 @@
 """Uploads for which there is no descriptor: nothing of them stays open, and what had come can be gone on with."""
 
 import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from regproxy.model.settings import RepositorySettings
 from regproxy.repo.intake import Intake
 from regproxy.repo.sessions import Sessions
 from regproxy.repo.storing import Storing
+from regproxy.store import spool
 from regproxy.store.disk import DiskStore
 from regproxy.store.interface import Space
 from regproxy.stream.growing import GrowingBlob
@@ -31,6 +33,12 @@ def outcome(work: Any) -> Any:
 def used_up(*_: object, **__: object) -> None:
     """There is none."""
     raise OSError(errno.EMFILE, "used up")
+
+
+def full(_: int, length: int, *__: object) -> None:
+    """There is no room for anything."""
+    if length:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +86,39 @@ def test_a_piece_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert ended[0].value.kind is Kind.NO_ROOM
     assert (open_below(tmp_path), held.store.unfinished()) == ([], [])
     outcome(sessions.received(name, "a")).trap(RegproxyError)
+
+
+@pytest.mark.parametrize("refuses", ["space", "reserving"])
+def test_a_piece_whose_length_there_is_no_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuses: str) -> None:
+    """The same, though nothing of it is taken: not before what it takes is looked for, nor when the disk is to reserve it."""
+    held, settings = Holdings(tmp_path), RepositorySettings(key="own", rclass="local")
+    nothing: Any = _Empty()
+    sessions = Sessions(held.parts, Intake(settings, held.parts, nothing))
+    name = outcome(sessions.begin("a"))
+    assert outcome(sessions.append(name, "a", Held(b"x"))) == 1
+    if refuses == "space":
+        monkeypatch.setattr(DiskStore, "space", lambda _: Space(1 << 30, 0))
+    else:
+        monkeypatch.setattr(spool, "reserve", full)
+    body = Body(1 << 20)
+    assert outcome(sessions.append(name, "a", body)).value.kind is Kind.NO_ROOM
+    assert (body.aborted, open_below(tmp_path), held.store.unfinished()) == (True, [], [])
+
+
+def test_a_piece_that_somebody_else_is_sending_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever another request would take: the session is his who writes to it."""
+    held, settings = Holdings(tmp_path), RepositorySettings(key="own", rclass="local")
+    nothing: Any = _Empty()
+    sessions = Sessions(held.parts, Intake(settings, held.parts, nothing))
+    name, sent = outcome(sessions.begin("a")), Body(None)
+    ended: list[Any] = []
+    Deferred.fromCoroutine(sessions.append(name, "a", sent)).addBoth(ended.append)
+    with monkeypatch.context() as patch:
+        patch.setattr(DiskStore, "space", lambda _: Space(1 << 30, 0))
+        assert outcome(sessions.append(name, "a", Body(1 << 20))).value.kind is Kind.NO_ROOM
+    sent.send(b"yy")
+    sent.end()
+    assert ended == [2]
 
 
 class _Empty:
