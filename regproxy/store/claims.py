@@ -4,6 +4,7 @@ A claim is a name in ``moving/`` that begins with the blob's. Whoever publishes 
 blob's own name; whoever deletes takes the own name away first and then looks for claims, and gives it back if there is one.
 Whichever comes first, a claimed blob is there in the end. Claims are hard links, so that they need neither bytes nor inodes.
 Meanwhile it has a name there, too, behind a dash: what a crash leaves so may have been needed, and is put back at the start.
+Each of these names says whose it is, so that what one of several processes leaves need not wait for the end of the others.
 """
 
 import os
@@ -17,7 +18,7 @@ from regproxy.store.layout import Layout, is_name
 
 def claim_path(layout: Layout, sha256: str) -> str:
     """A name for a new claim."""
-    return f"{layout.moving}/{sha256}.{secrets.token_hex(8)}"
+    return f"{layout.moving}/{sha256}.{os.getpid()}.{secrets.token_hex(8)}"
 
 
 def is_claimed(layout: Layout, sha256: str) -> bool:
@@ -70,7 +71,7 @@ def set_aside(layout: Layout, sha256: str) -> DiskAside | None:
     path = layout.blob(sha256)
     if is_claimed(layout, sha256):
         return None
-    aside = DiskAside(f"{layout.moving}/-{sha256}.{secrets.token_hex(8)}", path)
+    aside = DiskAside(f"{layout.moving}/-{sha256}.{os.getpid()}.{secrets.token_hex(8)}", path)
     try:
         os.rename(path, aside._aside)  # noqa: PTH104, SLF001 - see above; its own
     except FileNotFoundError:
@@ -89,6 +90,18 @@ def is_aside(layout: Layout, sha256: str) -> bool:
 def put_back(layout: Layout) -> None:
     """After a crash, before anything else: every blob that was out of sight has its name again, unless another has it."""
     for name in os.listdir(layout.moving):  # noqa: PTH208 - as above
-        sha256 = name[1:].partition(".")[0]
-        if name.startswith("-") and is_name(sha256):
-            DiskAside(f"{layout.moving}/{name}", layout.blob(sha256)).restore()
+        _put_back(layout, name)
+
+
+def _put_back(layout: Layout, name: str) -> None:
+    sha256 = name[1:].partition(".")[0]
+    if name.startswith("-") and is_name(sha256):
+        DiskAside(f"{layout.moving}/{name}", layout.blob(sha256)).restore()
+
+
+def let_go(layout: Layout, process: int) -> None:
+    """A process has ended, and others have not: what it had out of sight is put back, what it had claimed is claimed no more."""
+    for name in os.listdir(layout.moving):  # noqa: PTH208 - as above
+        if name.split(".")[1:2] == [str(process)]:
+            _put_back(layout, name)
+            DiskClaim(f"{layout.moving}/{name}").release()  # if it was one

@@ -125,6 +125,10 @@ class DiskStore:
         kept = {left.name for left in keep.choose(self.left())}
         return sweep(self._layout.spool, kept) + sweep(self._layout.moving, ())
 
+    def let_go(self, process: int) -> None:
+        """A process that shared this store has ended, however it did: put back and release what it had. Blocks."""
+        claims.let_go(self._layout, process)
+
     def space(self) -> Space:
         """Ask the file system; ``free`` is what an ordinary user may still take."""
         found = os.statvfs(self._layout.spool)

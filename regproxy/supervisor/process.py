@@ -70,6 +70,7 @@ class Worker(ProcessProtocol):
         number: unlike that of every other live worker.
         expected: its end was asked for.
         has_served: it came up.
+        pid: the process, known also when it has ended.
         counted: what it had counted when it was last heard of.
     """
 
@@ -78,6 +79,7 @@ class Worker(ProcessProtocol):
     expected: bool = field(default=False, init=False)
     has_served: bool = field(default=False, init=False)
     counted: Sequence[Family] = field(default=(), init=False)
+    pid: int = field(default=0, init=False)
     _process: IProcessTransport | None = field(default=None, init=False)
     _serving: OneShot[None] = field(factory=OneShot, init=False)
     _ended: OneShot[None] = field(factory=OneShot, init=False)
@@ -94,11 +96,6 @@ class Worker(ProcessProtocol):
         process = reactor.spawnProcess(worker, command[0], command, os.environ, childFDs=inherited.descriptors())
         process.writeToChild(ORDERS, line(orders))
         return worker
-
-    @property
-    def pid(self) -> int | None:
-        """The process, while there is one."""
-        return None if self._process is None else self._process.pid
 
     @property
     def is_serving(self) -> bool:
@@ -140,7 +137,7 @@ class Worker(ProcessProtocol):
 
     def makeConnection(self, process: IProcessTransport) -> None:  # noqa: N802 - Twisted's name
         """It has been started."""
-        self._process = process
+        self._process, self.pid = process, process.pid
         super().makeConnection(process)
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:  # noqa: ARG002, N802, N803 - Twisted's

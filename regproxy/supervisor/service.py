@@ -149,7 +149,16 @@ class Supervisor(Service):
             adopts=self._index.is_new,
             ports=len(ports),
         )
-        return Team(self._reactor, inherited, orders, self._generation.changed)
+        return Team(self._reactor, inherited, orders, self._died)
+
+    def _died(self, process: int) -> None:
+        """Let the others look at the index anew, and have back what a worker had of the store."""
+        self._generation.changed()
+        if self.running:  # or else the next start sees to it
+            spawn(self._let_go(process), "having back what a worker had")
+
+    async def _let_go(self, process: int) -> None:
+        await self._readers.run(lambda: self._store.let_go(process))
 
     async def _resolved(self, configuration: Configuration) -> Resolved:
         def run(command: object) -> "Deferred[str | None]":

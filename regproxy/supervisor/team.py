@@ -47,12 +47,12 @@ class Pause:
 
 @define(eq=False)
 class Team:
-    """The workers. ``orders`` are what the next one is told; only its number is its own."""
+    """The workers. ``orders`` are what the next one is told; only its number is its own. ``died`` hears of each process's end."""
 
     _reactor: PosixReactorBase
     _inherited: Inherited
     orders: Orders
-    _died: Callable[[], None]
+    _died: Callable[[int], None]
     _live: dict[int, Worker] = field(factory=dict, init=False)
     _restarts: set[IDelayedCall] = field(factory=set, init=False)
     _pause: Pause = field(factory=Pause, init=False)
@@ -169,7 +169,7 @@ class Team:
     def _ended(self, worker: Worker, why: str) -> None:
         self._live.pop(worker.number, None)
         self._counted = merged([self._counted, lasting(worker.counted)])
-        self._died()
+        self._died(worker.pid)
         if worker.expected or self._is_stopping:
             log.info("worker {number} has ended", number=worker.number)
         else:

@@ -298,6 +298,24 @@ def test_a_crash_while_it_is_out_of_sight(store: DiskStore) -> None:
     assert list((store.root / "moving").iterdir()) == []
 
 
+def test_one_of_several_processes_ends(store: DiskStore) -> None:
+    """What it had out of sight is there again, and what it had claimed may go; what others have of the store stays as it is."""
+    name, claimed, ours, kept = (stored(store, text) for text in (b"aside", b"claimed", b"ours", b"kept"))
+    assert store.set_aside(ours) is not None
+    assert store.claim(kept) is not None
+    process = os.fork()
+    if not process:
+        store.set_aside(name)
+        store.claim(claimed)
+        store.claim(kept)
+        os._exit(0)
+    os.waitpid(process, 0)
+    assert (read(store, name), store.delete(claimed)) == (None, False)
+    store.let_go(process)
+    assert (read(store, name), store.delete(claimed)) == (b"aside", True)
+    assert (read(store, ours), store.is_aside(ours), store.delete(kept)) == (None, True, False)
+
+
 def test_recover_drops_claims(store: DiskStore) -> None:
     """A claim ends with its process; its blob stays."""
     name = stored(store, b"claimed")

@@ -77,7 +77,7 @@ def two() -> tuple[Machine, Team]:
     """Two workers that serve."""
     machine = Machine()
     orders = Orders(number=0, configuration=configuration(2), data_dir="/", was_clean=True, adopts=False, ports=0)
-    team = Team(cast(PosixReactorBase, machine), Inherited("text", "info", 1, 2, ()), orders, lambda: None)
+    team = Team(cast(PosixReactorBase, machine), Inherited("text", "info", 1, 2, ()), orders, lambda _: None)
     Deferred.fromCoroutine(team.start())
     for process in machine.processes:
         process.serve()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.fakes.deploying import local
+from tests.fakes.deploying import ask, local
 from tests.fakes.files import remote, serving
 from tests.fakes.process import Regproxy
 from tests.fakes.workers import Load, workers_of
@@ -112,6 +112,19 @@ def test_a_killed_worker_is_replaced(two_workers: Callable[..., Regproxy]) -> No
         assert len(load.failed) == failed
         assert failed <= 2 * 4, load.failed
         assert get(regproxy, "/readyz")[0] == 200
+
+
+def test_what_a_killed_worker_had_out_of_sight_is_there_again(two_workers: Callable[..., Regproxy]) -> None:
+    """It was killed while it looked whether a blob is needed: a local one would not be served until all of them have ended."""
+    regproxy = two_workers(local("own"))
+    assert ask(regproxy, "PUT", "/own/x", DATA).status == 201
+    killed, store = min(workers_of(regproxy)), regproxy.data_dir / "store"
+    (file,) = store.glob("blobs/sha256/*/*")
+    file.rename(store / "moving" / f"-{file.name}.{killed}.0123456789abcdef")
+    assert get(regproxy, "/own/x")[0] == 500
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: get(regproxy, "/own/x") == (200, DATA), 30)
+    assert list((store / "moving").iterdir()) == []
 
 
 def test_a_bad_reload_changes_nothing(two_workers: Callable[..., Regproxy]) -> None:
