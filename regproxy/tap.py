@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 from twisted.application.service import IService
 from twisted.python.usage import Options as UsageOptions
 
+from regproxy.importing import importing
+
 if TYPE_CHECKING:
     from regproxy.standing import Logging
 
@@ -41,10 +43,13 @@ def _logging(options: Options) -> "Logging":
 
 def makeService(options: Options) -> IService:  # noqa: N802 - the name that twist looks for
     """Build everything that the configuration asks for; ``SystemExit`` with status 3 if it has mistakes."""
-    from regproxy.config import ConfigurationError  # noqa: PLC0415 - twist lists its commands without our imports
-    from regproxy.lock import LockedError  # noqa: PLC0415 - as above
-    from regproxy.service import make_service  # noqa: PLC0415 - as above
+    with importing():
+        from regproxy.config import ConfigurationError  # noqa: PLC0415 - twist lists its commands without our imports
+        from regproxy.formats_found import find_formats  # noqa: PLC0415 - as above
+        from regproxy.lock import LockedError  # noqa: PLC0415 - as above
+        from regproxy.service import make_service  # noqa: PLC0415 - as above
 
+        find_formats()  # imports them
     try:
         return make_service(options["config"], _logging(options))
     except (ConfigurationError, LockedError) as error:

@@ -24,6 +24,7 @@ from twisted.logger import (
 )
 from twisted.python.failure import Failure
 
+from regproxy.importing import importing
 from regproxy.supervisor.orders import LOG, LONGEST, ORDERS, REPORTS, RETIRE, Orders, Report, line, read_orders
 
 ORPHANED = 1
@@ -79,12 +80,15 @@ def main(form: str, level: str) -> None:
     os.setpgid(0, 0)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is a log to be opened again
     orders = receive_orders()
-    from twisted.internet import reactor as installed  # noqa: PLC0415 - importing it installs it
+    with importing():
+        from twisted.internet import reactor as installed  # noqa: PLC0415 - importing it installs it
 
-    from regproxy.service import Regproxy  # noqa: PLC0415 - as above
-    from regproxy.steady import steady  # noqa: PLC0415 - as above
-    from regproxy.supervisor.member import Member  # noqa: PLC0415 - as above
+        from regproxy.formats_found import find_formats  # noqa: PLC0415 - as above
+        from regproxy.service import Regproxy  # noqa: PLC0415 - as above
+        from regproxy.steady import steady  # noqa: PLC0415 - as above
+        from regproxy.supervisor.member import Member  # noqa: PLC0415 - as above
 
+        find_formats()  # imports them
     reactor = cast(PosixReactorBase, installed)
     steady(reactor)
     begin_logging(form, level)
