@@ -1,4 +1,4 @@
-"""What holds after every fault, looked at from inside: files, descriptors, fills, and the log of a running regproxy."""
+"""What holds after every fault, looked at from inside: files, descriptors, threads, fills, and the log of a running regproxy."""
 
 import hashlib
 import json
@@ -14,6 +14,8 @@ from tests.fakes.process import Regproxy
 from tests.faults.scene import wait_for
 
 SECONDS = 20.0
+LATER_THREADS = 10
+"""Twisted's own pool has so many at most, and begins them when it needs them; the others are there from the start."""
 PIECE = 1 << 20
 
 
@@ -32,14 +34,16 @@ class Invariants:
     regproxy: Regproxy
     _seen: set[str] = field(factory=set, init=False)
     _before: Descriptors = field(init=False)
+    _threads: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._before = self.descriptors()
+        self._before, self._threads = self.descriptors(), self.threads()
 
     def check(self, drop_idle: Callable[[], object]) -> None:
         """Everything; ``drop_idle`` closes upstream's side of connections that wait for their next use."""
         wait_for(lambda: self.fills() == [], SECONDS, "a fill goes on, or its followers have not left")
         self.check_store()
+        assert self.threads() <= self._threads + LATER_THREADS, f"{self.threads()} threads, {self._threads} in the beginning"
 
         def nothing_leaks() -> bool:
             drop_idle()
@@ -71,6 +75,11 @@ class Invariants:
         while (again := self._later()) != found:
             found = again
         return found
+
+    def threads(self) -> int:
+        """How many there are now."""
+        assert self.regproxy.process is not None
+        return len(list(Path(f"/proc/{self.regproxy.process.pid}/task").iterdir()))
 
     def _later(self) -> Descriptors:
         time.sleep(0.2)

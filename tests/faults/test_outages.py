@@ -6,6 +6,7 @@ upstream is not to disturb the next.
 
 import json
 import signal
+import statistics
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -121,13 +122,18 @@ def _play(regproxy: Regproxy, fake: FakeUpstream, form: str, trouble: str) -> No
     assert good.status == 200, bytes(good.body)
     for path in list(fake.answers):
         fake.answers[path] = TROUBLES[trouble]
+    took = []
     for _ in range(3):
         stale = get(regproxy.port, held)
         assert (stale.status, stale.body) == (200, good.body)
         assert stale.headers["x-regproxy-cache"] == "stale"
-        assert stale.took < BUDGET + 8, f"it took {stale.took:.1f} s"
+        took.append(stale.took)
+    # Compared with a fetch while all was well, on a machine that may be busier by now.
+    told = f"a fetch took {good.took:.2f} s, stale copies {took}"
     if trouble == "silent":
+        assert max(took) < 6 * (BUDGET + good.took), told
         return  # patience with what is not held is longer than a test of every commit
+    assert statistics.median(took) < 3 * good.took + 0.25, told
     absent = get(regproxy.port, cold)
     assert absent.status in {429, 502, 503, 504}, f"an outage is told as {absent.status}"
     if trouble in {"busy", "unavailable"}:

@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 
 from regproxy.errors import Kind, RegproxyError
+from regproxy.upstream import source
 from regproxy.upstream.interface import Question
 from tests.fakes.asking import Bucket, get, read, upstream_for
 from tests.fakes.upstream import FakeUpstream, Script
@@ -166,6 +167,17 @@ async def test_no_answer(fake: FakeUpstream) -> None:
     assert upstream.assumed_offline
     await deferLater(REACTOR, 0.5)
     await upstream.close()
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("seconds", [1.0, pytest.param(source.SLOW_SECONDS, marks=pytest.mark.full)])
+async def test_a_trickle(fake: FakeUpstream, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """A byte from time to time is no silence, and yet given up: the slot is free, and the connection closed."""
+    monkeypatch.setattr(source, "SLOW_SECONDS", seconds)
+    script = Script(BODY[:600], pace=(1, seconds / 60))
+    assert await kind_of(fake, script, socket_timeout_millis=int(seconds * 500)) == Kind.UPSTREAM_SLOW
+    await deferLater(REACTOR, 0.2)
+    assert not fake.open
 
 
 @pytest_twisted.ensureDeferred

@@ -1,14 +1,18 @@
 """Group C: upstreams that take their time, or have none."""
 
 import socket
+import statistics
 import time
 
 from twisted.internet.defer import Deferred
 
 from tests.fakes.crowd import Client
 from tests.fakes.plays import changed
-from tests.fakes.upstream import Script
-from tests.faults.scene import KIB, MIB, Scene, case, check_all_right, check_truth, no_answer, wait_for
+from tests.fakes.upstream import Answers, Script
+from tests.faults.scene import KIB, MIB, Item, Scene, case, check_all_right, check_truth, no_answer, wait_for
+
+LONG = 120.0
+"""Seconds of silence that nobody waits for."""
 
 
 def _stalled(title: str, script: Script) -> None:
@@ -69,42 +73,74 @@ def steady(scene: Scene) -> None:
     scene.check_kept(item)
 
 
-@case(27, "upstream is gone, the artifact is cached")
-def gone_artifact(scene: Scene) -> None:
-    """A hit needs nobody."""
-    item = scene.offer(data=scene.data(MIB))
-    check_all_right([scene.get(item)])
-    time.sleep(scene.scale.settle)
-    scene.upstream.answers[item.path] = no_answer()
-    for _ in range(5):
+def _median(scene: Scene, item: Item, hits: int) -> float:
+    """How long a hit takes; all of them are right."""
+    took = []
+    for _ in range(hits):
         client = scene.get(item)
-        assert client.right, f"status {client.status}"
-        assert client.took < 5, f"it took {client.took:.1f} s"
+        assert client.right, f"status {client.status} after {client.took:.1f} s"
+        took.append(client.took)
+    return statistics.median(took)
+
+
+def _check_as_quick(quick: float, now: float) -> None:
+    """Nothing is added that a client would notice; the machine may be busier now than it was a moment ago."""
+    assert now < 3 * quick + 0.25, f"a hit takes {now:.2f} s, it was {quick:.2f} s while upstream was there"
+
+
+def _outage(title: str, trouble: Answers) -> None:
+    @case(27, f"upstream is {title}, the artifact is cached")
+    def cached(scene: Scene) -> None:
+        """A hit needs nobody: it is as quick as it was, beside clients who wait for what is not held, and asks nothing."""
+        item = scene.offer(data=scene.data(MIB))
+        check_all_right([scene.get(item)])
+        time.sleep(scene.scale.settle)
+        quick = _median(scene, item, 9)
+        scene.upstream.answers[item.path] = trouble
+        cold = [scene.offer(data=scene.data(4 * KIB), last=trouble) for _ in range(3)]
+        waiting = [scene.beside(scene.get, each) for each in cold]
+        wait_for(lambda: all(map(scene.fetches, cold)), scene.scale.seconds, "upstream is not asked for what is not held")
+        asked = scene.fetches(item)
+        _check_as_quick(quick, _median(scene, item, 9))
+        assert (scene.fetches(item), scene.upstream.count(item.path, "HEAD")) == (asked, 0), "a hit asked upstream"
+        _end_silence(scene, *cold)
+        assert not any(each.result().right for each in waiting)
+
+
+def _end_silence(scene: Scene, *items: Item) -> None:
+    for item in items:
+        scene.upstream.answers[item.path] = no_answer()
+    scene.drop_idle()
+
+
+_outage("gone", no_answer())
+_outage("silent", Script(b"", delay=LONG))
 
 
 @case(27, "upstream is gone, the tag is cached")
 def gone_tag(scene: Scene) -> None:
-    """What should have been asked about is served as it was, and soon."""
+    """What should have been asked about is served as it was, and as soon."""
     item = scene.offer_tag()
     assert scene.get(item).right, "it cannot be had while all is well"
+    quick = _median(scene, item, 5)
     time.sleep(max(1.1, scene.scale.settle))
     scene.upstream.answers[item.path] = no_answer()
-    for _ in range(3):
-        client = scene.get(item, seconds=30)
-        assert client.right, f"status {client.status}"
-        assert client.took < 10, f"it took {client.took:.1f} s"
+    _check_as_quick(quick, _median(scene, item, 5))
 
 
 @case(27, "upstream is silent, the tag is cached")
 def silent_tag(scene: Scene) -> None:
-    """A stale copy does not wait for an answer for longer than its budget, and the other tags for less."""
+    """A stale copy does not wait for an answer for longer than its budget, which is far less than upstream's silence."""
     item = scene.offer_tag()
     assert scene.get(item).right, "it cannot be had while all is well"
+    quick = _median(scene, item, 5)
     time.sleep(max(1.1, scene.scale.settle))
-    scene.upstream.answers[item.path] = Script(b"", delay=20.0 if scene.scale.full else 2.8)
-    client = scene.get(item, seconds=60)
-    assert client.right, f"status {client.status} after {client.took:.1f} s"
-    assert client.took < 5, f"it took {client.took:.1f} s"
+    scene.upstream.answers[item.path] = Script(b"", delay=LONG)
+    for _ in range(3):
+        client = scene.get(item, seconds=60)
+        assert client.right, f"status {client.status} after {client.took:.1f} s"
+        assert client.took < 5 + 3 * quick, f"it took {client.took:.1f} s"
+    _end_silence(scene, item)
 
 
 @case(24, "the answers of a gone client's upstream", black_box=False)
