@@ -50,7 +50,7 @@ def translate(name: str, problem: BaseException) -> RegproxyError:
     if own is not None:
         return own
     found = next((found for cause in causes if (found := _look_up(cause))), UNKNOWN)
-    kind, phrase = found
+    kind, phrase = next((said for cause in causes if (said := _alert(cause))), found)
     made = HungUpError if found is HUNG_UP else RegproxyError
     return made(kind, f"{name} {phrase}", detail="; ".join(_said(cause) for cause in causes)[:500])
 
@@ -62,6 +62,13 @@ def was_cancelled(problem: BaseException) -> bool:
 
 def _look_up(cause: BaseException) -> tuple[Kind, str] | None:
     return next((FAILURES[each] for each in type(cause).__mro__ if each in FAILURES), None)
+
+
+def _alert(cause: BaseException) -> tuple[Kind, str] | None:
+    """What the other side did not like, for which it has but the words of TLS: a client certificate that has expired, mostly."""
+    reasons = cause.args[0] if isinstance(cause, SSL.Error) and cause.args and isinstance(cause.args[0], list) else []
+    said = next((reason[-1] for reason in reasons if " alert " in reason[-1]), None)
+    return None if said is None else (Kind.UPSTREAM_DOWN, f"refuses TLS with us: {said.rpartition(' alert ')[2]}")
 
 
 def _unwrapped(problem: BaseException) -> Iterator[BaseException]:

@@ -27,6 +27,8 @@ def lost(*causes: Exception) -> ResponseNeverReceived:
         (error.ConnectBindError(), Kind.UPSTREAM_DOWN, "cannot be reached"),
         (lost(error.ConnectionLost()), Kind.UPSTREAM_DOWN, "closed"),
         (lost(error.ConnectionLost(), SSL.Error([("a", "b", "c")])), Kind.UPSTREAM_DOWN, "TLS"),
+        (SSL.Error([("SSL routines", "", "tls alert certificate expired")]), Kind.UPSTREAM_DOWN, "with us: certificate expired"),
+        (SSL.Error([("SSL routines", "", "certificate verify failed")]), Kind.UPSTREAM_DOWN, "not trusted"),
         (ResponseFailed([Failure(lost(error.ConnectionDone()))]), Kind.UPSTREAM_DOWN, "closed"),
         (PotentialDataLoss(), Kind.UPSTREAM_BAD, "complete"),
         (ValueError("GET /secret"), Kind.UPSTREAM_BAD, "not HTTP"),

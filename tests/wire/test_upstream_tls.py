@@ -1,5 +1,6 @@
 """TLS to an upstream over real sockets: whom we trust, what we show, and what happens when files change."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from attrs import frozen
 from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.interfaces import IOpenSSLContextFactory
+from twisted.internet.threads import deferToThread
 from zope.interface import implementer
 
 from regproxy.errors import Kind, RegproxyError
@@ -15,7 +17,9 @@ from regproxy.model.settings import ClientCertificate, Configuration
 from regproxy.upstream.interface import Question
 from tests.fakes.asking import Bucket, get, upstream_for
 from tests.fakes.certificates import Authority, Pair, ServerContext
-from tests.fakes.upstream import FakeUpstream, Script
+from tests.fakes.process import Regproxy
+from tests.fakes.upstream import FakeUpstream, Script, redirect
+from tests.wire.test_life import get as get_over_http
 
 
 @pytest.fixture
@@ -134,6 +138,69 @@ async def test_rotation(authority: Authority) -> None:
     assert context.shown == ["alice", "bob"]
     await upstream.close()
     await fake.stop()
+
+
+TWO = """
+[[certificate]]
+alias = "{key}"
+certificate = "{pair.certificate}"
+key = "{pair.key}"
+
+[[repository]]
+key = "{key}"
+rclass = "remote"
+packageType = "generic"
+url = "{url}"
+caFile = "{authority}"
+clientTlsCertificate = "{key}"
+assumedOfflinePeriodSecs = 0
+"""
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_expired_certificate(authority: Authority, twist_regproxy: Callable[..., Regproxy]) -> None:
+    """Who asks is told that it has expired, others are served meanwhile, and so is he once it is replaced on disk."""
+    context = ServerContext(authority.server(), authority)
+    fake = serving(context)
+    old, good = authority.client("old", days=-1), authority.client("good")
+    url, path = fake.url("").rstrip("/"), authority.path
+    text = "".join(TWO.format(key=key, pair=pair, url=url, authority=path) for key, pair in (("old", old), ("good", good)))
+
+    def play() -> None:
+        regproxy = twist_regproxy(text)
+        for _ in range(2):
+            status, body = get_over_http(regproxy, "/old/x")
+            assert (status, b"refuses TLS with us: certificate expired" in body) == (503, True), body
+        assert get_over_http(regproxy, "/good/x") == (200, b"x" * 300_000)
+        newer = authority.client("newer")
+        old.certificate.write_bytes(newer.certificate.read_bytes())
+        old.key.write_bytes(newer.key.read_bytes())
+        assert get_over_http(regproxy, "/old/x") == (200, b"x" * 300_000)
+
+    await deferToThread(play)
+    assert (context.shown, len(fake.requests)) == (["good", "newer"], 2)
+    await fake.stop()
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("to_all", [False, True])
+async def test_only_the_host_of_a_redirect_wants_a_certificate(authority: Authority, *, to_all: bool) -> None:
+    """It is not shown abroad, and the error says who refused and why; with ``allowAnyHostAuth`` it is. Home is none the worse."""
+    pair, context = authority.server(), ServerContext(authority.server("abroad"), authority)
+    abroad = FakeUpstream(reactor, {"/blob": Script(b"blob")}, host="localhost", tls=context).start()
+    home = FakeUpstream(reactor, {"/x": redirect(abroad.url("/blob")), "/own": Script(b"own")}, tls=ServerContext(pair)).start()
+    more = {"ca_file": str(authority.path), "client_tls_certificate": "mine", "allowed_hosts": ("localhost",)}
+    upstream = upstream_for(reactor, home.url(), showing(authority.client("alice")), **more, allow_any_host_auth=to_all)
+    if to_all:
+        assert await get(upstream, home.url("/x")) == (200, b"blob")
+    else:
+        with pytest.raises(RegproxyError, match=r"localhost:\d+ refuses TLS with us: certificate required"):
+            await get(upstream, home.url("/x"))
+    assert (context.shown, len(abroad.requests)) == ((["alice"], 1) if to_all else ([], 0))
+    assert (await get(upstream, home.url("/own")), upstream.doubtful) == ((200, b"own"), False)
+    await upstream.close()
+    await home.stop()
+    await abroad.stop()
 
 
 @pytest_twisted.ensureDeferred
