@@ -188,10 +188,11 @@ class Fill:
         self._hashes = prefix_hashes(self.parts, hashes, self.blob, at)
         self._take_up()
 
-    async def go_on(self) -> Source:
+    async def go_on(self, *, awaited: bool = True) -> Source:
         """After ``stop``: ask for what is missing. ``RegproxyError`` if upstream does not continue the body.
 
-        If it is stopped meanwhile, that is what ``receive`` says.
+        If it is stopped meanwhile, that is what ``receive`` says. If upstream cannot be asked now, it is asked again while
+        clients are in the middle of the body (``awaited``); else that is an error, too.
         """
         self._stopped = False
         if self.writer.window is not None:
@@ -211,7 +212,7 @@ class Fill:
         except CancelledError as error:
             return _Instead(fail(error))
         except RegproxyError as error:
-            if error.kind in TRANSIENT:
+            if awaited and error.kind in TRANSIENT:
                 return _Instead(fail(error))
             raise
         finally:

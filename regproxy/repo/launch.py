@@ -120,7 +120,7 @@ class Launch:
             await self._refuse(flight, reply)
 
     async def _goes_on(self, flight: Flight[Outcome]) -> bool:
-        """Continue what was parked; False if there is nothing, or upstream does not."""
+        """Continue what was parked; False if there is nothing, or upstream does not. ``RegproxyError``: it cannot be asked."""
         parked = self._parts.parking.take(flight.key)
         if parked is None:
             return False
@@ -138,9 +138,12 @@ class Launch:
             return False
         self._fill, flight.leave = fill, self._leave
         try:
-            source = await fill.go_on()
+            source = await fill.go_on(awaited=flight.is_awaited)
         except BaseException as error:
             self._fill = flight.leave = None
+            if self._may_park(fill, error):
+                await fill.park(error)
+                raise
             await fill.give_up(error)
             if isinstance(error, RegproxyError):
                 return False

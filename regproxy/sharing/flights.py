@@ -140,7 +140,7 @@ class SharedLaunch(Generic[R]):
         if not flight.is_announced:
             await self._fly(flight)
             return
-        inner: Flight[R] = Flight(flight.key, flight.began)
+        inner: Flight[R] = Flight(flight.key, flight.began, is_awaited=True)
         flight.is_elsewhere = False
         flight.leave = lambda: inner.leave() if inner.leave is not None else None
         mirror = Mirror(blob)

@@ -44,6 +44,7 @@ class Flight(Generic[R]):
         leave: stops it where it is, what it has being kept if it can be continued; None while there is no body.
         is_left: it was, and whoever wants the body may go on with it.
         is_elsewhere: another process brings the body.
+        is_awaited: clients wait in the middle of the body, which another process began to bring.
         digest: what the body was to be when it was launched.
     """
 
@@ -55,6 +56,7 @@ class Flight(Generic[R]):
     is_closed: bool = field(default=False, init=False)
     is_left: bool = field(default=False, init=False)
     is_elsewhere: bool = field(default=False, init=False)
+    is_awaited: bool = False
     digest: Digest | None = field(default=None, init=False)
     _spooled: OneShot[str] = field(factory=OneShot, init=False)
     _announced: "OneShot[Airborne | R | None]" = field(factory=OneShot, init=False)

@@ -56,7 +56,7 @@ class Limits:
             over = room.over(settings)
             freed += await room.eviction.shrink(settings.key, min(over, MOST)) if over else 0
         for over in (room.over(), await self._parts.writers.run(room.lacking)):
-            freed += await room.eviction.free(min(over, MOST)) if over else 0
+            freed += await room.eviction.free(min(over, MOST), least=1) if over else 0
         return freed
 
 

@@ -120,7 +120,7 @@ async def test_it_wants_to_be_left_alone(breaking: Breaking) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_it_is_set_offline(breaking: Breaking) -> None:
-    """What was left is parked, and asked for when ``offline = true`` keeps anybody from bringing the rest."""
+    """What was left is parked, and asked for when ``offline = true`` keeps anybody from bringing the rest: nobody gets a half."""
 
     def play() -> None:
         breaking.leave_halves()
@@ -128,7 +128,7 @@ async def test_it_is_set_offline(breaking: Breaking) -> None:
         breaking.regproxy.write_config(REMOTE.format(url=url) + "offline = true\n")
         breaking.regproxy.signal(signal.SIGHUP)
         wait_for(lambda: "the configuration was reloaded" in breaking.regproxy.log, 20, "no reload")
-        assert breaking.get("a", leave_at=MIB).status == 200
+        assert [breaking.get(name, PATIENCE).status for name in ("a", "b", "a")] == [503] * 3
         breaking.goes_on()
 
     await deferToThread(play)

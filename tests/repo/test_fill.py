@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 
 from regproxy.errors import Kind, RegproxyError
 from regproxy.model.want import Shape, Want
+from regproxy.repo.interface import Unavailable
 from regproxy.store.memory import MemoryStore, MemoryWriter
 from tests.fakes.remote import BIG, Bench, Body, bench, blob, content
 
@@ -232,6 +233,22 @@ def test_a_small_body_is_not_parked() -> None:
     got[0].readable.release()
     made.clock.advance(1)
     assert made.store.left() == []
+
+
+@pytest.mark.parametrize("how", ["no connection", "503"])
+def test_what_is_parked_is_not_begun_with_while_upstream_cannot_be_asked(how: str) -> None:
+    """The next client is told when to come again, not sent the beginning of a body; it stays, and is gone on with later."""
+    made = parked()
+    got = made.resolve(LARGE_BLOB)
+    if how == "503":
+        made.upstream.answer(503, retry_after="20")
+    else:
+        made.upstream.fail(retry_after=20)
+    assert isinstance(got[0], Unavailable)
+    assert (got[0].retry_after, len(made.remote.flights), len(made.parts.parking)) == (20, 0, 1)
+    assert made.parts.room.live() == 0
+    made.clock.advance(30)
+    go_on(made)
 
 
 def test_a_parked_fill_that_does_not_continue_begins_anew() -> None:

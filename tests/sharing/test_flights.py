@@ -177,6 +177,7 @@ async def test_the_filler_dies(tmp_path: Path) -> None:
     successor = Body(follower.store)
 
     async def go_on(inner: Flight[Outcome]) -> None:
+        assert inner.is_awaited
         writer = follower.store.resume(follower.recalled[0], len(DATA))
         assert writer is not None
         successor.writer = writer

@@ -164,6 +164,17 @@ def test_limits_are_kept_to(held: Holdings) -> None:
     assert (2, 2000) == (limits.held.blobs, limits.held.bytes)
 
 
+def test_what_is_cached_leaves_for_uploads_though_that_is_not_enough(held: Holdings) -> None:
+    """They alone are more than the limit: nothing of it is left to what is cached."""
+    held.hold(b"cached" * 100, "a")
+    held.hold(b"pushed" * 500, "b", origin="")
+    held.parts.room.limit = 2500
+    limits = Limits(held.parts, lambda: [remote()])
+    assert outcome(limits.step()) == 0.0
+    assert ["b"] == [node.path for node in held.index.nodes("r")]
+    assert outcome(limits.step()) == SECONDS
+
+
 def test_what_nobody_used_for_long_goes(held: Holdings) -> None:
     """By the hours of its repository; pins and use hold it."""
     for path in ("old", "used", "pinned"):

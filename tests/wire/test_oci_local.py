@@ -290,11 +290,13 @@ def test_several_processes(twist_regproxy: Start) -> None:
 
 
 def test_no_room_on_the_disk(client: Client) -> None:
-    """A piece that does not fit is refused before it is asked for, and the upload goes on with others."""
+    """A piece that does not fit is refused before it is asked for; what had come of the upload goes, and others come."""
     upload = client.follow("PATCH", client.begin(), "", DATA[:1000])
     head = f"PATCH {located(upload)} HTTP/1.1\r\nHost: a\r\nContent-Length: {1 << 49}\r\nExpect: 100-continue\r\n\r\n"
     with socket.create_connection(("127.0.0.1", client.regproxy.port), timeout=30) as much:
         much.sendall(head.encode())
         assert much.recv(12) == b"HTTP/1.1 507"
-    assert 201 == client.follow("PUT", upload, f"?digest={DIGEST}", DATA[1000:]).status
+    assert 404 == client.follow("PUT", upload, f"?digest={DIGEST}", DATA[1000:]).status
+    assert [] == list((client.regproxy.data_dir / "store" / "spool").iterdir())
+    assert 201 == client.follow("PUT", client.begin(), f"?digest={DIGEST}", DATA).status
     assert_there(client, DATA, DIGEST)
