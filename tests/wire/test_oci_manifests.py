@@ -5,10 +5,14 @@ import json
 import os
 import random
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.fakes.deploying import ask
+from tests.fakes.process import Regproxy
 from tests.fakes.pushing import Client, Start, code_of, images
 from tests.fakes.registry_image import INDEX, MANIFEST, Stored, build_image, build_signature, digest_of
 from tests.wire.test_local import stored
@@ -23,6 +27,37 @@ EMPTY = "application/vnd.oci.empty.v1+json"
 def client(twist_regproxy: Start) -> Client:
     """A client of a server with one local repository."""
     return Client(twist_regproxy(images()))
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[Regproxy]:
+    """A server for several tests."""
+    regproxy = Regproxy(folder, images())
+    regproxy.start()
+    try:
+        yield regproxy
+    finally:
+        regproxy.close()
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of a server that every test leaves as empty as it was."""
+    with started(tmp_path_factory.mktemp("empty")) as regproxy:
+        yield Client(regproxy)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regproxy]:
+    """A server with an image for each test."""
+    with started(tmp_path_factory.mktemp("many")) as regproxy:
+        yield regproxy
+
+
+@pytest.fixture
+def own(many: Regproxy, request: pytest.FixtureRequest) -> Client:
+    """A client of an image that no other test has to do with."""
+    return Client(many, f"{request.node.name}/app")
 
 
 def simple(text: str, **further: object) -> Stored:
@@ -63,15 +98,15 @@ def test_an_image_comes_back(client: Client) -> None:
     assert 304 == client.ask("GET", "manifests/1", if_none_match=f'"{image.index.digest}"').status
 
 
-def test_locations(client: Client) -> None:
+def test_locations(own: Client) -> None:
     """What a 201 leads to is there."""
-    client.push_blob(CONFIG)
+    own.push_blob(CONFIG)
     manifest = simple("x")
     for reference in ("tag", manifest.digest):
-        pushed = client.push(reference, manifest)
+        pushed = own.push(reference, manifest)
         assert (201, manifest.digest) == (pushed.status, pushed.headers["docker-content-digest"])
-        assert pushed.headers["location"] == f"/v2/images/team/app/manifests/{reference}"
-        assert manifest.body == client.follow("GET", pushed).body
+        assert pushed.headers["location"] == f"/v2/images/{own.name}/manifests/{reference}"
+        assert manifest.body == own.follow("GET", pushed).body
 
 
 @pytest.mark.parametrize(
@@ -97,28 +132,28 @@ def test_locations(client: Client) -> None:
         (b" " * (9 << 20), MANIFEST, (413, "DENIED")),
     ],
 )
-def test_manifests_that_are_not_taken(client: Client, body: bytes, media_type: str, expected: tuple[int, str]) -> None:
+def test_manifests_that_are_not_taken(empty: Client, body: bytes, media_type: str, expected: tuple[int, str]) -> None:
     """Each is refused in the specification's words, and nothing of it is there."""
-    assert expected == code_of(client.ask("PUT", "manifests/1", body, content_type=media_type))
-    assert 404 == client.ask("GET", "manifests/1").status
-    assert (404, "NAME_UNKNOWN") == code_of(client.tags())
-    assert [] == stored(client.regproxy)
+    assert expected == code_of(empty.ask("PUT", "manifests/1", body, content_type=media_type))
+    assert 404 == empty.ask("GET", "manifests/1").status
+    assert (404, "NAME_UNKNOWN") == code_of(empty.tags())
+    assert [] == stored(empty.regproxy)
 
 
-def test_wrong_digests_and_names(client: Client) -> None:
+def test_wrong_digests_and_names(own: Client) -> None:
     """A manifest is where its digest says, or nowhere."""
-    client.push_blob(CONFIG)
+    own.push_blob(CONFIG)
     manifest = simple("x")
-    assert (400, "DIGEST_INVALID") == code_of(client.push(simple("y").digest, manifest))
-    assert (400, "DIGEST_INVALID") == code_of(client.push("sha256:baddigeststring", manifest))
-    assert (404, "MANIFEST_UNKNOWN") == code_of(client.push(".tag", manifest))
-    assert (400, "NAME_INVALID") == code_of(Client(client.regproxy, "UPPER").push("1", manifest))
-    assert 404 == client.ask("GET", f"manifests/{manifest.digest}").status
+    assert (400, "DIGEST_INVALID") == code_of(own.push(simple("y").digest, manifest))
+    assert (400, "DIGEST_INVALID") == code_of(own.push("sha256:baddigeststring", manifest))
+    assert (404, "MANIFEST_UNKNOWN") == code_of(own.push(".tag", manifest))
+    assert (400, "NAME_INVALID") == code_of(Client(own.regproxy, "UPPER").push("1", manifest))
+    assert 404 == own.ask("GET", f"manifests/{manifest.digest}").status
 
 
-def test_what_is_taken(client: Client) -> None:
+def test_what_is_taken(own: Client) -> None:
     """Large ones, unknown fields, layers to be got elsewhere, a subject that is missing, nested and empty indexes, sha512."""
-    client.push_blob(CONFIG)
+    own.push_blob(CONFIG)
     large = simple("x", annotations={"noise": "n" * 3_900_000})
     foreign = {"mediaType": "x/y", "digest": digest_of(b"elsewhere"), "size": 9, "urls": ["https://example.com/"]}
     manifests = [large, simple("f", layers=[foreign]), simple("u", unknown={"field": [1]})]
@@ -128,47 +163,47 @@ def test_what_is_taken(client: Client) -> None:
         simple("data", config={**json.loads(simple("x").body)["config"], "data": "e30="}),
     ]
     for number, manifest in enumerate(manifests):
-        assert 201 == client.push(f"t{number}", manifest).status
+        assert 201 == own.push(f"t{number}", manifest).status
     nested = index_of(manifests[4])
-    assert 201 == client.push("nested", nested).status
-    assert large.body == client.ask("GET", "manifests/t0").body
+    assert 201 == own.push("nested", nested).status
+    assert large.body == own.ask("GET", "manifests/t0").body
     by_other = f"sha512:{hashlib.sha512(nested.body).hexdigest()}"
-    assert (201, by_other) == ((pushed := client.push(by_other, nested)).status, pushed.headers["docker-content-digest"])
-    got = client.ask("GET", f"manifests/{by_other}")
+    assert (201, by_other) == ((pushed := own.push(by_other, nested)).status, pushed.headers["docker-content-digest"])
+    got = own.ask("GET", f"manifests/{by_other}")
     assert (nested.body, by_other) == (got.body, got.headers["docker-content-digest"])
-    without_type = client.ask("PUT", "manifests/plain", simple("p").body)
+    without_type = own.ask("PUT", "manifests/plain", simple("p").body)
     assert 201 == without_type.status
-    assert MANIFEST == client.ask("HEAD", "manifests/plain").headers["content-type"]
+    assert MANIFEST == own.ask("HEAD", "manifests/plain").headers["content-type"]
 
 
-def test_tags_of_a_manifest_by_digest(client: Client) -> None:
+def test_tags_of_a_manifest_by_digest(own: Client) -> None:
     """One request may name any number of tags, and is told which were put."""
-    client.push_blob(CONFIG)
+    own.push_blob(CONFIG)
     manifest = simple("x")
-    pushed = client.ask("PUT", f"manifests/{manifest.digest}?tag=a&tag=b", manifest.body, content_type=MANIFEST)
+    pushed = own.ask("PUT", f"manifests/{manifest.digest}?tag=a&tag=b", manifest.body, content_type=MANIFEST)
     assert 201 == pushed.status
     assert "a, b" == pushed.headers["oci-tag"]
-    assert ["a", "b"] == client.tags().json["tags"]
+    assert ["a", "b"] == own.tags().json["tags"]
 
 
-def test_tag_list(client: Client) -> None:
+def test_tag_list(own: Client) -> None:
     """Sorted, in pages, each once; neither digests nor images below are in it."""
     for tag in ("v1", "V1", "a-b", "a", "a.b", "1"):
-        push_simple(client, tag)
-    push_simple(Client(client.regproxy, "team/app/below"), "x")
+        push_simple(own, tag)
+    push_simple(Client(own.regproxy, f"{own.name}/below"), "x")
     everything = ["1", "V1", "a", "a-b", "a.b", "v1"]
-    assert {"name": "team/app", "tags": everything} == client.tags().json
-    found, page = [], client.tags("?n=4")
+    assert {"name": own.name, "tags": everything} == own.tags().json
+    found, page = [], own.tags("?n=4")
     found += page.json["tags"]
-    assert page.headers["link"] == '</v2/images/team/app/tags/list?n=4&last=a-b>; rel="next"'
-    page = client.tags("?n=4&last=a-b")
+    assert page.headers["link"] == f'</v2/images/{own.name}/tags/list?n=4&last=a-b>; rel="next"'
+    page = own.tags("?n=4&last=a-b")
     found += page.json["tags"]
     assert "link" not in page.headers
     assert everything == found
-    assert ([], None) == ((none := client.tags("?n=0")).json["tags"], none.headers.get("link"))
-    assert ["v1"] == client.tags("?last=a.b").json["tags"]
-    assert (400, "PAGINATION_NUMBER_INVALID") == code_of(client.tags("?n=x"))
-    assert (404, "NAME_UNKNOWN") == code_of(Client(client.regproxy, "team").tags())
+    assert ([], None) == ((none := own.tags("?n=0")).json["tags"], none.headers.get("link"))
+    assert ["v1"] == own.tags("?last=a.b").json["tags"]
+    assert (400, "PAGINATION_NUMBER_INVALID") == code_of(own.tags("?n=x"))
+    assert (404, "NAME_UNKNOWN") == code_of(Client(own.regproxy, own.name.partition("/")[0]).tags())
 
 
 def test_catalog(twist_regproxy: Start) -> None:
@@ -186,34 +221,34 @@ def test_catalog(twist_regproxy: Start) -> None:
         )
 
 
-def test_referrers(client: Client) -> None:
+def test_referrers(own: Client) -> None:
     """What refers to a manifest, filtered, before and after that is there; OCI-Subject says that nothing else is needed."""
-    client.push_blob(CONFIG)
+    own.push_blob(CONFIG)
     subject = simple("subject")
     address = f"referrers/{subject.digest}"
-    empty = client.ask("GET", address)
+    empty = own.ask("GET", address)
     assert (200, INDEX, []) == (empty.status, empty.headers["content-type"], empty.json["manifests"])
     signature, blobs = build_signature(subject)
     for data in blobs.values():
-        client.push_blob(data)
-    pushed = client.push(signature.digest, signature)
+        own.push_blob(data)
+    pushed = own.push(signature.digest, signature)
     assert (201, subject.digest) == (pushed.status, pushed.headers["oci-subject"])
-    plain = push_simple(client, "plain", subject=subject.descriptor())
+    plain = push_simple(own, "plain", subject=subject.descriptor())
     listing = Stored(INDEX, json.dumps({**json.loads(index_of().body), "subject": subject.descriptor()}).encode())
-    assert 201 == client.push(listing.digest, listing).status
-    push_simple(Client(client.regproxy, "team/other"), "elsewhere", subject=subject.descriptor())
-    found = {each["digest"]: each for each in client.ask("GET", address).json["manifests"]}
+    assert 201 == own.push(listing.digest, listing).status
+    push_simple(Client(own.regproxy, "elsewhere"), "elsewhere", subject=subject.descriptor())
+    found = {each["digest"]: each for each in own.ask("GET", address).json["manifests"]}
     assert {signature.digest, plain.digest, listing.digest} == set(found)
     kind = "application/vnd.example.signature"
     assert {**signature.descriptor(), "artifactType": kind} == found[signature.digest]
     assert {**plain.descriptor(), "artifactType": EMPTY, "annotations": {"text": "plain"}} == found[plain.digest]
     assert listing.descriptor() == found[listing.digest]
-    filtered = client.ask("GET", f"{address}?artifactType={kind}")
+    filtered = own.ask("GET", f"{address}?artifactType={kind}")
     assert [signature.digest] == [each["digest"] for each in filtered.json["manifests"]]
     assert "artifactType" == filtered.headers["oci-filters-applied"]
-    assert 202 == client.ask("DELETE", f"manifests/{signature.digest}").status
-    assert [] == client.ask("GET", f"{address}?artifactType={kind}").json["manifests"]
-    assert (400, "DIGEST_INVALID") == code_of(client.ask("GET", "referrers/sha256:x"))
+    assert 202 == own.ask("DELETE", f"manifests/{signature.digest}").status
+    assert [] == own.ask("GET", f"{address}?artifactType={kind}").json["manifests"]
+    assert (400, "DIGEST_INVALID") == code_of(own.ask("GET", "referrers/sha256:x"))
 
 
 def test_deletes(client: Client) -> None:
@@ -234,11 +269,11 @@ def test_deletes(client: Client) -> None:
     assert 201 == Client(client.regproxy).push("again", push_simple(client, "again")).status
 
 
-def test_a_tag_moves(client: Client) -> None:
+def test_a_tag_moves(own: Client) -> None:
     """The last push stands; the manifest that had the tag is still there at its digest."""
-    first, second = push_simple(client, "1", note="first"), push_simple(client, "1", note="second")
-    assert second.body == client.ask("GET", "manifests/1").body
-    assert first.body == client.ask("GET", f"manifests/{first.digest}").body
+    first, second = push_simple(own, "1", note="first"), push_simple(own, "1", note="second")
+    assert second.body == own.ask("GET", "manifests/1").body
+    assert first.body == own.ask("GET", f"manifests/{first.digest}").body
 
 
 def test_retention(twist_regproxy: Start) -> None:
