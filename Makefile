@@ -10,7 +10,7 @@ CONFIG := etc/regproxy.toml
 # The tests begin hundreds of processes: what one has compiled, the others read.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint types unit unit-outside unit-inside faults soak wheel bench-peers clean
+.PHONY: run test lint types unit faults soak wheel bench-peers clean
 
 run: $(STAMP)
 	PYTHONPATH=. $(BIN)/twist --log-format=text regproxy --config $(CONFIG)
@@ -24,15 +24,30 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
-# Most tests wait for something: two halves beside each other. OPTIONS are pytest's.
+# Most tests wait for something: two parts beside each other, the longest first. OPTIONS are pytest's.
+PARTS := wire clients faults cli
+UNIT := $(PARTS:%=unit-%) unit-rest
+.PHONY: $(UNIT) unit-complete clients checked-wheel
 unit: $(STAMP)
-	$(MAKE) -j2 unit-outside unit-inside
+	$(MAKE) -k -j2 $(UNIT)
 
-OUTSIDE := tests/clients tests/faults tests/formats
-unit-outside: $(STAMP)
-	$(BIN)/python -m pytest -q $(OPTIONS) $(OUTSIDE)
-unit-inside: $(STAMP)
-	$(BIN)/python -m pytest -q $(OPTIONS) $(addprefix --ignore=,$(OUTSIDE))
+$(PARTS:%=unit-%): unit-%: $(STAMP)
+	$(BIN)/python -m pytest -q $(OPTIONS) tests/$*
+unit-rest: $(STAMP)
+	$(BIN)/python -m pytest -q $(OPTIONS) $(PARTS:%=--ignore=tests/%)
+
+# No client test skipped, and a wheel that serves. The longest part needs no client: it runs while they are installed.
+unit-complete: export REGPROXY_REQUIRE_CLIENTS := 1
+unit-complete: $(STAMP)
+	$(MAKE) -k -j2 unit-wire clients types checked-wheel $(UNIT)
+
+# Where every client is required, those that are missing are installed before their tests.
+clients: $(STAMP)
+	.ci/install-clients
+$(if $(REGPROXY_REQUIRE_CLIENTS),unit-clients unit-faults: clients)
+
+checked-wheel: $(STAMP)
+	.ci/check-wheel
 
 # The fault matrix in real time, with 200 clients and 256 MiB (docs/design/faults.md).
 faults: $(STAMP)
