@@ -75,6 +75,7 @@ from regproxy.upstream.interface import Upstream
 log = make_logger()
 
 READERS = 4
+SYNCS = 4
 LIKE_TWIST = Logging()
 SCRUB_AFTER = 300.0
 
@@ -106,6 +107,7 @@ class Regproxy(Service):
         self._admission = Admission.of(configuration, self._metrics)
         self._writers = WriterPool(reactor, os.cpu_count() or 1)
         self._readers = WriterPool(reactor, READERS)
+        self._syncs = WriterPool(reactor, SYNCS)
         self._index = standing.index(data_dir / INDEX)
         self._store = DiskStore(data_dir / STORE)
         self._formats = find_formats()
@@ -162,6 +164,7 @@ class Regproxy(Service):
             self._admission.fills,
             processes,
             self._records.events,
+            syncs=self._syncs,
         )
 
     def _upstream(self, reactor: IReactorCore, settings: RepositorySettings, configuration: Configuration) -> Upstream:
@@ -205,6 +208,7 @@ class Regproxy(Service):
         self._records.start()
         self._writers.start()
         self._readers.start()
+        self._syncs.start()
         self._rescue.start()
         if not was_clean:
             self._shelf.suspect()
@@ -300,7 +304,8 @@ class Regproxy(Service):
         self._is_started = False
         await in_turn(*jobs, self._control.stopService, self._front.close, self._repositories.close)
         await in_turn(self._telling.close, self._records.close, self._parking.close, self._room.close, self._index.close)
-        await in_turn(self._writers.stop, self._readers.stop, self._notify.close, self._rescue.stop, self._entrance.close)
+        await in_turn(self._writers.stop, self._readers.stop, self._syncs.stop, self._rescue.stop)
+        await in_turn(self._notify.close, self._entrance.close)
         await in_turn(lambda: self._standing.end(self._metrics))
 
     def _begin_jobs(self) -> None:

@@ -60,7 +60,11 @@ async def forsake(parts: Parts, sha256: str, why: str) -> Sequence[Node]:
     """Drop the rows of a blob that is not there, but for those of local nodes; returns the nodes that named it."""
     parts.told[sha256] = parts.clock.seconds()
     why = _in_words(why)
-    nodes = await parts.readers.run(lambda: parts.index.nodes_of(sha256))
+    try:
+        nodes = await parts.readers.run(lambda: parts.index.nodes_of(sha256))
+    except BaseException:
+        parts.told.pop(sha256, None)
+        raise
     log.error("blob {sha256} is {why}, named by {nodes}", sha256=sha256, why=why, nodes=names(nodes))
     for node in sorted(nodes, key=is_local, reverse=True):  # what has to be said does not wait for the index
         if is_there(parts, sha256):
@@ -119,7 +123,7 @@ async def is_decided(parts: Parts, sha256: str) -> bool:
 async def make_durable(parts: Parts, sha256: str) -> None:
     """Bring a blob to the disk, and note that it is there; one that the disk refuses is condemned."""
     try:
-        await parts.readers.run(lambda: parts.store.sync(sha256))
+        await parts.syncs.run(lambda: parts.store.sync(sha256))
         await parts.index.synced(sha256)
     except FileNotFoundError:
         return  # evicted meanwhile

@@ -5,6 +5,7 @@ points to nothing; only when the disk is too full for the database to say so, th
 have descriptors and go on.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from attrs import define, field
@@ -86,15 +87,23 @@ class Eviction:
             aside = await self._pool.run(lambda: self._store.set_aside(sha256))
             if aside is None:
                 return False
-            needed = self._index.blob(sha256) is not None
-            await self._pool.run(aside.restore if needed else aside.drop)
+            needed = True  # unless the index says otherwise
+            try:
+                needed = self._index.blob(sha256) is not None
+            finally:
+                await self._pool.run(aside.restore if needed else aside.drop)
             return not needed
         finally:
             self.turn.release()
 
-    async def shrink(self, repository: str, need: int) -> int:
-        """Take nodes out of a repository until it holds ``need`` bytes less; none at all if that cannot be."""
-        before = self._index.held(repository).bytes
+    async def shrink(self, repository: str, over: Callable[[], int], most: int | None = None) -> int:
+        """Take nodes out of a repository until it is not ``over`` any more, or by ``most`` bytes less; none if that cannot be.
+
+        Returns:
+            By how much less it is over: what others do meanwhile is part of that.
+        """
+        before = over()
+        need = before if most is None else min(before, most)
         limit = PAGE
         while True:
             uses = await self._pool.run(lambda: self._index.least_used_in(repository, NEVER, limit))  # noqa: B023 - as above
@@ -103,11 +112,11 @@ class Eviction:
                 break
             limit *= 4
         for use in uses if enough else ():
-            if before - self._index.held(repository).bytes >= need:
+            if before - over() >= need:
                 break
             await self.release(use, "repository")
             self.taken += 1
-        return max(0, before - self._index.held(repository).bytes)
+        return max(0, before - over())
 
     async def release(self, use: Use, why: str) -> bool:
         """Take one node out, and its blob if it was the last to name it; False if it was used meanwhile."""

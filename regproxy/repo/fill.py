@@ -24,7 +24,7 @@ from regproxy.model.waybill import Waybill
 from regproxy.repo.asking import TRANSIENT, Ask, Asking
 from regproxy.repo.connections import Connections, Way
 from regproxy.repo.detour import detour
-from regproxy.repo.parking import Parked
+from regproxy.repo.parking import Parked, missing
 from regproxy.repo.parts import Parts
 from regproxy.repo.schedule import Claim, Schedule
 from regproxy.stream.enduring import EnduringWriter, is_trouble
@@ -103,9 +103,12 @@ class Fill:
 
     @classmethod
     async def resume(cls, parts: Parts, settings: RepositorySettings, parked: Parked, terms: Terms) -> "Fill | None":
-        """Open the spool of a parked fill again; None if it is gone, or there is no room for the rest. May raise ``OSError``."""
+        """Open the spool of a parked fill again; None if it is gone, or there is no room for the rest. May raise ``OSError``.
+
+        What is received first is to begin with its ``missing``.
+        """
         waybill, spans = parked.waybill, parked.left.extents
-        begun = await parts.room.berth(settings, waybill.length, lambda: parts.parking.resume(parked), sum(map(len, spans)))
+        begun = await parts.room.berth(settings, waybill.length, lambda: parts.parking.resume(parked), parked.left.used)
         berth, spool = begun or (None, None)
         if berth is None or spool is None:
             return None
@@ -120,6 +123,7 @@ class Fill:
         hashes = prefix_hashes(parts, Hashes.of(waybill.digests, waybill.length), blob)
         fill = cls(parts, waybill, terms, blob, EnduringWriter(spool, end=blob.extents.reach(0), allowance=berth), hashes)
         fill._allow_detours()
+        fill._begin_with(parked.missing)
         hashes.follow()
         return fill
 
@@ -188,35 +192,33 @@ class Fill:
         self._hashes = prefix_hashes(self.parts, hashes, self.blob, at)
         self._take_up()
 
-    async def go_on(self, *, awaited: bool = True) -> Source:
+    async def go_on(self) -> Source:
         """After ``stop``: ask for what is missing. ``RegproxyError`` if upstream does not continue the body.
 
-        If it is stopped meanwhile, that is what ``receive`` says. If upstream cannot be asked now, it is asked again while
-        clients are in the middle of the body (``awaited``); else that is an error, too.
+        If it is stopped meanwhile, or upstream cannot be asked now, that is what ``receive`` says.
         """
         self._stopped = False
         if self.writer.window is not None:
             self.writer.window.interrupt(going_on=True)
         if self._first is not None:  # stopped before it had begun
             self._schedule.drop(self._first)
-        size = self._schedule.size
-        hole = next(self.blob.extents.missing(Span(0, size)), Span(size, size))
-        self._first = self._schedule.claim(hole)
-        self._first.confirmed = True
-        if not len(hole):
-            return _Instead(succeed(None))
-        asked = Deferred.fromCoroutine(self._asking.part(hole))
+        hole = missing(self.blob.extents, self._schedule.size)
+        self._begin_with(hole)
+        asked = Deferred.fromCoroutine(ask_for(self._asking, hole))
         self._receiving = asked.cancel
         try:
             return await asked
-        except CancelledError as error:
-            return _Instead(fail(error))
-        except RegproxyError as error:
-            if awaited and error.kind in TRANSIENT:
-                return _Instead(fail(error))
-            raise
+        except (CancelledError, RegproxyError) as error:
+            if isinstance(error, RegproxyError) and error.kind not in TRANSIENT:
+                raise
+            return Instead(fail(error))
         finally:
             self._receiving = None
+
+    def _begin_with(self, hole: Span) -> None:
+        """What is received first."""
+        self._first = self._schedule.claim(hole)
+        self._first.confirmed = True
 
     async def verify(self, promised: Promise | None) -> dict[str, Digest]:
         """Compare the body with all that was promised; returns its digests. ``RegproxyError`` (INTEGRITY) if it is another
@@ -300,14 +302,20 @@ def _blob(waybill: Waybill, terms: Terms, writer: BlobWriter) -> PassingBlob:
     return PassingBlob.over(writer.fileno(), waybill.length, withheld=withheld, deserted=terms.deserted)
 
 
+async def ask_for(asking: Asking, hole: Span) -> Source:
+    """Ask for what is missing, if anything is."""
+    return await asking.part(hole) if len(hole) else Instead(succeed(None))
+
+
 @frozen(eq=False)
-class _Instead:
+class Instead:
     """In place of a connection: it has brought nothing, or could not be made, which is tried again like one that broke."""
 
     _outcome: Deferred[None]
     length: int | None = None
 
     def deliver(self, consumer: object) -> Deferred[None]:  # noqa: ARG002 - gets nothing
+        """Say so."""
         return self._outcome
 
     def abort(self) -> None:

@@ -6,10 +6,11 @@ mismatch is then a clean error.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
 from attrs import define, evolve, field
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 from txaio.tx import make_logger
 
 from regproxy.errors import Kind, RegproxyError
@@ -23,9 +24,9 @@ from regproxy.model.size import parse_size
 from regproxy.model.want import Shape, Want
 from regproxy.model.waybill import Waybill
 from regproxy.repo.answer import read_answer
-from regproxy.repo.asking import TRANSIENT, gives_parts
+from regproxy.repo.asking import TRANSIENT, Asking, gives_parts
 from regproxy.repo.connections import Spare, Way
-from regproxy.repo.fill import KEPT_FROM, Fill, Terms
+from regproxy.repo.fill import KEPT_FROM, Fill, Instead, Terms, ask_for
 from regproxy.repo.interface import Missing, Refused, Unavailable
 from regproxy.repo.outcome import GONE, failure, refusal
 from regproxy.repo.parking import Parked
@@ -124,32 +125,56 @@ class Launch:
         parked = self._parts.parking.take(flight.key)
         if parked is None:
             return False
-        if not self._is_wanted(parked):
-            await self._parts.parking.drop(parked)
+        source = await self._rest(flight, parked)
+        fill = None if source is None else await self._resumed(parked, source)
+        if source is None or fill is None:
             return False
+        await self._land(flight, fill, source)
+        return True
+
+    async def _rest(self, flight: Flight[Outcome], parked: Parked) -> Source | None:
+        """Ask for the rest of what is parked, before anything is done for it; None, and it is gone, if there is no such rest.
+
+        While upstream cannot be asked it stays, and that is the answer; but who is in the middle of it waits.
+        """
+        parking, asking = self._parts.parking, Asking(parked.waybill, self._ask_part)
+        if not self._is_wanted(parked):
+            await parking.drop(parked)
+            return None
+        asked = Deferred.fromCoroutine(ask_for(asking, parked.missing))
+        flight.leave = partial(self._leave_asking, asked)
+        try:
+            return await asked
+        except RegproxyError as error:
+            if error.kind not in TRANSIENT:
+                await parking.drop(parked)
+                return None
+            if flight.is_awaited:
+                return Instead(fail(error))
+            parking.give_back(parked)
+            raise
+        except CancelledError as error:
+            parking.give_back(parked)
+            raise _LeftError(Kind.UPSTREAM_DOWN, "regproxy stops") from error
+        finally:
+            flight.leave = None
+
+    async def _resumed(self, parked: Parked, source: Source) -> Fill | None:
+        """Open what is parked; None, and it stays, if that cannot be now."""
+        fill = None
         try:
             fill = await Fill.resume(self._parts, self._settings, parked, self._terms(parked.waybill, parts=True))
         except OSError as error:
-            self._parts.parking.give_back(parked)
-            self._parts.room.troubled(flight.key[0], error)
-            return False
-        if fill is None:  # no room; or it is gone, or held by readers of its first attempt, who are about to leave
-            self._parts.parking.give_back(parked)
-            return False
-        self._fill, flight.leave = fill, self._leave
-        try:
-            source = await fill.go_on(awaited=flight.is_awaited)
-        except BaseException as error:
-            self._fill = flight.leave = None
-            if self._may_park(fill, error):
-                await fill.park(error)
-                raise
-            await fill.give_up(error)
-            if isinstance(error, RegproxyError):
-                return False
-            raise
-        await self._land(flight, fill, source)
-        return True
+            self._parts.room.troubled(self._settings.key, error)
+        finally:
+            if fill is None:  # no room; or it is gone, or held by readers of its first attempt, who are about to leave
+                source.abort()
+                self._parts.parking.give_back(parked)
+        return fill
+
+    def _leave_asking(self, asked: "Deferred[Source]") -> None:
+        self._leaving = True
+        asked.cancel()
 
     def _is_wanted(self, parked: Parked) -> bool:
         """Whether it is of the same upstream, and what the address promises is promised by it."""

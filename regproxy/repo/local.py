@@ -113,7 +113,7 @@ class Local:
             return
         if not row.synced:
             try:
-                await self._parts.readers.run(lambda: self._parts.store.sync(node.sha256))
+                await self._parts.syncs.run(lambda: self._parts.store.sync(node.sha256))
             except OSError as error:
                 raise told(error) from error
         await self._intake.take(node, upload, moves=moves)

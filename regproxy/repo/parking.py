@@ -11,6 +11,7 @@ from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
+from regproxy.model.ranges import Extents, Span
 from regproxy.model.session import Session
 from regproxy.model.waybill import Waybill
 from regproxy.store.interface import BlobStore, Keep, Left
@@ -36,6 +37,14 @@ class Parked:
     def key(self) -> Key:
         """Repository and path."""
         return self.waybill.repository, self.waybill.path
+
+    @property
+    def missing(self) -> Span:
+        """The first bytes that are not there; none, at its end, if all are."""
+        extents = Extents()
+        for span in self.left.extents:
+            extents.add(span)
+        return missing(extents, self.waybill.length or 0)
 
     @property
     def usable(self) -> bool:
@@ -173,6 +182,11 @@ class Parking:
                 del self._places[parked.key]
                 await self.drop(parked)
         self._watch()
+
+
+def missing(extents: Extents, size: int) -> Span:
+    """The first bytes of a body that are not there; none, at its end, if all are."""
+    return next(extents.missing(Span(0, size)), Span(size, size))
 
 
 def _kept(writer: BlobWriter, *, durable: bool) -> bool:

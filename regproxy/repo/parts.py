@@ -20,7 +20,8 @@ class Parts:
 
     Attributes:
         writers: hash and write fills.
-        readers: everything else that waits for a disk.
+        readers: everything else that waits for a disk, but
+        syncs: what brings whole blobs to the disk, which takes as long as the largest of them.
         fills: how many artifacts may be on their way at once.
         parking: what was received of bodies whose fill was left or cut.
         sharing: one launch for all processes of the server.
@@ -42,3 +43,4 @@ class Parts:
     processes: int = 1
     events: Events = field(factory=Events)
     told: dict[str, float] = field(factory=dict)
+    syncs: WriterPool = field(default=Factory(lambda parts: parts.readers, takes_self=True))

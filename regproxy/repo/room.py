@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from txaio.tx import make_logger
 
@@ -56,12 +57,13 @@ class Berth:
     size: int
     _known: bool
     _most: int | None = None
+    _there: int = 0
     spool: BlobWriter | None = field(default=None, init=False)
 
     @property
     def due(self) -> int:
         """Bytes that it was given and that still count as free: its spool sets them aside when it is written to."""
-        return self.size if self.spool is None else self.spool.due
+        return max(0, self.size - self._there) if self.spool is None else self.spool.due
 
     def refuses(self, end: int) -> int:
         """Why the body may not grow up to here: it would be too large, or only the reserve is left. In a thread."""
@@ -131,17 +133,17 @@ class Room:
         return EnduringWriter.through(Window.open(0, bounded=not whole))
 
     async def berth(
-        self, settings: RepositorySettings, length: int | None, create: "Callable[[], Spool]", there: int = 0
+        self, settings: RepositorySettings, length: int | None, create: "Callable[[], Spool]", there: int | None = None
     ) -> "tuple[Berth, Spool] | None":
-        """A berth for a fill, and its spool, of which so many bytes are there; None if there is no room.
+        """A berth for a fill, and its spool, which takes so many bytes of the disk if it is there; None if there is no room.
 
         ``OSError`` if there cannot be a spool.
         """
-        berth = None if self._is_stalled else await self._reserved(settings, length, there)
+        berth = None if self._is_stalled else await self._reserved(settings, length, there or 0)
         if berth is None:
             return None
         try:
-            spool = await self._spool(create, stays=there > 0)
+            spool = await self._spool(create, stays=there is not None)
         except BaseException:
             berth.leave()
             raise
@@ -161,7 +163,7 @@ class Room:
 
     async def _made(self, length: int | None) -> Berth:
         need = length or 0
-        if not await self._frees(need):
+        if length != 0 and not await self._frees(need):
             raise RegproxyError(Kind.NO_ROOM, f"there is no room for {need} bytes more on the disk")
         return self._held(Berth(self, "", need, length is not None))
 
@@ -191,13 +193,18 @@ class Room:
             await self.eviction.free(two, least=least)
 
     async def _alone(
-        self, work: "Callable[[], Coroutine[Deferred[object], object, T]]", late: Callable[[T], object] | None = None
+        self,
+        work: "Callable[[], Coroutine[Deferred[object], object, T]]",
+        late: Callable[[T], object] | None = None,
+        patience: float | None = None,
     ) -> T:
         """Make room, one at a time, so that none is given twice; ``late`` gets what is made too late.
 
-        ``TimeoutError`` if the disk stands still: whoever comes next does not wait for it.
+        ``TimeoutError`` if the disk stands still: whoever comes next does not wait for it. ``defer.TimeoutError`` if others take
+        longer than ``patience``.
         """
-        await self._turn.acquire()
+        turn = self._turn.acquire()
+        await (turn if patience is None else turn.addTimeout(patience, self.clock))
         try:
             if self._is_stalled:
                 raise stalled()
@@ -240,13 +247,15 @@ class Room:
 
         async def reserve() -> Berth | None:
             fits = await self._fits(settings, need, there)
-            return self._held(Berth(self, settings.key, need, length is not None, most)) if fits else None
+            return self._held(Berth(self, settings.key, need, length is not None, most, there)) if fits else None
 
         if most is not None and need > most:
             self._recorder.not_kept(settings.key)
             return None
         try:
-            berth = await self._alone(reserve, late=_left)
+            berth = await self._alone(reserve, _left, PATIENCE)
+        except DeferredTimeout:
+            berth = None
         except (RegproxyError, OSError) as error:  # neither the index nor the disk can even be asked to make room
             self.troubled(settings.key, error)
             return None
@@ -264,7 +273,7 @@ class Room:
 
     async def _fits(self, settings: RepositorySettings, need: int, there: int) -> bool:
         over = self.over(settings, need)
-        if over and await self.eviction.shrink(settings.key, over) < over:
+        if over and await self.eviction.shrink(settings.key, lambda: self.over(settings, need)) < over:
             return False
         over = self.over(None, need)
         if over and await self.eviction.free(over) < over:
@@ -356,11 +365,16 @@ class Room:
 
         try:
             await self._spool(create)
+        except OSError as error:
+            self._is_stalled = self._is_stalled and isinstance(error, TimeoutError)
+            return False
+        self._is_stalled = False
+        try:
             await self._index.remember("probe", "written")
-        except (OSError, RegproxyError):
+        except RegproxyError:
             return False
         if await self._writers.run(self.lacking):
             return False
         log.info("the store takes bodies again")
-        self.trouble, self._is_stalled = None, False
+        self.trouble = None
         return True

@@ -130,7 +130,7 @@ class Sessions:
         writers = self._parts.writers
         try:
             digests = await self._verdict(upload, session)
-            await writers.run(lambda: session.writer.commit(digests["sha256"].hex, durable=True, claim=True))
+            await self._parts.syncs.run(lambda: session.writer.commit(digests["sha256"].hex, durable=True, claim=True))
         except BaseException as error:
             await writers.run(session.writer.abort)
             raise told(error) from error

@@ -87,7 +87,7 @@ class Storing:
             size = blob.extents.reach(0)
             if look is not None:
                 await look(Arrived(blob.fileno(), size, digests))
-            await parts.writers.run(lambda: writer.commit(digests["sha256"].hex, durable=True, claim=True))
+            await parts.syncs.run(lambda: writer.commit(digests["sha256"].hex, durable=True, claim=True))
         except BaseException as error:
             await parts.writers.run(writer.abort)
             raise told(error) from error
@@ -120,7 +120,7 @@ class Storing:
             digests = await self._digests(sha256)
             if row is not None and all(digests.get(digest.algorithm) == digest for digest in promised):
                 if not row.synced:
-                    await readers.run(lambda: store.sync(sha256))
+                    await self._parts.syncs.run(lambda: store.sync(sha256))
                 return Taken(row.size, digests, claim.release)
         except BaseException:
             await readers.run(claim.release)

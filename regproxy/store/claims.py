@@ -76,10 +76,13 @@ def set_aside(layout: Layout, sha256: str) -> DiskAside | None:
         os.rename(path, aside._aside)  # noqa: PTH104, SLF001 - see above; its own
     except FileNotFoundError:
         return None
-    if is_claimed(layout, sha256):
-        aside.restore()
-        return None
-    return aside
+    is_needed = True  # unless it is seen that it is not
+    try:
+        is_needed = is_claimed(layout, sha256)
+    finally:
+        if is_needed:
+            aside.restore()
+    return None if is_needed else aside
 
 
 def is_aside(layout: Layout, sha256: str) -> bool:
@@ -100,8 +103,17 @@ def _put_back(layout: Layout, name: str) -> None:
 
 
 def let_go(layout: Layout, process: int) -> None:
-    """A process has ended, and others have not: what it had out of sight is put back, what it had claimed is claimed no more."""
+    """A process has ended, and others have not: what it had out of sight is put back, what it had claimed is claimed no more.
+
+    What the disk does not take stays for the next start; ``OSError`` says so behind all the others.
+    """
+    failed = None
     for name in os.listdir(layout.moving):  # noqa: PTH208 - as above
         if name.split(".")[1:2] == [str(process)]:
-            _put_back(layout, name)
-            DiskClaim(f"{layout.moving}/{name}").release()  # if it was one
+            try:
+                _put_back(layout, name)
+                DiskClaim(f"{layout.moving}/{name}").release()  # if it was one
+            except OSError as error:
+                failed = error
+    if failed is not None:
+        raise failed

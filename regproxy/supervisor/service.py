@@ -158,7 +158,10 @@ class Supervisor(Service):
             spawn(self._let_go(process), "having back what a worker had")
 
     async def _let_go(self, process: int) -> None:
-        await self._readers.run(lambda: self._store.let_go(process))
+        try:
+            await self._readers.run(lambda: self._store.let_go(process))
+        except OSError as error:
+            log.error("what worker {process} had waits for the next start: {error}", process=process, error=error)  # noqa: TRY400 - one line
 
     async def _resolved(self, configuration: Configuration) -> Resolved:
         def run(command: object) -> "Deferred[str | None]":

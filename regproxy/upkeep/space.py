@@ -5,6 +5,7 @@ for longer than its repository says (``unusedArtifactsCleanupPeriodHours``).
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from attrs import define, field
 from txaio.tx import make_logger
@@ -42,8 +43,9 @@ class Limits:
         """Evict a little, if something is over."""
         try:
             freed = await self._evict()
-        except RegproxyError as error:
-            log.error("the limits cannot be kept to: {error!r} {detail}", error=error, detail=error.detail)  # noqa: TRY400 - said
+        except (RegproxyError, OSError) as error:
+            detail = error.detail if isinstance(error, RegproxyError) else ""
+            log.error("the limits cannot be kept to: {error!r} {detail}", error=error, detail=detail)  # noqa: TRY400 - said
             freed = 0
         self.held = self._parts.index.held()
         if freed:
@@ -53,11 +55,13 @@ class Limits:
     async def _evict(self) -> int:
         room, freed = self._parts.room, 0
         for settings in self._repositories():
-            over = room.over(settings)
-            freed += await room.eviction.shrink(settings.key, min(over, MOST)) if over else 0
-        for over in (room.over(), await self._parts.writers.run(room.lacking)):
-            freed += await room.eviction.free(min(over, MOST), least=1) if over else 0
-        return freed
+            if room.over(settings):
+                freed += await room.eviction.shrink(settings.key, partial(room.over, settings), MOST)
+        freed += await self._free(room.over())
+        return freed + await self._free(await self._parts.writers.run(room.lacking))
+
+    async def _free(self, over: int) -> int:
+        return await self._parts.room.eviction.free(min(over, MOST), least=1) if over else 0
 
 
 @define(eq=False)

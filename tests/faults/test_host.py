@@ -92,8 +92,8 @@ def hogs() -> Iterator[None]:
 def test_little_of_the_processor(twist_regproxy: Callable[..., Regproxy]) -> None:
     """Beside four busy processes for each core: a kept connection is kept, and hits are not starved by a crowd of fills.
 
-    What a hit takes is compared with what it took beside the busy processes alone; several are answered before the crowd has ended,
-    and none waits for its end.
+    What a hit takes is compared with what it took beside the busy processes alone; several are answered before the crowd has
+    ended, and none waits for its end.
     """
     contents = {f"/{number}": random.Random(number).randbytes(SIZE // 2) for number in range(8)}
     with serving(contents | {"/small": b"x"}) as upstream:

@@ -273,6 +273,22 @@ def test_what_could_not_be_put_aside_was_not_told(said: list[str], monkeypatch: 
     assert (["missing"], True) == (made.recorder.lost, any("LOST" in line for line in said))
 
 
+def test_what_could_not_be_told_is_told_later(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index could not say whose it was."""
+    made, node = local()
+    made.store.delete(SHA)
+
+    def broken(*_: object) -> None:
+        raise RegproxyError(Kind.STORAGE, "broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryIndex, "nodes_of", broken)
+        assert [None] == opened(made, node)
+    assert [] == said
+    assert [None] == opened(made, node)
+    assert any("LOST" in line for line in said)
+
+
 def test_what_is_stored_again_and_lost_again_is_told_again(said: list[str]) -> None:
     """Whoever has read it meanwhile has seen that it was there."""
     made, node = local()

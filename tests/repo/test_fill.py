@@ -274,7 +274,14 @@ def test_a_parked_fill_goes_when_its_artifact_is_stored(monkeypatch: pytest.Monk
         return None if length is not None else real(store, name, length)
 
     monkeypatch.setattr(MemoryStore, "resume", resume)
-    begin_anew(made)
+    got = made.resolve(LARGE_BLOB)
+    rest = made.upstream.answer(206, Body(len(LARGE) - 100_000), content_range=LARGE_REST, etag='"v1"')
+    assert rest.aborted
+    body = made.upstream.answer(200, Body(len(LARGE)), etag='"v1"')
+    body.send(LARGE)
+    body.end()
+    assert content(got[0]) == LARGE
+    assert made.store.left() == []
 
 
 def test_a_parked_fill_is_given_up_in_time() -> None:

@@ -9,13 +9,14 @@ import pytest
 from attrs import define
 from twisted.internet.defer import Deferred, maybeDeferred
 
+from regproxy.errors import Kind
 from regproxy.repo.interface import Body as Answered
 from regproxy.repo.room import PATIENCE
 from regproxy.store.interface import Space
 from regproxy.store.memory import MemoryAside, MemoryStore
-from regproxy.stream.lane import STALL
+from regproxy.stream.lane import STALL, stalled
 from tests.fakes.remote import BIG, Bench, Body, InlinePool, bench, blob
-from tests.repo.test_growth import crowded, pieces, upload
+from tests.repo.test_growth import crowded, paths, pieces, upload
 from tests.repo.test_room import KIB, hold, take
 
 
@@ -211,3 +212,56 @@ def test_what_is_left_is_asked_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> N
     made.resolve(blob(BIG))
     made.upstream.answer(200, Body(len(BIG)))
     assert outside == []
+
+
+def test_a_stall_is_over_when_the_disk_answers_though_it_is_low() -> None:
+    """An upload is told that there is no room, not that the disk does not answer."""
+    made = bench(store=MemoryStore(capacity=10_000 * KIB))
+    hold(made, b"l" * 9600 * KIB, "local", origin="")  # 400 are free, 500 are the reserve
+    made.parts.room.troubled("r", stalled())
+    made.clock.pump([2.0] * 3)
+    said: list[Any] = []
+    Deferred.fromCoroutine(made.parts.room.make(10 * KIB)).addErrback(said.append)
+    assert said[0].value.kind is Kind.NO_ROOM
+
+
+def test_a_fill_waits_for_the_eviction_of_another_no_longer_than_its_patience() -> None:
+    """Though that gets on; and its turn comes."""
+    made = bench()
+    for number in range(100):
+        hold(made, bytes([number]) * 10 * KIB, f"old-{number}")
+    made.store.capacity = 1100 * KIB
+    waiting = slow(made)
+    made.resolve(blob(BIG * 3, "large"))
+    large = made.upstream.answer(200, Body(len(BIG * 3)))
+    small = made.resolve(blob(b"tiny", "tiny"))
+    body = made.upstream.answer(200, Body(4))
+    made.clock.advance(PATIENCE)
+    body.send(b"tiny")
+    body.end()
+    assert (len(small), large.consumer, made.recorder.passed) == (1, None, 1)
+    while waiting:
+        waiting.pop(0)()
+    assert large.consumer is not None
+    assert made.parts.room.live() == len(BIG * 3)
+
+
+def test_a_fill_that_lands_while_a_repository_shrinks_costs_nothing() -> None:
+    """It was counted before."""
+    made = bench(max_bytes="1MiB")
+    for number in range(10):
+        hold(made, bytes([number]) * 100 * KIB, str(number))
+    first = b"f" * 200 * KIB
+    got = made.resolve(blob(first, "first"))
+    body = made.upstream.answer(200, Body(len(first)))
+    assert paths(made) == list("23456789")
+    body.send(first[:-1])
+    waiting = slow(made)
+    made.resolve(blob(BIG, "second"))
+    made.upstream.answer(200, Body(len(BIG)))  # 800 + 200 + 256 are 232 too many: three have to go
+    body.send(first[-1:])
+    body.end()
+    got[0].readable.release()
+    while waiting:
+        waiting.pop(0)()
+    assert paths(made) == ["5", "6", "7", "8", "9", "first"]

@@ -2,13 +2,16 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from regproxy.errors import Kind, RegproxyError
+from regproxy.model.deposit import Upload
 from regproxy.model.settings import RepositorySettings
 from regproxy.repo.intake import Intake
 from regproxy.repo.sessions import Sessions
@@ -19,6 +22,7 @@ from regproxy.store.interface import Space
 from regproxy.stream.growing import GrowingBlob
 from regproxy.stream.held import Held
 from tests.fakes.remote import Body
+from tests.repo.test_room_trouble import Slow
 from tests.store.test_disk import open_below
 from tests.upkeep.scene import Holdings
 
@@ -119,6 +123,49 @@ def test_a_piece_that_somebody_else_is_sending_stays(tmp_path: Path, monkeypatch
     sent.send(b"yy")
     sent.end()
     assert ended == [2]
+
+
+def test_an_upload_that_is_complete_is_finished_though_only_the_reserve_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last piece, of unknown length, went a little into that. The request that closes it brings nothing."""
+    held, settings = Holdings(tmp_path), RepositorySettings(key="own", rclass="local")
+    nothing: Any = _Empty()
+    reserve = (1 << 30) // 20
+
+    def space(store: DiskStore) -> Space:
+        used = sum((tmp_path / "store" / "spool" / name).stat().st_size for name in store.unfinished())
+        return Space(1 << 30, reserve + 500 - used)
+
+    monkeypatch.setattr(DiskStore, "space", space)
+    sessions = Sessions(held.parts, Intake(settings, held.parts, nothing))
+    name, body = outcome(sessions.begin("a")), Body(None)
+    ended: list[Any] = []
+    Deferred.fromCoroutine(sessions.append(name, "a", body)).addBoth(ended.append)
+    for _ in range(2):
+        body.send(b"x" * 500)
+    body.end()
+    assert ended == [1000]
+    with pytest.raises(AttributeError, match="deposit"):  # as far as these holdings go
+        outcome(sessions.finish(name, Upload("a", ()), "a", Held(b""))).raiseException()
+
+
+def test_what_is_uploaded_is_brought_to_the_disk_by_threads_of_its_own(tmp_path: Path) -> None:
+    """That takes as long as the largest takes; those that write would look like a disk that stands still."""
+    held, settings = Holdings(tmp_path), RepositorySettings(key="own", rclass="local")
+    waiting: list[Callable[[], None]] = []
+    syncs: Any = Slow(waiting)
+    parts = evolve(held.parts, syncs=syncs)
+    ended: list[Any] = []
+    Deferred.fromCoroutine(Storing(parts, Sessions).body(Held(b"whole"))).addBoth(ended.append)  # type: ignore[arg-type] # not asked
+    nothing: Any = _Empty()
+    sessions = Sessions(parts, Intake(settings, parts, nothing))
+    name = outcome(sessions.begin("a"))
+    Deferred.fromCoroutine(sessions.finish(name, Upload("a", ()), "a", Held(b"pieces"))).addBoth(ended.append)
+    assert (len(waiting), ended) == (2, [])
+    for sync in waiting:
+        sync()
+    assert (ended[0].size, len(ended)) == (5, 2)
 
 
 class _Empty:

@@ -322,3 +322,41 @@ def test_recover_drops_claims(store: DiskStore) -> None:
     assert store.claim(name) is not None
     assert store.recover() == 0
     assert store.delete(name)
+
+
+def test_what_a_dead_process_left_comes_back_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One name that the disk does not take back stays for the next start, and the others do not wait for that."""
+    store = DiskStore(tmp_path)
+    names = [stored(store, bytes([number])) for number in range(3)]
+    for name in names:
+        assert store.set_aside(name) is not None
+    link, fails = os.link, [True]
+
+    def once(source: str, target: str) -> None:
+        if fails.pop() if fails else False:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", once)
+    with pytest.raises(OSError, match="Input/output"):
+        store.let_go(os.getpid())
+    assert sum(store.is_aside(name) for name in names) == 1
+
+
+def test_a_blob_is_not_left_out_of_sight_by_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no descriptor for the second look at who needs it."""
+    store = DiskStore(tmp_path)
+    name = stored(store, b"needed")
+    listdir, looks = os.listdir, list[str]()
+
+    def second(path: str) -> list[str]:
+        looks.append(path)
+        if len(looks) == 2:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return listdir(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", second)
+        with pytest.raises(OSError, match="Too many"):
+            store.set_aside(name)
+    assert (store.is_aside(name), read(store, name)) == (False, b"needed")

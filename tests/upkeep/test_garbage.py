@@ -1,5 +1,7 @@
 """What is garbage goes, what is being registered never is, and limits hold whatever was admitted."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,13 +10,18 @@ import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
+from regproxy.errors import Kind, RegproxyError
 from regproxy.model.settings import RepositorySettings
 from regproxy.repo.damage import LOOK_SECONDS
 from regproxy.repo.eviction import Eviction
+from regproxy.store.disk import DiskStore
+from regproxy.store.memory import MemoryStore
 from regproxy.upkeep.garbage import EVERY, Collected, Collection, Garbage
 from regproxy.upkeep.holding import Held
 from regproxy.upkeep.space import SECONDS, UNUSED_SECONDS, Limits, Unused
 from tests.conformance.store import name_of, read, stored
+from tests.fakes.remote import bench
+from tests.repo.test_room import KIB, hold
 from tests.upkeep.scene import Holdings
 from tests.upkeep.test_space_stateful import SteppingPool
 
@@ -173,6 +180,48 @@ def test_what_is_cached_leaves_for_uploads_though_that_is_not_enough(held: Holdi
     assert outcome(limits.step()) == 0.0
     assert ["b"] == [node.path for node in held.index.nodes("r")]
     assert outcome(limits.step()) == SECONDS
+
+
+def test_limit_and_reserve_are_not_added_up() -> None:
+    """What is over the one and lacks for the other is the same bytes."""
+    made = bench(store=MemoryStore(capacity=1000 * KIB))
+    for number in range(9):
+        hold(made, bytes([number]) * 100 * KIB, str(number))
+    other = made.store.create(100 * KIB)  # somebody else's: nothing is free, 50 are lacking
+    made.parts.room.limit = 850 * KIB  # over by 50
+    limits = Limits(made.parts, lambda: [made.remote.settings])
+    while outcome(limits.step()) == 0.0:
+        pass
+    assert [node.path for node in made.index.nodes("r")] == list("12345678")
+    other.abort()
+
+
+def test_a_disk_that_lets_nothing_go_is_told_by_the_job(held: Holdings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line; it comes again."""
+
+    def read_only(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    held.hold(b"cached")
+    held.parts.room.limit = 1
+    limits = Limits(held.parts, lambda: [remote()])
+    with monkeypatch.context() as patch:
+        patch.setattr(DiskStore, "set_aside", read_only)
+        assert outcome(limits.step()) == SECONDS
+    assert not held.store.is_aside(name_of(b"cached"))
+
+
+def test_a_blob_is_not_left_out_of_sight_by_an_index_that_fails(held: Holdings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows then whether it is needed."""
+    name = held.hold(b"needed")
+
+    def broken(*_: object) -> None:
+        raise RegproxyError(Kind.STORAGE, "broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(held.index), "blob", broken)
+        assert isinstance(outcome(held.parts.room.eviction.remove(name)).value, RegproxyError)
+    assert (held.store.is_aside(name), read(held.store, name)) == (False, b"needed")
 
 
 def test_what_nobody_used_for_long_goes(held: Holdings) -> None:

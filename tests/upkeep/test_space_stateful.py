@@ -179,7 +179,8 @@ class SpaceMachine(RuleBasedStateMachine):
     @rule(repository=repositories, need=st.sampled_from([1, 5000]))
     def shrink(self, repository: str, need: int) -> None:
         """Begin to make a repository smaller."""
-        self.start(self.eviction.shrink(repository, need))
+        before = self.index.held(repository).bytes
+        self.start(self.eviction.shrink(repository, lambda: max(0, need - before + self.index.held(repository).bytes)))
 
     @rule()
     def collect(self) -> None:
