@@ -35,6 +35,11 @@ class Job:
     _nudged: bool = field(default=False, init=False)
     _clock: IReactorTime | None = field(default=None, init=False)
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has been started and not stopped."""
+        return self._clock is not None
+
     def start(self, clock: IReactorTime) -> None:
         """Begin to call ``step``."""
         self._clock = clock

@@ -80,8 +80,9 @@ def jobs(parts: Parts, repositories: Callable[[], Iterable[RepositorySettings]],
     limits = Limits(parts, repositories)
     job = Job("space", limits.step)
     parts.room.troubled_again = job.nudge
-    metrics.watch("regproxy_store_bytes", "Bytes of stored blobs.", lambda: limits.held.bytes)
-    metrics.watch("regproxy_store_blobs", "Stored blobs.", lambda: limits.held.blobs)
+    # By the process that runs the jobs: what another one saw when it ran them is over.
+    metrics.watch("regproxy_store_bytes", "Bytes of stored blobs.", lambda: limits.held.bytes if job.runs else 0, "largest")
+    metrics.watch("regproxy_store_blobs", "Stored blobs.", lambda: limits.held.blobs if job.runs else 0, "largest")
     metrics.watch("regproxy_store_reserved_bytes", "Bytes of live fills and uploads.", parts.room.live)
     metrics.watch("regproxy_store_trouble", "1 while the store does not take bodies.", lambda: parts.room.trouble is not None)
     return [

@@ -106,8 +106,7 @@ class Regproxy(Service):
         self._records = Records.of(reactor, configuration.log, self._metrics)
         self._admission = Admission.of(configuration, self._metrics)
         self._writers = WriterPool(reactor, os.cpu_count() or 1)
-        self._readers = WriterPool(reactor, READERS)
-        self._syncs = WriterPool(reactor, SYNCS)
+        self._readers, self._syncs = WriterPool(reactor, READERS), WriterPool(reactor, SYNCS)
         self._index = standing.index(data_dir / INDEX)
         self._store = DiskStore(data_dir / STORE)
         self._formats = find_formats()
@@ -144,7 +143,7 @@ class Regproxy(Service):
 
     def _make_parking(self, store: Store) -> Parking:
         hours, most = store.parked_hours, parse_size(store.parked_max_bytes)
-        return Parking(self._store, self._readers, self._reactor, hours * 3600.0, most)
+        return Parking(self._store, self._readers, self._reactor, hours * 3600.0, most, self._standing.notes())
 
     def _make_room(self, limit: int | None) -> Room:
         eviction = Eviction(self._store, self._index, self._readers, self._metrics)

@@ -21,6 +21,7 @@ from regproxy.listeners import TLSEndpoint
 from regproxy.lock import DataDirLock
 from regproxy.model.settings import Configuration, Server
 from regproxy.sharing.flights import Sharing, Unshared
+from regproxy.sharing.notes import NoNotes, Notes
 from regproxy.store.disk import DiskStore
 from regproxy.store.interface import Keep
 from regproxy.telemetry.metrics import Metrics
@@ -57,6 +58,9 @@ class Standing(Protocol):
 
     def adopts(self, index: SqliteIndex) -> bool:
         """Whether blobs of which the index knows nothing are this process's to see to."""
+
+    def notes(self) -> Notes:
+        """Where processes of the server tell one another what they have parked."""
 
     def sharing(self, store: DiskStore) -> Sharing:
         """How fills are shared with other processes."""
@@ -114,6 +118,10 @@ class Alone:
     def adopts(self, index: SqliteIndex) -> bool:
         """If it is new."""
         return index.is_new
+
+    def notes(self) -> Notes:
+        """There is nobody to tell."""
+        return NoNotes()
 
     def sharing(self, store: DiskStore) -> Sharing:  # noqa: ARG002 - of the interface
         """There is nobody to share with."""

@@ -5,6 +5,7 @@ Made from upstream's first answer, before byte 0, and never changed: the first a
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from attrs import frozen
 
@@ -15,6 +16,12 @@ from regproxy.model.headers import Headers
 from regproxy.model.validators import is_strong
 
 VERSION = 1
+
+
+def origin_of(url: str) -> str:
+    """A URL as it may be kept: no user, no query, no fragment."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 @frozen

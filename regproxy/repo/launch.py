@@ -7,7 +7,6 @@ mismatch is then a clean error.
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from urllib.parse import urlsplit
 
 from attrs import define, evolve, field
 from twisted.internet.defer import CancelledError, Deferred, fail
@@ -22,7 +21,7 @@ from regproxy.model.node import Negative, Node
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.size import parse_size
 from regproxy.model.want import Shape, Want
-from regproxy.model.waybill import Waybill
+from regproxy.model.waybill import Waybill, origin_of
 from regproxy.repo.answer import read_answer
 from regproxy.repo.asking import TRANSIENT, Asking, gives_parts
 from regproxy.repo.connections import Spare, Way
@@ -122,7 +121,7 @@ class Launch:
 
     async def _goes_on(self, flight: Flight[Outcome]) -> bool:
         """Continue what was parked; False if there is nothing, or upstream does not. ``RegproxyError``: it cannot be asked."""
-        parked = self._parts.parking.take(flight.key)
+        parked = await self._parts.parking.take(flight.key)
         if parked is None:
             return False
         source = await self._rest(flight, parked)
@@ -179,7 +178,7 @@ class Launch:
     def _is_wanted(self, parked: Parked) -> bool:
         """Whether it is of the same upstream, and what the address promises is promised by it."""
         waybill, digest = parked.waybill, self._want.digest
-        return waybill.origin == _without_secrets(self._fetch.url) and (digest is None or digest in waybill.digests)
+        return waybill.origin == origin_of(self._fetch.url) and (digest is None or digest in waybill.digests)
 
     def _ask_sidecar(self) -> None:
         """Ask for what says the digest while the body is flowing; its failure concerns only who awaits it."""
@@ -257,7 +256,7 @@ class Launch:
         announced = read_answer(reply, self._want, self._fetch, self._settings, self._upstream.name)
         digests = tuple(dict.fromkeys((*((self._want.digest,) if self._want.digest else ()), *announced.digests)))
         validators = reply.headers.only(("etag", "last-modified"))
-        return Waybill(*flight.key, _without_secrets(self._fetch.url), announced, digests, validators)
+        return Waybill(*flight.key, origin_of(self._fetch.url), announced, digests, validators)
 
     @property
     def _only_asked(self) -> bool:
@@ -396,9 +395,3 @@ class Launch:
             return
         if not fill.writer.is_attended:  # the clients of other processes may want all of it
             fill.stop()
-
-
-def _without_secrets(url: str) -> str:
-    """A URL as it may be kept: no user, no query, no fragment."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from regproxy.model.ranges import Extents, Span
 from regproxy.model.session import Session
 from regproxy.model.waybill import Waybill
+from regproxy.sharing.notes import NoNotes, Notes
 from regproxy.store.interface import BlobStore, Keep, Left
 from regproxy.stream.pool import WriterPool
 from regproxy.stream.source import BlobWriter
@@ -59,6 +60,7 @@ class Parking:
     Attributes:
         seconds: how long one is kept.
         most: how many bytes they may take together.
+        notes: what other processes of the server have parked.
     """
 
     _store: BlobStore
@@ -66,6 +68,7 @@ class Parking:
     _clock: IReactorTime
     seconds: float = PARKED_SECONDS
     most: int = PARKED_BYTES
+    notes: Notes = field(factory=NoNotes)
     _places: dict[Key, Parked] = field(factory=dict, init=False)
     _turn: DeferredLock = field(factory=DeferredLock, init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
@@ -85,11 +88,12 @@ class Parking:
 
     async def put(self, waybill: Waybill, writer: BlobWriter) -> None:
         """Take a writer over from a fill that ends. Without a digest its bytes are first brought to the disk."""
-        durable = not waybill.digests
+        durable, name = not waybill.digests, writer.name
         await self._turn.acquire()
         try:
             if await self._threads.run(lambda: _kept(writer, durable=durable)):
                 self._places = await self._threads.run(lambda: self._look(runs=True))
+                self.notes.write((waybill.repository, waybill.path), name or "")
         finally:
             self._turn.release()
         self._watch()
@@ -131,8 +135,11 @@ class Parking:
                 self._remove(left)
         return known
 
-    def take(self, key: Key) -> Parked | None:
-        """Take one out, if there is one."""
+    async def take(self, key: Key) -> Parked | None:
+        """Take one out, if there is one, whichever process has parked it."""
+        name, own = self.notes.take(key), self._places.get(key)
+        if name is not None and (own is None or own.left.name != name):
+            await self.recall(key, name)
         return self._places.pop(key, None)
 
     def resume(self, parked: Parked) -> BlobWriter | None:
@@ -141,13 +148,14 @@ class Parking:
 
     def give_back(self, parked: Parked) -> None:
         """What was taken cannot be used now; a newer one stays."""
-        self._places.setdefault(parked.key, parked)
+        kept = self._places.setdefault(parked.key, parked)
+        self.notes.write(parked.key, kept.left.name)
 
     async def forget(self, key: Key) -> None:
         """All of it is stored: what is parked of it goes, and what is just being parked by a fill that was cut before."""
         await self._turn.acquire()
         try:
-            parked = self.take(key)
+            parked = await self.take(key)
             if parked is not None:
                 await self.drop(parked)
         finally:

@@ -18,9 +18,9 @@ from regproxy.store.attending import Attending
 from regproxy.store.claims import DiskAside, DiskClaim
 from regproxy.store.interface import NOTHING, BlobStat, Keep, Left, Space
 from regproxy.store.layout import READ_FLAGS, Layout, is_name
-from regproxy.store.leftovers import leftovers, sweep
+from regproxy.store.leftovers import leftovers, sweep, sweep_of
 from regproxy.store.reading import OpenBlob
-from regproxy.store.spool import SpoolWriter
+from regproxy.store.spool import SpoolWriter, prefix_of
 from regproxy.stream.source import BlobReader
 
 
@@ -126,8 +126,13 @@ class DiskStore:
         return sweep(self._layout.spool, kept) + sweep(self._layout.moving, ())
 
     def let_go(self, process: int) -> None:
-        """A process that shared this store has ended, however it did: put back and release what it had. Blocks."""
-        claims.let_go(self._layout, process)
+        """A process that shared this store has ended, however it did: put back and release what it had, and remove what it was
+        writing, but for what can be continued. Blocks.
+        """
+        try:
+            sweep_of(self._layout.spool, prefix_of(process))
+        finally:
+            claims.let_go(self._layout, process)
 
     def space(self) -> Space:
         """Ask the file system; ``free`` is what an ordinary user may still take."""

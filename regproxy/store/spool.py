@@ -22,6 +22,11 @@ from regproxy.store.layout import FILE_MODE, RESUME_FLAGS, SPOOL_FLAGS, Layout, 
 from regproxy.store.writing import require, reserve, write_all
 
 
+def prefix_of(process: int) -> str:
+    """How the names of all spool files begin that a process has made: those without a journal are of no use without it."""
+    return f"{process:08x}"
+
+
 @define
 class SpoolWriter:
     """A ``BlobWriter``. Its descriptor is closed by commit and abort: who wants to read on has a ``dup`` of it."""
@@ -40,7 +45,7 @@ class SpoolWriter:
 
         It is reserved with the second write: clients wait for the first, and what one write brings is then there.
         """
-        path = f"{layout.spool}/{secrets.token_hex(16)}"
+        path = f"{layout.spool}/{prefix_of(os.getpid())}{secrets.token_hex(12)}"
         writer = cls(layout, path, os.open(path, SPOOL_FLAGS, FILE_MODE), length or 0)
         writer._due = writer._reserved
         try:

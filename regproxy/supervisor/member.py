@@ -15,6 +15,7 @@ from regproxy.index.generation import Generation
 from regproxy.index.sqlite import SqliteIndex
 from regproxy.model.settings import Configuration, Server
 from regproxy.sharing.flights import SharedByMarks, Sharing
+from regproxy.sharing.notes import Notes, SharedNotes
 from regproxy.sharing.watches import Watches
 from regproxy.standing import Page
 from regproxy.store.disk import DiskStore
@@ -27,6 +28,7 @@ from regproxy.telemetry.metrics import Metrics
 
 WORKERS = "workers"
 FLIGHTS = "flights"
+PARKED = "parked"
 GENERATION = "generation"
 JOBS_LOCK = "jobs.lock"
 
@@ -74,6 +76,10 @@ class Member:
     def adopts(self, index: SqliteIndex) -> bool:  # noqa: ARG002 - it was new to the supervisor
         """One of us does."""
         return self._orders.adopts
+
+    def notes(self) -> Notes:
+        """In a folder that the supervisor has made."""
+        return SharedNotes(self.data_dir / PARKED)
 
     def sharing(self, store: DiskStore) -> Sharing:
         """One fill for all workers."""

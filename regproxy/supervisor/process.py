@@ -69,6 +69,7 @@ class Worker(ProcessProtocol):
     Attributes:
         number: unlike that of every other live worker.
         expected: its end was asked for.
+        has_successor: another one is being started in its place.
         has_served: it came up.
         pid: the process, known also when it has ended.
         counted: what it had counted when it was last heard of.
@@ -77,6 +78,7 @@ class Worker(ProcessProtocol):
     number: int
     began: float
     expected: bool = field(default=False, init=False)
+    has_successor: bool = field(default=False, init=False)
     has_served: bool = field(default=False, init=False)
     counted: Sequence[Family] = field(default=(), init=False)
     pid: int = field(default=0, init=False)

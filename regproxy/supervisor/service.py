@@ -36,7 +36,7 @@ from regproxy.store.interface import Keep
 from regproxy.stream.pool import WriterPool
 from regproxy.stream.spawn import spawn
 from regproxy.supervisor.answering import Answering
-from regproxy.supervisor.member import FLIGHTS, GENERATION, WORKERS
+from regproxy.supervisor.member import FLIGHTS, GENERATION, PARKED, WORKERS
 from regproxy.supervisor.orders import Orders
 from regproxy.supervisor.ports import Ports
 from regproxy.supervisor.process import Inherited, NotServingError
@@ -91,7 +91,7 @@ class Supervisor(Service):
 
     def _make_folders(self) -> None:
         """For what workers tell one another; what those of the last run said means nothing now."""
-        for name in (WORKERS, FLIGHTS):
+        for name in (WORKERS, FLIGHTS, PARKED):
             folder = self._data_dir / name
             folder.mkdir(mode=0o700, exist_ok=True)
             for left in folder.iterdir():

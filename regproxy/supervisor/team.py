@@ -104,8 +104,18 @@ class Team:
             with suppress(NotServingError):
                 await old.serving()  # who is about to serve was told the configuration before, too
             if old.is_serving:  # who has died meanwhile has a successor already
-                await self._start()
-                old.retire()
+                await self._succeed(old)
+
+    async def _succeed(self, old: Worker) -> None:
+        old.has_successor = True
+        try:
+            await self._start()
+        except NotServingError:
+            old.has_successor = False
+            if old.has_ended:
+                self._again(0.0)
+            raise
+        old.retire()
 
     async def stop(self, seconds: float) -> None:
         """End all of them; those that have not ended in so many seconds are hurried, and killed at last."""
@@ -174,7 +184,7 @@ class Team:
             log.info("worker {number} has ended", number=worker.number)
         else:
             log.error("worker {number} died: {why}", number=worker.number, why=why)
-            if worker.has_served:
+            if worker.has_served and not worker.has_successor:
                 self._again(self._reactor.seconds() - worker.began)
 
     def _again(self, lived: float) -> None:

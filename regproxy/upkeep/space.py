@@ -57,11 +57,11 @@ class Limits:
         for settings in self._repositories():
             if room.over(settings):
                 freed += await room.eviction.shrink(settings.key, partial(room.over, settings), MOST)
-        freed += await self._free(room.over())
-        return freed + await self._free(await self._parts.writers.run(room.lacking))
-
-    async def _free(self, over: int) -> int:
-        return await self._parts.room.eviction.free(min(over, MOST), least=1) if over else 0
+        if over := room.over():  # of uploads alone, perhaps: what is cached goes all the same
+            freed += await room.eviction.free(min(over, MOST), least=1)
+        if lacking := await self._parts.writers.run(room.lacking):
+            freed += await room.eviction.free(min(lacking, MOST))
+        return freed
 
 
 @define(eq=False)

@@ -17,9 +17,11 @@ from regproxy.model.head import Head
 from regproxy.model.headers import Headers
 from regproxy.model.ranges import Span
 from regproxy.model.waybill import Waybill
-from regproxy.repo.parking import Parking
+from regproxy.repo.parking import Parked, Parking
+from regproxy.sharing.notes import SharedNotes
 from regproxy.store.disk import DiskStore
 from regproxy.store.memory import MemoryStore
+from tests.fakes.remote import InlinePool
 
 T = TypeVar("T")
 WAYBILL = Waybill("r", "a", "https://upstream.example/a", Announced(Head(9)), validators=Headers((("etag", '"v"'),)))
@@ -41,6 +43,13 @@ class Slow:
         """Do all of it."""
         while self.jobs:
             self.jobs.pop(0)()
+
+
+def taken(parking: Parking, path: str) -> Parked | None:
+    """Take one out, for which nothing has to be waited for."""
+    got: list[Parked | None] = []
+    Deferred.fromCoroutine(parking.take(("r", path))).addCallback(got.append)
+    return got[0]
 
 
 def test_what_lands_while_it_is_parked() -> None:
@@ -73,7 +82,7 @@ def test_one_that_cannot_be_kept_is_let_go() -> None:
     writer: Any = store.create(9, WAYBILL.to_json())
 
     class Full:
-        abort = writer.abort
+        name, abort = writer.name, writer.abort
 
         def keep(self, *, durable: bool) -> bool:
             raise OSError(errno.ENOSPC, f"full {durable}")
@@ -95,7 +104,7 @@ def test_one_that_is_gone_on_with_while_others_expire() -> None:
         Deferred.fromCoroutine(parking.put(waybill, writer))
         threads.work()
     clock.advance(100.0)
-    parked = parking.take(("r", "b"))
+    parked = taken(parking, "b")
     assert parked is not None
     threads.work()
     assert (len(parking), [left.name for left in store.left()]) == (0, [parked.left.name])
@@ -117,7 +126,7 @@ def test_what_another_process_left_while_one_is_parked(tmp_path: Path, order: tu
     for step in order:
         Deferred.fromCoroutine(steps[step]())
         threads.work()
-    parked = parking.take(("r", "a"))
+    parked = taken(parking, "a")
     assert parked is not None
     assert (parked.left.name, parked.left.extents, len(parking)) == (name, (Span(0, 3),), 1)
     writer = ours.resume(name, 9)
@@ -139,3 +148,36 @@ def test_what_was_left_before_the_start(tmp_path: Path) -> None:
     parking.load()
     assert ([left.name for left in store.left()], len(parking)) == ([name], 1)
     parking.close()
+
+
+@pytest.mark.parametrize("how", ["gone on with", "stored", "given back"])
+def test_what_another_process_has_parked(tmp_path: Path, how: str) -> None:
+    """It is used, and removed, as one's own."""
+    notes = SharedNotes(tmp_path)
+    store, threads = DiskStore(tmp_path / "store"), InlinePool()
+    theirs, ours = (Parking(store, threads, Clock(), seconds=time.time(), notes=notes) for _ in range(2))
+    writer = store.create(9, WAYBILL.to_json())
+    writer.write_at(0, [b"abc"])
+    Deferred.fromCoroutine(theirs.put(WAYBILL, writer))
+    if how == "stored":
+        Deferred.fromCoroutine(ours.forget(("r", "a")))
+    else:
+        parked = taken(ours, "a")
+        assert parked is not None
+        assert parked.left.extents == (Span(0, 3),)
+        if how == "given back":
+            ours.give_back(parked)
+            parked = taken(theirs, "a")
+            assert parked is not None
+        Deferred.fromCoroutine(ours.drop(parked))
+    assert (store.left(), store.unfinished()) == ([], [])
+    for parking in (ours, theirs):
+        parking.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_notes_that_cannot_be_written_or_read(tmp_path: Path) -> None:
+    """They are no harm."""
+    notes = SharedNotes(tmp_path / "none")
+    notes.write(("r", "a"), "name")
+    assert notes.take(("r", "a")) is None

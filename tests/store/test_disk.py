@@ -316,6 +316,22 @@ def test_one_of_several_processes_ends(store: DiskStore) -> None:
     assert (read(store, ours), store.is_aside(ours), store.delete(kept)) == (None, True, False)
 
 
+def test_what_a_dead_process_was_writing(store: DiskStore) -> None:
+    """What cannot be continued goes at once; what can, and what others write, stays."""
+    ours = store.create(None)
+    process = os.fork()
+    if not process:
+        store.create(100).write_at(0, [b"x" * 100])
+        store.create(None, b"about").write_at(0, [b"y"])
+        os._exit(0)
+    os.waitpid(process, 0)
+    assert len(store.unfinished()) == 3
+    store.let_go(process)
+    assert [left.about for left in store.left()] == [b"about"]
+    assert len(store.unfinished()) == 2
+    ours.abort()
+
+
 def test_recover_drops_claims(store: DiskStore) -> None:
     """A claim ends with its process; its blob stays."""
     name = stored(store, b"claimed")

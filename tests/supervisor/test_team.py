@@ -138,3 +138,29 @@ def test_all_go_back_if_one_does_not_come_up() -> None:
     failure.trap(NotServingError)
     assert serving(machine) == [2, 2]
     assert [process.workers for process in machine.processes] == [2, 2, 3, 3, 2]
+
+
+def test_one_that_dies_while_its_successor_starts_has_no_other() -> None:
+    """There would be one too many."""
+    machine, team = two()
+    ended = replacing(team)
+    machine.processes[0].die()
+    machine.advance(0)
+    assert len(machine.processes) == 3
+    machine.processes[2].serve()
+    machine.processes[3].serve()
+    machine.advance(60)
+    assert (ended, serving(machine), len(machine.processes)) == ([None], [3, 3], 4)
+
+
+def test_one_that_dies_while_its_successor_does_not_come_up_has_another() -> None:
+    """Or there would be one too few."""
+    machine, team = two()
+    ended = replacing(team)
+    machine.processes[0].die()
+    machine.processes[2].die()
+    machine.advance(60)
+    for process in machine.processes[3:]:
+        process.serve()
+    ended[0].trap(NotServingError)
+    assert serving(machine) == [2, 2]

@@ -182,6 +182,17 @@ def test_what_is_cached_leaves_for_uploads_though_that_is_not_enough(held: Holdi
     assert outcome(limits.step()) == SECONDS
 
 
+def test_nothing_cached_goes_in_vain_for_the_disk() -> None:
+    """It is full of what is not ours: what is cached is of more use where it is."""
+    made = bench(store=MemoryStore(capacity=1000 * KIB))
+    hold(made, b"c" * 10 * KIB, "cached")
+    other = made.store.create(990 * KIB)
+    limits = Limits(made.parts, lambda: [made.remote.settings])
+    assert outcome(limits.step()) == SECONDS
+    assert [node.path for node in made.index.nodes("r")] == ["cached"]
+    other.abort()
+
+
 def test_limit_and_reserve_are_not_added_up() -> None:
     """What is over the one and lacks for the other is the same bytes."""
     made = bench(store=MemoryStore(capacity=1000 * KIB))

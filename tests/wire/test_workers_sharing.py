@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.fakes import crowd
+from tests.fakes.deploying import local
 from tests.fakes.files import remote, serving
 from tests.fakes.process import Regproxy
 from tests.fakes.workers import workers_of
@@ -151,3 +152,43 @@ def test_a_dead_filler_is_taken_over(two_workers: Callable[..., Regproxy]) -> No
         assert upstream.ranges["/big"] == [None, SIZE // 2]
         assert get(regproxy, "/files/big") == (200, DATA)
         assert upstream.asked["GET", "/big"] == 2
+
+
+def test_what_one_worker_has_parked_the_other_goes_on_with(two_workers: Callable[..., Regproxy]) -> None:
+    """Upstream sends no byte twice, and nothing stays in the spool."""
+    with serving({"/big": DATA}) as upstream:
+        upstream.hold.clear()
+        regproxy = two_workers(remote(upstream.url, 'landing = "park"'))
+        spool = regproxy.data_dir / "store" / "spool"
+        leaving = Reader(regproxy.port)
+        leaving.start()
+        wait_until(lambda: any(path.stat().st_size >= SIZE // 2 for path in spool.iterdir()), 30)
+        parking = filler(regproxy)
+        leaving.client.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: any(path.read_bytes().endswith(b"kept\n") for path in spool.glob("*.extents")), 30)
+        (other,) = workers_of(regproxy) - {parking}
+        waiting = [socket.create_connection(("127.0.0.1", regproxy.port), timeout=60)]
+        while not client_ports(other, regproxy.port):
+            waiting.append(socket.create_connection(("127.0.0.1", regproxy.port), timeout=60))
+            assert len(waiting) < 60
+            threading.Event().wait(0.1)
+        upstream.hold.set()
+        waiting[-1].sendall(b"GET /files/big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        with waiting[-1].makefile("rb") as answer:
+            assert answer.read().partition(b"\r\n\r\n")[2] == DATA
+        assert upstream.ranges["/big"] == [None, SIZE // 2]
+        wait_until(lambda: not list(spool.iterdir()))
+        for client in waiting:
+            client.close()
+
+
+def test_what_a_killed_worker_was_writing_goes(two_workers: Callable[..., Regproxy]) -> None:
+    """An upload that nobody can go on with does not lie there until all workers have ended."""
+    regproxy = two_workers(local("own"))
+    spool = regproxy.data_dir / "store" / "spool"
+    with socket.create_connection(("127.0.0.1", regproxy.port), timeout=60) as client:
+        head = f"PUT /own/big HTTP/1.1\r\nHost: a\r\nContent-Length: {SIZE}\r\n\r\n"
+        client.sendall(head.encode() + DATA[: SIZE // 2])
+        wait_until(lambda: any(path.stat().st_size for path in spool.iterdir()), 30)
+        os.kill(filler(regproxy), signal.SIGKILL)
+        wait_until(lambda: not list(spool.iterdir()), 30)
