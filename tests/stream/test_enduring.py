@@ -262,7 +262,7 @@ def test_a_disk_that_is_given_up_between_writes() -> None:
     writer.write_at(0, [b"abc"])
     assert not writer.give_up_disk(TimeoutError(errno.ETIMEDOUT, "stuck"))
     assert writer.window is not None
-    assert (writer.turned_at, writer.name, writer.window.start) == (3, None, 0)
+    assert (writer.turned_at, writer.name, writer.window.start, writer.window.bounded) == (3, None, 0, True)
     assert writer.give_up_disk(TimeoutError(errno.ETIMEDOUT, "again"))
     writer.write_at(3, [b"def"])
     with pytest.raises(OSError, match="do not follow"):

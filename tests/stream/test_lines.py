@@ -74,6 +74,15 @@ async def test_a_line_that_is_too_long(piece: bytes) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_line_that_is_as_long_as_it_may_be() -> None:
+    """While it comes, too."""
+    lines, body, _ = begun()
+    lines.write(b"x" * 1000)
+    body.done.callback(None)
+    assert await lines.next() == b"x" * 1000
+
+
+@pytest_twisted.ensureDeferred
 async def test_nobody_wants_a_body_that_has_not_begun() -> None:
     """There is nobody to stop yet."""
     lines = Lines(1000)
