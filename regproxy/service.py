@@ -203,7 +203,7 @@ class Regproxy(Service):
         keep_buffers()
         with refusals():
             was_clean = self._standing.open(self._store, self._index, self._parking.bounds)
-        self._parking.load()
+        self._parking.load(runs=self._standing.is_recovered)
         self._records.start()
         self._writers.start()
         self._readers.start()

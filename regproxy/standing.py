@@ -59,6 +59,10 @@ class Standing(Protocol):
     def adopts(self, index: SqliteIndex) -> bool:
         """Whether blobs of which the index knows nothing are this process's to see to."""
 
+    @property
+    def is_recovered(self) -> bool:
+        """Whether another process has seen to what a crash left, and the machine has run since."""
+
     def notes(self) -> Notes:
         """Where processes of the server tell one another what they have parked."""
 
@@ -118,6 +122,11 @@ class Alone:
     def adopts(self, index: SqliteIndex) -> bool:
         """If it is new."""
         return index.is_new
+
+    @property
+    def is_recovered(self) -> bool:
+        """There is no other."""
+        return False
 
     def notes(self) -> Notes:
         """There is nobody to tell."""

@@ -1,4 +1,5 @@
-"""Asks upstream for a part of a body, by Range and If-Range, and looks at whether the answer is that part of that body.
+"""The questions to upstream: for what a plan stands for, and for a part of a body, by Range and If-Range, whose answer has to be
+that part of that body.
 
 What is answered with another status, validator, length or place is refused: nothing is ever spliced. A request goes
 from the first hop; while answers are good, the next one may go straight to where the redirects led, and when that address has
@@ -11,12 +12,14 @@ from typing import Any
 from attrs import define, field
 
 from regproxy.errors import Kind, RegproxyError
+from regproxy.model.fetch import Fetch
 from regproxy.model.headers import Headers
 from regproxy.model.ranges import Span, parse_content_range
 from regproxy.model.retry import retry_after
+from regproxy.model.want import Shape, Want
 from regproxy.model.waybill import Waybill
 from regproxy.stream.source import Source
-from regproxy.upstream.interface import Reply
+from regproxy.upstream.interface import Question, Reply
 
 Ask = Callable[[Headers, str | None], Coroutine[Any, Any, Reply]]
 
@@ -24,6 +27,15 @@ TRANSIENT = (Kind.UPSTREAM_DOWN, Kind.UPSTREAM_SLOW, Kind.UPSTREAM_BUSY)
 _PARTIAL, _TOO_MANY, _OWN_TROUBLE = 206, 429, 500
 # What signed addresses answer when their time is over.
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
+_PATIENCE = {Shape.BLOB: 120.0, Shape.FILE: 120.0, Shape.DOCUMENT: 10.0}
+_NO_HEADERS = Headers()
+
+
+def question_for(fetch: Fetch, want: Want, *, method: str = "GET", headers: Headers = _NO_HEADERS) -> Question:
+    """The request that a plan stands for."""
+    stops = fetch.head_stops if method == "HEAD" else None
+    every = Headers((*fetch.headers.without(*(name for name, _ in headers)).fields, *headers.fields))
+    return Question(fetch.url, method, every, _PATIENCE[want.shape], fetch.scope, stops, want.shape.value)
 
 
 def gives_parts(headers: Headers) -> bool:

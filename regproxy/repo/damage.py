@@ -123,7 +123,7 @@ async def is_decided(parts: Parts, sha256: str) -> bool:
 async def make_durable(parts: Parts, sha256: str) -> None:
     """Bring a blob to the disk, and note that it is there; one that the disk refuses is condemned."""
     try:
-        await parts.syncs.run(lambda: parts.store.sync(sha256))
+        await parts.readers.run(lambda: parts.store.sync(sha256))
         await parts.index.synced(sha256)
     except FileNotFoundError:
         return  # evicted meanwhile

@@ -39,8 +39,10 @@ class Eviction:
     turn: DeferredLock = field(factory=DeferredLock, init=False)
     taken: int = field(default=0, init=False)
 
-    async def free(self, need: int, why: str = "space", *, least: int | None = None) -> int:
+    async def free(self, need: int, why: str = "space", *, least: int | None = None, most: int | None = None) -> int:
         """Evict blobs of ``need`` bytes or a little more; none at all if there are not that many, or not even the ``least``.
+
+        Of what is needed ``most`` at a time.
 
         Returns:
             Their bytes.
@@ -54,7 +56,7 @@ class Eviction:
             limit *= 4
         freed = 0
         for row in rows if offered >= (need if least is None else least) else ():
-            if freed >= need:
+            if freed >= (need if most is None else min(need, most)):
                 break
             freed += await self._evict(row, why)
             self.taken += 1

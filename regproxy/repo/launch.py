@@ -23,7 +23,7 @@ from regproxy.model.size import parse_size
 from regproxy.model.want import Shape, Want
 from regproxy.model.waybill import Waybill, origin_of
 from regproxy.repo.answer import read_answer
-from regproxy.repo.asking import TRANSIENT, Asking, gives_parts
+from regproxy.repo.asking import TRANSIENT, Asking, gives_parts, question_for
 from regproxy.repo.connections import Spare, Way
 from regproxy.repo.fill import KEPT_FROM, Fill, Instead, Terms, ask_for
 from regproxy.repo.interface import Missing, Refused, Unavailable
@@ -39,7 +39,7 @@ from regproxy.stream.observer import OneShot
 from regproxy.stream.source import Source
 from regproxy.stream.spawn import spawn
 from regproxy.telemetry.events import What
-from regproxy.upstream.interface import Question, Reply, Upstream
+from regproxy.upstream.interface import Reply, Upstream
 
 log = make_logger()
 
@@ -47,16 +47,7 @@ Outcome = Missing | Refused | Unavailable
 
 _OK, _NOT_MODIFIED = 200, 304
 _LATER = frozenset({429, 500, 502, 503, 504})
-_PATIENCE = {Shape.BLOB: 120.0, Shape.FILE: 120.0, Shape.DOCUMENT: 10.0}
 DESERTED_GRACE = 1.0
-NO_HEADERS = Headers()
-
-
-def question_for(fetch: Fetch, want: Want, *, method: str = "GET", headers: Headers = NO_HEADERS) -> Question:
-    """The request that a plan stands for."""
-    stops = fetch.head_stops if method == "HEAD" else None
-    every = Headers((*fetch.headers.without(*(name for name, _ in headers)).fields, *headers.fields))
-    return Question(fetch.url, method, every, _PATIENCE[want.shape], fetch.scope, stops, want.shape.value)
 
 
 class _LeftError(RegproxyError):
@@ -125,11 +116,15 @@ class Launch:
         if parked is None:
             return False
         source = await self._rest(flight, parked)
-        fill = None if source is None else await self._resumed(parked, source)
-        if source is None or fill is None:
+        if source is None:
             return False
-        await self._land(flight, fill, source)
-        return True
+        flight.leave = self._leave
+        fill = await self._resumed(parked, source)
+        if fill is not None:
+            if self._leaving:
+                fill.stop()
+            await self._land(flight, fill, source)
+        return fill is not None
 
     async def _rest(self, flight: Flight[Outcome], parked: Parked) -> Source | None:
         """Ask for the rest of what is parked, before anything is done for it; None, and it is gone, if there is no such rest.

@@ -5,9 +5,10 @@ far as age and bytes allow. Nothing in it is ever a hit: it is continued by a fi
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from attrs import define, evolve, field, frozen
-from twisted.internet.defer import DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import deferLater
 
@@ -16,6 +17,7 @@ from regproxy.model.session import Session
 from regproxy.model.waybill import Waybill
 from regproxy.sharing.notes import NoNotes, Notes
 from regproxy.store.interface import BlobStore, Keep, Left
+from regproxy.stream.lane import in_time
 from regproxy.stream.pool import WriterPool
 from regproxy.stream.source import BlobWriter
 from regproxy.stream.spawn import spawn
@@ -81,9 +83,9 @@ class Parking:
         """What the store is to keep at the start."""
         return Keep(self._clock.seconds() - self.seconds, self.most)
 
-    def load(self) -> None:
-        """At the start: know what the store has left. Blocks."""
-        self._places = self._look(runs=False)
+    def load(self, *, runs: bool = False) -> None:
+        """At the start: know what the store has left. Blocks. ``runs``: as for ``_look``; nobody else removes anything else."""
+        self._places = self._look(runs=runs)
         self._watch()
 
     async def put(self, waybill: Waybill, writer: BlobWriter) -> None:
@@ -102,8 +104,9 @@ class Parking:
         """Park what another process of this machine was receiving when it ended, however that was.
 
         The machine runs, so every byte that the journal speaks of is in the file. One that lets go in good order may have readers
-        of its own for a moment, whose descriptors hold the lock.
+        of its own for a moment, whose descriptors hold the lock. What is said of an older one is over.
         """
+        self.notes.take(key)
         for pause in RECALL_PAUSES:
             left = next((each for each in await self._threads.run(self._store.left) if each.name == name), None)
             if left is not None:
@@ -137,9 +140,10 @@ class Parking:
 
     async def take(self, key: Key) -> Parked | None:
         """Take one out, if there is one, whichever process has parked it."""
-        name, own = self.notes.take(key), self._places.get(key)
-        if name is not None and (own is None or own.left.name != name):
-            await self.recall(key, name)
+        name = self.notes.take(key)
+        if name is not None:  # one's own may have grown since
+            with suppress(OSError):
+                await in_time(self._clock, Deferred.fromCoroutine(self.recall(key, name)))
         return self._places.pop(key, None)
 
     def resume(self, parked: Parked) -> BlobWriter | None:
@@ -188,6 +192,7 @@ class Parking:
         for parked in [each for each in self._places.values() if each.left.modified <= since]:
             if self._places.get(parked.key) is parked:  # and nobody has gone on with it since
                 del self._places[parked.key]
+                self.notes.take(parked.key)
                 await self.drop(parked)
         self._watch()
 

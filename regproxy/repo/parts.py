@@ -21,7 +21,7 @@ class Parts:
     Attributes:
         writers: hash and write fills.
         readers: everything else that waits for a disk, but
-        syncs: what brings whole blobs to the disk, which takes as long as the largest of them.
+        syncs: what brings uploads to the disk, which takes as long as the largest of them.
         fills: how many artifacts may be on their way at once.
         parking: what was received of bodies whose fill was left or cut.
         sharing: one launch for all processes of the server.

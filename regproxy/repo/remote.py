@@ -22,8 +22,9 @@ from regproxy.model.patterns import Patterns
 from regproxy.model.ranges import parse_content_range
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import DOCUMENT_LIMIT, Shape, Want
+from regproxy.repo.asking import question_for
 from regproxy.repo.interface import Answer, Body, Described, Format, Missing, Origin, Refused, Unavailable
-from regproxy.repo.launch import Launch, Outcome, question_for
+from regproxy.repo.launch import Launch, Outcome
 from regproxy.repo.outcome import GONE, failure, refusal
 from regproxy.repo.parts import Parts
 from regproxy.repo.shelf import Shelf

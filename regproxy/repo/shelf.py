@@ -103,7 +103,7 @@ class Shelf:
         if not await self._doubts.is_right(sha256, reader):
             return False
         try:
-            await self._parts.syncs.run(lambda: self._parts.store.sync(sha256))
+            await self._parts.readers.run(lambda: self._parts.store.sync(sha256))
             await self._parts.index.synced(sha256)
         except OSError as error:
             if is_used_up(error):

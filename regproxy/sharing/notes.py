@@ -4,6 +4,7 @@ For efficiency only: what a note says is looked for in the store before it is be
 of a body.
 """
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -44,8 +45,11 @@ class SharedNotes:
 
     def write(self, key: Key, name: str) -> None:
         """Make its file, or another one in its place."""
+        path = self._folder / name_of(key)
         with suppress(OSError):
-            (self._folder / name_of(key)).write_text(name, "ascii")
+            made = path.with_suffix(f".{os.getpid()}")
+            made.write_text(name, "ascii")
+            made.rename(path)
 
     def take(self, key: Key) -> str | None:
         """Read it, and remove it."""

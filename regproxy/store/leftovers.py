@@ -8,6 +8,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from regproxy.model.ranges import Span
 from regproxy.store.interface import Left
@@ -71,8 +72,10 @@ def sweep_of(folder: str, prefix: str) -> int:
         ours = {entry.name: entry for entry in entries if entry.name.startswith(prefix)}
     for name, entry in ours.items():
         if "." not in name and name + META not in ours and not entry.is_dir(follow_symlinks=False):
-            reclaimed += entry.stat(follow_symlinks=False).st_blocks * 512
-            os.unlink(entry.path)  # noqa: PTH108 - paths are strings here, see Layout
+            with suppress(FileNotFoundError):  # it was followed to its end meanwhile
+                size = entry.stat(follow_symlinks=False).st_blocks * 512
+                os.unlink(entry.path)  # noqa: PTH108 - paths are strings here, see Layout
+                reclaimed += size
     return reclaimed
 
 

@@ -24,15 +24,15 @@ from regproxy.index.generation import Generation
 from regproxy.index.older import keep_older
 from regproxy.index.sqlite import SqliteIndex
 from regproxy.lock import DataDirLock
-from regproxy.model.settings import Configuration
+from regproxy.model.settings import Configuration, Store
 from regproxy.model.size import parse_size
 from regproxy.notify import Notify
 from regproxy.offline import INDEX, STORE
 from regproxy.refusal import fail_at_exit, refusals
 from regproxy.reload import Reload
+from regproxy.repo.parking import Parking
 from regproxy.standing import Logging
 from regproxy.store.disk import DiskStore
-from regproxy.store.interface import Keep
 from regproxy.stream.pool import WriterPool
 from regproxy.stream.spawn import spawn
 from regproxy.supervisor.answering import Answering
@@ -77,9 +77,7 @@ class Supervisor(Service):
     def startService(self) -> None:  # noqa: N802 - Twisted's name
         """Recover, open the ports, start the workers; the process ends if none of them comes up."""
         Service.startService(self)
-        store = self._reload.configuration.store
-        since = self._reactor.seconds() - store.parked_hours * 3600.0
-        self._store.recover(Keep(since, parse_size(store.parked_max_bytes)))
+        self._recover(self._reload.configuration.store)
         with refusals():
             keep_older(self._data_dir / INDEX)
             self._index.start()
@@ -88,6 +86,14 @@ class Supervisor(Service):
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         self._reactor.callWhenRunning(self._take_signals)
         self._reactor.callWhenRunning(spawn, self._begin(), "starting")  # before, there is no reactor to stop
+
+    def _recover(self, store: Store) -> None:
+        """What cannot be gone on with goes before there is a worker: what workers find was written while the machine ran."""
+        hours, most = store.parked_hours, parse_size(store.parked_max_bytes)
+        parking = Parking(self._store, self._readers, self._reactor, hours * 3600.0, most)
+        self._store.recover(parking.bounds)
+        parking.load()
+        parking.close()
 
     def _make_folders(self) -> None:
         """For what workers tell one another; what those of the last run said means nothing now."""

@@ -112,7 +112,7 @@ class Team:
             await self._start()
         except NotServingError:
             old.has_successor = False
-            if old.has_ended:
+            if old.has_ended and not self._is_stopping:
                 self._again(0.0)
             raise
         old.retire()
@@ -162,7 +162,10 @@ class Team:
         number = next((number for number in range(1, SLOTS) if number not in self._live), None)
         if number is None:
             raise NotServingError("too many workers have not ended yet")
-        worker = Worker.start(self._reactor, self._orders_of(number), self._inherited, self._ended)
+        try:
+            worker = Worker.start(self._reactor, self._orders_of(number), self._inherited, self._ended)
+        except OSError as error:
+            raise NotServingError(f"no process can be started: {error}") from error
         self._live[number] = worker
         late = self._reactor.callLater(START_SECONDS, worker.signal, SIGKILL)
         try:

@@ -21,7 +21,9 @@ from regproxy.repo.parking import Parked, Parking
 from regproxy.sharing.notes import SharedNotes
 from regproxy.store.disk import DiskStore
 from regproxy.store.memory import MemoryStore
-from tests.fakes.remote import InlinePool
+from regproxy.stream.lane import STALL
+from tests.fakes.remote import BIG, InlinePool, bench, blob
+from tests.repo.test_sessions import used_up
 
 T = TypeVar("T")
 WAYBILL = Waybill("r", "a", "https://upstream.example/a", Announced(Head(9)), validators=Headers((("etag", '"v"'),)))
@@ -181,3 +183,77 @@ def test_notes_that_cannot_be_written_or_read(tmp_path: Path) -> None:
     notes = SharedNotes(tmp_path / "none")
     notes.write(("r", "a"), "name")
     assert notes.take(("r", "a")) is None
+
+
+def left_by_dead(store: DiskStore, waybill: Waybill, body: bytes = b"abc") -> str:
+    """What a process was receiving when it ended."""
+    dying = store.create(9, waybill.to_json())
+    dying.write_at(0, [body])
+    name = str(dying.name)
+    dying._close()
+    return name
+
+
+def test_what_is_being_gone_on_with_while_a_process_starts(tmp_path: Path) -> None:
+    """It lies there until upstream has answered, and the starting process leaves it alone: the machine has run."""
+    store, clock = DiskStore(tmp_path), Clock()
+    clock.advance(time.time())
+    name = left_by_dead(store, WAYBILL)
+    other = Parking(store, InlinePool(), clock)
+    other.load(runs=True)
+    other.close()
+    writer = store.resume(name, 9)
+    assert writer is not None
+    writer.abort()
+
+
+def test_a_note_of_an_older_one(tmp_path: Path) -> None:
+    """It does not displace what is recalled, which clients are reading."""
+    store, notes = DiskStore(tmp_path / "store"), SharedNotes(tmp_path)
+    older, name = left_by_dead(store, WAYBILL), left_by_dead(store, WAYBILL)
+    notes.write(("r", "a"), older)
+    parking = Parking(store, InlinePool(), Clock(), seconds=time.time(), notes=notes)
+    Deferred.fromCoroutine(parking.recall(("r", "a"), name))
+    parked = taken(parking, "a")
+    assert parked is not None
+    assert parked.left.name == name
+    parking.close()
+
+
+def test_what_another_process_has_added_to_it(tmp_path: Path) -> None:
+    """And parked again under the same name, is known; when it is too old its note goes, too."""
+    store, notes, clock = DiskStore(tmp_path / "store"), SharedNotes(tmp_path), Clock()
+    clock.advance(time.time())
+    ours, theirs = (Parking(store, InlinePool(), clock, 100.0, notes=notes) for _ in range(2))
+    writer = store.create(9, WAYBILL.to_json())
+    writer.write_at(0, [b"abc"])
+    Deferred.fromCoroutine(ours.put(WAYBILL, writer))
+    parked = taken(theirs, "a")
+    assert parked is not None
+    resumed = theirs.resume(parked)
+    assert resumed is not None
+    resumed.write_at(3, [b"def"])
+    Deferred.fromCoroutine(theirs.put(WAYBILL, resumed))
+    parked = taken(ours, "a")
+    assert parked is not None
+    assert parked.left.extents == (Span(0, 6),)
+    ours.give_back(parked)
+    clock.advance(200)
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+    ours.close()
+    theirs.close()
+
+
+@pytest.mark.parametrize("how", ["fails", "stands still"])
+def test_a_disk_that_does_not_say_what_others_have_parked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """Upstream is asked for all of it."""
+    made, notes = bench(), SharedNotes(tmp_path)
+    made.parts.parking.notes = notes
+    notes.write(("r", "a/b"), "0" * 32)
+    if how == "fails":
+        monkeypatch.setattr(MemoryStore, "left", used_up)
+    else:
+        made.parts.parking._threads = Slow()  # type: ignore[assignment] # as above
+    made.resolve(blob(BIG))
+    made.clock.advance(STALL)
+    assert [question.headers.first("range") for question in made.upstream.questions] == [None]

@@ -11,6 +11,7 @@ from regproxy.errors import Kind
 from regproxy.model.ranges import Span
 from regproxy.repo.schedule import MIB
 from tests.fakes.remote import BIG, Bench, Body, bench, blob
+from tests.repo.test_fill import LARGE, LARGE_BLOB, LARGE_REST, parked
 from tests.repo.test_room import CODES, FailingStore, mended, take
 
 DATA = BIG * 64  # 16 MiB
@@ -150,6 +151,18 @@ def test_regproxy_stops_while_what_was_parked_is_asked_for() -> None:
     assert closed.called
     assert len(made.remote.flights) == 0
     assert [left.extents for left in made.store.left()] == [(Span(0, 2 * MIB),)]
+
+
+def test_regproxy_stops_while_room_is_made_for_what_was_parked() -> None:
+    """It is not begun with any more, and stays."""
+    made = parked()
+    made.parts.room._turn.acquire()
+    made.resolve(LARGE_BLOB)
+    made.upstream.answer(206, Body(len(LARGE) - 100_000), content_range=LARGE_REST, etag='"v1"')
+    Deferred.fromCoroutine(made.remote.close())
+    made.parts.room._turn.release()
+    assert len(made.remote.flights) == 0
+    assert [left.extents for left in made.store.left()] == [(Span(0, 100_000),)]
 
 
 def test_an_error_that_is_no_trouble() -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from regproxy.store import spool
 from regproxy.store.disk import DiskStore
+from regproxy.store.spool import prefix_of
 from tests.conformance.store import name_of, read, stored
 
 
@@ -316,8 +318,21 @@ def test_one_of_several_processes_ends(store: DiskStore) -> None:
     assert (read(store, ours), store.is_aside(ours), store.delete(kept)) == (None, True, False)
 
 
-def test_what_a_dead_process_was_writing(store: DiskStore) -> None:
-    """What cannot be continued goes at once; what can, and what others write, stays."""
+def gone_first(unlink: Callable[[str], None]) -> Callable[[str], None]:
+    """The first one has gone when it is removed."""
+    calls: list[str] = []
+
+    def twice(path: str) -> None:
+        calls.append(path)
+        unlink(path)
+        if len(calls) == 1:
+            unlink(path)
+
+    return twice
+
+
+def test_what_a_dead_process_was_writing(store: DiskStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be continued goes at once, though some of it goes by itself; what can, and what others write, stays."""
     ours = store.create(None)
     process = os.fork()
     if not process:
@@ -326,6 +341,8 @@ def test_what_a_dead_process_was_writing(store: DiskStore) -> None:
         os._exit(0)
     os.waitpid(process, 0)
     assert len(store.unfinished()) == 3
+    (store.root / "spool" / f"{prefix_of(process)}{0:024x}").symlink_to("nowhere")
+    monkeypatch.setattr(os, "unlink", gone_first(os.unlink))
     store.let_go(process)
     assert [left.about for left in store.left()] == [b"about"]
     assert len(store.unfinished()) == 2

@@ -1,8 +1,11 @@
 """Workers that come and go while their configuration is replaced: in the end all who serve were told the same."""
 
+import errno
+import os
 from collections.abc import Sequence
 from typing import Any, cast
 
+import pytest
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessTerminated
@@ -164,3 +167,31 @@ def test_one_that_dies_while_its_successor_does_not_come_up_has_another() -> Non
         process.serve()
     ended[0].trap(NotServingError)
     assert serving(machine) == [2, 2]
+
+
+def test_a_successor_that_cannot_be_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old one serves, and has a successor when it dies."""
+
+    def none(*_: object, **__: object) -> Any:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    machine, team = two()
+    with monkeypatch.context() as patch:
+        patch.setattr(Machine, "spawnProcess", none)
+        replacing(team)[0].trap(NotServingError)
+    machine.processes[0].die()
+    machine.advance(60)
+    for process in machine.processes[2:]:
+        process.serve()
+    assert serving(machine) == [2, 2]
+
+
+def test_nobody_is_started_while_all_end() -> None:
+    """An old one has ended, and then the one that was starting in its place."""
+    machine, team = two()
+    replacing(team)
+    Deferred.fromCoroutine(team.stop(10))
+    machine.processes[0].die()
+    machine.processes[2].die()
+    machine.advance(1)
+    assert len(machine.processes) == 3

@@ -16,6 +16,7 @@ from regproxy.repo.damage import LOOK_SECONDS
 from regproxy.repo.eviction import Eviction
 from regproxy.store.disk import DiskStore
 from regproxy.store.memory import MemoryStore
+from regproxy.upkeep import space
 from regproxy.upkeep.garbage import EVERY, Collected, Collection, Garbage
 from regproxy.upkeep.holding import Held
 from regproxy.upkeep.space import SECONDS, UNUSED_SECONDS, Limits, Unused
@@ -182,8 +183,10 @@ def test_what_is_cached_leaves_for_uploads_though_that_is_not_enough(held: Holdi
     assert outcome(limits.step()) == SECONDS
 
 
-def test_nothing_cached_goes_in_vain_for_the_disk() -> None:
-    """It is full of what is not ours: what is cached is of more use where it is."""
+@pytest.mark.parametrize("step", [5, 1 << 20])
+def test_nothing_cached_goes_in_vain_for_the_disk(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """It is full of what is not ours: what is cached is of more use where it is, also where a step would not be in vain."""
+    monkeypatch.setattr(space, "MOST", step * KIB)
     made = bench(store=MemoryStore(capacity=1000 * KIB))
     hold(made, b"c" * 10 * KIB, "cached")
     other = made.store.create(990 * KIB)
