@@ -166,8 +166,9 @@ class Parking:
             self._turn.release()
 
     async def drop(self, parked: Parked) -> None:
-        """Remove what was taken."""
-        await self._threads.run(lambda: self._remove(parked.left))
+        """Remove what was taken; nobody waits for a disk that does not let it go."""
+        with suppress(OSError):
+            await in_time(self._clock, self._threads.run(lambda: self._remove(parked.left)))
 
     def close(self) -> None:
         """Stop the clock; what is parked stays where it is."""

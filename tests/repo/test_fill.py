@@ -10,7 +10,9 @@ from regproxy.errors import Kind, RegproxyError
 from regproxy.model.want import Shape, Want
 from regproxy.repo.interface import Unavailable
 from regproxy.store.memory import MemoryStore, MemoryWriter
+from regproxy.stream.lane import STALL
 from tests.fakes.remote import BIG, Bench, Body, bench, blob, content
+from tests.repo.test_room_trouble import Slow
 
 LARGE = BIG * 8
 LARGE_BLOB = blob(LARGE)
@@ -256,6 +258,26 @@ def test_a_parked_fill_that_does_not_continue_begins_anew() -> None:
     made = parked()
     got = made.resolve(LARGE_BLOB)
     made.upstream.answer(200, Body(5), etag='"v2"')
+    body = made.upstream.answer(200, Body(len(LARGE)), etag='"v2"')
+    body.send(LARGE)
+    body.end()
+    assert content(got[0]) == LARGE
+
+
+@pytest.mark.parametrize("is_still", [True, False])
+def test_a_parked_fill_that_the_disk_does_not_let_go(monkeypatch: pytest.MonkeyPatch, *, is_still: bool) -> None:
+    """Upstream has another body by now, which passes through all the same."""
+    made = parked()
+
+    def resume(*_: object) -> None:
+        raise OSError(errno.EROFS, "read-only")
+
+    monkeypatch.setattr(MemoryStore, "resume", resume)
+    if is_still:
+        made.parts.parking._threads = Slow([])  # type: ignore[assignment] # enough of a pool
+    got = made.resolve(LARGE_BLOB)
+    made.upstream.answer(200, Body(5), etag='"v2"')
+    made.clock.advance(STALL)
     body = made.upstream.answer(200, Body(len(LARGE)), etag='"v2"')
     body.send(LARGE)
     body.end()
