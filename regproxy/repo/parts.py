@@ -10,7 +10,7 @@ from regproxy.repo.room import Room
 from regproxy.sharing.flights import Sharing, Unshared
 from regproxy.store.interface import BlobStore
 from regproxy.stream.places import Places
-from regproxy.stream.pool import WriterPool
+from regproxy.stream.pool import Pool, WriterPool
 from regproxy.telemetry.events import Events
 
 
@@ -43,4 +43,4 @@ class Parts:
     processes: int = 1
     events: Events = field(factory=Events)
     told: dict[str, float] = field(factory=dict)
-    syncs: WriterPool = field(default=Factory(lambda parts: parts.readers, takes_self=True))
+    syncs: Pool = field(default=Factory(lambda parts: parts.readers, takes_self=True))

@@ -12,7 +12,9 @@ from typing import Generic, Protocol, TypeVar
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
 
 T = TypeVar("T")
 
@@ -75,3 +77,27 @@ class WriterPool:
     def _serve(self) -> None:
         while (job := self._queue.get()) is not None:
             job.run(self._reactor)
+
+
+@define(eq=False)
+class SeldomPool:
+    """So many threads at most, each of which is started when it is needed: for what few servers do, and then takes long."""
+
+    _reactor: IReactorFromThreads
+    _size: int
+    _threads: ThreadPool = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._threads = ThreadPool(0, self._size, "seldom")
+
+    def start(self) -> None:
+        """Let jobs begin."""
+        self._threads.start()
+
+    def stop(self) -> None:
+        """As the writer pool's."""
+        self._threads.stop()
+
+    def run(self, work: Callable[[], T]) -> "Deferred[T]":
+        """Run a callable in a thread; the Deferred fires in the reactor."""
+        return deferToThreadPool(self._reactor, self._threads, work)

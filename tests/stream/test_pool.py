@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from twisted.internet.defer import CancelledError
 
-from regproxy.stream.pool import WriterPool
+from regproxy.stream.pool import SeldomPool, WriterPool
 
 
 class Calls:
@@ -97,3 +97,20 @@ def test_nobody_waits_any_more(pool: WriterPool, calls: Calls) -> None:
     pool.stop()
     calls.run()
     assert (done, outcome) == ([1], [CancelledError])
+
+
+def test_threads_that_come_when_they_are_needed(calls: Calls) -> None:
+    """None before; at the end all that was queued is done, by as many as there may be, and they are gone."""
+    before = threading.active_count()
+    pool = SeldomPool(calls, 2)  # type: ignore[arg-type] # as above
+    pool.start()
+    assert threading.active_count() == before
+    gate, done, failed = threading.Event(), list[object](), list[object]()
+    for number in range(5):
+        pool.run(lambda number=number: (gate.wait(30), 1 // number)[1]).addCallbacks(done.append, failed.append)  # type: ignore[misc]
+    assert threading.active_count() == before + 2
+    gate.set()
+    pool.stop()
+    assert threading.active_count() == before
+    calls.run()
+    assert (sorted(map(str, done)), len(failed)) == (["0", "0", "0", "1"], 1)
