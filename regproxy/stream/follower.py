@@ -8,8 +8,8 @@ Rules:
    it is ``pread`` and ``write``. ``can_sendfile`` is the one place that decides. Either way it is at most ``BURST`` bytes in a
    reactor turn, and less where many are sending (``turns``).
 3. Pages that are not in memory are fetched in a thread first (``pages``): neither way waits for a disk in the reactor.
-4. When the blob fails the connection is aborted: the client sees a body that is too short, never other bytes. A blob that
-   succeeds is the only way to a body that ends well.
+4. When the blob fails the connection is aborted (``parting``): the client sees a body that is too short, never other bytes. A
+   blob that succeeds is the only way to a body that ends well.
 5. What a blob that is not kept has no more (``passed``) comes from a detour of the follower's own, once.
 6. A client that takes no byte for ``LOOK`` seconds stalls, of which one client may not have many at a time (``stalls``); after
    ``STALL`` seconds it is dropped. Taking from what the kernel has queued counts, waiting for upstream is not its fault.
@@ -22,7 +22,7 @@ from typing import Protocol, cast
 from attrs import Factory, define, field, frozen
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPullProducer, IPushProducer, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IPullProducer, IPushProducer, IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from zope.interface import implementer
@@ -30,6 +30,7 @@ from zope.interface import implementer
 from regproxy.model.ranges import Span
 from regproxy.stream import pages
 from regproxy.stream.idle import IdleWatch
+from regproxy.stream.parting import part
 from regproxy.stream.pool import WriterPool
 from regproxy.stream.source import Readable
 from regproxy.stream.stalls import Stalls, untaken
@@ -250,7 +251,7 @@ class _Follower:
         """Cut the connection; its loss comes back to us as ``stopProducing``, or has come already."""
         if not self._ended:
             self._end()
-            cast(ITCPTransport, self._request.channel.transport).abortConnection()
+            part(self._request.channel.transport, self._sending.clock)
             self._done.errback(Failure(ClientGone("cut off")))
 
     def _end(self) -> None:
