@@ -95,7 +95,7 @@ class Parking:
         try:
             if await self._threads.run(lambda: _kept(writer, durable=durable)):
                 self._places = await self._threads.run(lambda: self._look(runs=True))
-                self.notes.write((waybill.repository, waybill.path), name or "")
+                await self._threads.run(lambda: self.notes.write((waybill.repository, waybill.path), name or ""))
         finally:
             self._turn.release()
         self._watch()
@@ -153,7 +153,7 @@ class Parking:
     def give_back(self, parked: Parked) -> None:
         """What was taken cannot be used now; a newer one stays."""
         kept = self._places.setdefault(parked.key, parked)
-        self.notes.write(parked.key, kept.left.name)
+        self._threads.run(lambda: self.notes.write(parked.key, kept.left.name))
 
     async def forget(self, key: Key) -> None:
         """All of it is stored: what is parked of it goes, and what is just being parked by a fill that was cut before."""

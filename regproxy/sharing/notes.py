@@ -17,13 +17,13 @@ Key = tuple[str, str]
 
 
 class Notes(Protocol):
-    """Who has parked what. Fast: each is one or two calls for a file of one line."""
+    """Who has parked what."""
 
     def write(self, key: Key, name: str) -> None:
-        """Say under which name it is parked."""
+        """Say under which name it is parked. Blocks."""
 
     def take(self, key: Key) -> str | None:
-        """The name, if somebody has parked it; the note goes."""
+        """The name, if somebody has parked it; the note goes. Fast: mostly there is none."""
 
 
 class NoNotes:

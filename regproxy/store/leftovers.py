@@ -65,18 +65,14 @@ def _contents(path: str, most: int) -> tuple[bytes, float]:
         return file.read(most), os.fstat(descriptor).st_mtime
 
 
-def sweep_of(folder: str, prefix: str) -> int:
-    """Remove what cannot be continued, of those whose names begin so; returns how many bytes are free again."""
-    reclaimed = 0
+def sweep_of(folder: str, prefix: str) -> None:
+    """Remove what cannot be continued, of those whose names begin so."""
     with os.scandir(folder) as entries:
         ours = {entry.name: entry for entry in entries if entry.name.startswith(prefix)}
     for name, entry in ours.items():
         if "." not in name and name + META not in ours and not entry.is_dir(follow_symlinks=False):
             with suppress(FileNotFoundError):  # it was followed to its end meanwhile
-                size = entry.stat(follow_symlinks=False).st_blocks * 512
                 os.unlink(entry.path)  # noqa: PTH108 - paths are strings here, see Layout
-                reclaimed += size
-    return reclaimed
 
 
 def sweep(folder: str, kept: Collection[str]) -> int:

@@ -22,7 +22,7 @@ from typing import Protocol, cast
 from attrs import Factory, define, field, frozen
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPullProducer, IPushProducer, IReactorTime
+from twisted.internet.interfaces import IPullProducer, IPushProducer, IReactorTime, ITCPTransport
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from zope.interface import implementer
@@ -227,7 +227,7 @@ class _Follower:
             if self._counted is None and self._sending.stalls.enter(self._request.accountable):
                 self._counted = self._request.accountable
             if self._counted is None or self._quiet >= STALL:
-                self._abort()
+                self._abort(takes=False)
                 return
         self._stall.start()
 
@@ -247,11 +247,15 @@ class _Follower:
             self._end()
             self._done.callback(None)
 
-    def _abort(self) -> None:
+    def _abort(self, *, takes: bool = True) -> None:
         """Cut the connection; its loss comes back to us as ``stopProducing``, or has come already."""
         if not self._ended:
             self._end()
-            part(self._request.channel.transport, self._sending.clock)
+            transport = cast(ITCPTransport, self._request.channel.transport)
+            if takes:
+                part(transport, self._sending.clock)
+            else:
+                transport.abortConnection()
             self._done.errback(Failure(ClientGone("cut off")))
 
     def _end(self) -> None:

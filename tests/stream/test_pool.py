@@ -107,7 +107,7 @@ def test_threads_that_come_when_they_are_needed(calls: Calls) -> None:
     assert threading.active_count() == before
     gate, done, failed = threading.Event(), list[object](), list[object]()
     for number in range(5):
-        pool.run(lambda number=number: (gate.wait(30), 1 // number)[1]).addCallbacks(done.append, failed.append)  # type: ignore[misc]
+        pool.run(lambda number=number: (gate.wait(30), 1 // number)[1]).addCallbacks(done.append, failed.append)  # type: ignore[misc] # defaults
     assert threading.active_count() == before + 2
     gate.set()
     pool.stop()
