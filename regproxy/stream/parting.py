@@ -2,7 +2,7 @@
 
 A reset is sent once. A client whose kernel has dropped a segment for want of room does not believe one that is not where it has
 arrived, and as nobody sends that segment again it waits until its own patience ends. So a connection is reset when the client's
-kernel has everything that was sent. One that takes nothing is reset all the same, and one whose kernel cannot be asked at once.
+kernel has everything that was sent. One that takes nothing is reset all the same, and one whose kernel cannot be asked at once. Of TLS the connection below counts.
 """
 
 from typing import cast
@@ -10,6 +10,7 @@ from typing import cast
 from attrs import define
 from twisted.internet import tcp
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from regproxy.stream.stalls import untaken
 
@@ -19,24 +20,27 @@ PATIENCE = 10.0
 
 def part(transport: object, clock: IReactorTime) -> None:
     """Reset a connection on which nothing is written any more."""
-    if type(transport) is tcp.Server and not transport.TLS:
-        _Parting(transport, clock, clock.seconds() + PATIENCE).look()
+    whole = cast(ITCPTransport, transport)
+    below = transport.transport if isinstance(transport, TLSMemoryBIOProtocol) else transport
+    if type(below) is tcp.Server and not below.TLS:
+        _Parting(whole, below, clock, clock.seconds() + PATIENCE).look()
     else:
-        cast(ITCPTransport, transport).abortConnection()
+        whole.abortConnection()
 
 
 @define(eq=False)
 class _Parting:
-    _transport: tcp.Server
+    _whole: ITCPTransport
+    _below: tcp.Server
     _clock: IReactorTime
     _latest: float
 
     def look(self) -> None:
-        transport = self._transport
+        transport = self._below
         if not transport.connected or transport.disconnected:
             return
         queued = transport.dataBuffer or transport._tempDataLen or untaken(transport.socket)  # noqa: SLF001 - pinned by tests/wire/test_sendfile.py
         if queued and self._clock.seconds() < self._latest:
             self._clock.callLater(LOOK, self.look)
         else:
-            transport.abortConnection()
+            self._whole.abortConnection()

@@ -9,6 +9,7 @@ import pytest
 from attrs import define, field
 from twisted.internet import tcp
 from twisted.internet.task import Clock
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from regproxy.stream.parting import LOOK, PATIENCE, part
 
@@ -20,6 +21,7 @@ class Connection:
     """A transport over a real socket whose client has read nothing."""
 
     transport: Any
+    below: Any
     client: socket.socket
     clock: Clock = field(factory=Clock)
     resets: list[float] = field(factory=list)
@@ -42,17 +44,21 @@ def _fill(connection: socket.socket) -> None:
             connection.send(bytes(SENT))
 
 
-@pytest.fixture
-def connection() -> Iterator[Connection]:
+@pytest.fixture(params=["plain", "TLS"])
+def connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
     """One of loopback, as full as it gets."""
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
         accepted, _ = server.accept()
-        transport = tcp.Server.__new__(tcp.Server)
-        transport.socket, transport.connected, transport.disconnected = accepted, 1, 0
-        transport.dataBuffer, transport._tempDataLen = b"", 0
+        below = tcp.Server.__new__(tcp.Server)
+        below.socket, below.connected, below.disconnected = accepted, 1, 0
+        below.dataBuffer, below._tempDataLen = b"", 0
         accepted.setblocking(False)  # noqa: FBT003 - its signature
         _fill(accepted)
-        yield Connection(transport, client)
+        transport: Any = below
+        if request.param == "TLS":
+            transport = TLSMemoryBIOProtocol.__new__(TLSMemoryBIOProtocol)
+            transport.transport = below
+        yield Connection(transport, below, client)
         accepted.close()
 
 
@@ -74,13 +80,13 @@ def test_when_everything_has_arrived(connection: Connection) -> None:
 
 def test_what_is_not_with_the_kernel_yet(connection: Connection) -> None:
     """It is waited for as well."""
-    connection.transport.dataBuffer = b"more"
+    connection.below.dataBuffer = b"more"
     part(connection.transport, connection.clock)
     for _ in range(20):
         connection.read()
         connection.clock.advance(LOOK)
     assert connection.resets == []
-    connection.transport.dataBuffer = b""
+    connection.below.dataBuffer = b""
     connection.clock.advance(LOOK)
     assert len(connection.resets) == 1
 
@@ -95,6 +101,6 @@ def test_a_client_that_takes_nothing(connection: Connection) -> None:
 def test_a_client_that_leaves(connection: Connection) -> None:
     """There is nothing to be done."""
     part(connection.transport, connection.clock)
-    connection.transport.connected = 0
+    connection.below.connected = 0
     connection.clock.advance(LOOK)
     assert (connection.resets, connection.clock.getDelayedCalls()) == ([], [])
