@@ -2,7 +2,8 @@
 
 A reset is sent once. A client whose kernel has dropped a segment for want of room does not believe one that is not where it has
 arrived, and as nobody sends that segment again it waits until its own patience ends. So a connection is reset when the client's
-kernel has everything that was sent. One that takes nothing is reset all the same, and one whose kernel cannot be asked at once. Of TLS the connection below counts.
+kernel has everything that was sent, which for TLS the connection below it knows. One that takes nothing is reset all the same,
+and one whose kernel cannot be asked at once.
 """
 
 from typing import cast

@@ -102,8 +102,6 @@ def test_four_clients(runs: Enumeration, told: Told, kind: Kind) -> None:
 def test_planted_bugs_are_found(
     runs: Enumeration, told: Told, tmp_path: Path, bug: str, kind: Kind, rule: str, calls: set[str]
 ) -> None:
-    runs: Enumeration, told: Told, tmp_path: Path, bug: str, kind: Kind, rule: str, calls: set[str]
-) -> None:
     """Without these findings the others would mean nothing. The search begins at calls where the bug can show."""
     runs.bug = bug
     likely = [call.number for call in runs.log(tmp_path / "log") if call.name in calls]
