@@ -60,7 +60,7 @@ from regproxy.standing import Alone, Logging, Standing
 from regproxy.steady import steady
 from regproxy.store.disk import DiskStore
 from regproxy.stream.follower import Sending
-from regproxy.stream.pool import SeldomPool, WriterPool
+from regproxy.stream.pool import WriterPool
 from regproxy.stream.spawn import spawn
 from regproxy.telemetry.metrics import Metrics
 from regproxy.telling import Telling
@@ -76,6 +76,7 @@ log = make_logger()
 
 READERS = 4
 SYNCS = 4
+SYNCS_STACK = 256 << 10  # they call the kernel, and a little around it
 LIKE_TWIST = Logging()
 SCRUB_AFTER = 300.0
 
@@ -106,7 +107,7 @@ class Regproxy(Service):
         self._records = Records.of(reactor, configuration.log, self._metrics)
         self._admission = Admission.of(configuration, self._metrics)
         self._writers = WriterPool(reactor, os.cpu_count() or 1)
-        self._readers, self._syncs = WriterPool(reactor, READERS), SeldomPool(reactor, SYNCS)
+        self._readers, self._syncs = WriterPool(reactor, READERS), WriterPool(reactor, SYNCS, SYNCS_STACK)
         self._index = standing.index(data_dir / INDEX)
         self._store = DiskStore(data_dir / STORE)
         self._formats = find_formats()

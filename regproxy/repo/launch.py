@@ -120,11 +120,15 @@ class Launch:
             return False
         flight.leave = self._leave
         fill = await self._resumed(parked, source)
-        if fill is not None:
-            if self._leaving:
-                fill.stop()
-            await self._land(flight, fill, source)
-        return fill is not None
+        if fill is None and self._leaving:
+            raise _LeftError(Kind.UPSTREAM_DOWN, "regproxy stops")
+        if fill is None:
+            flight.leave = None
+            return False
+        if self._leaving:
+            fill.stop()
+        await self._land(flight, fill, source)
+        return True
 
     async def _rest(self, flight: Flight[Outcome], parked: Parked) -> Source | None:
         """Ask for the rest of what is parked, before anything is done for it; None, and it is gone, if there is no such rest.

@@ -104,21 +104,29 @@ class Parking:
         """Park what another process of this machine was receiving when it ended, however that was.
 
         The machine runs, so every byte that the journal speaks of is in the file. One that lets go in good order may have readers
-        of its own for a moment, whose descriptors hold the lock. What is said of an older one is over.
+        of its own for a moment, whose descriptors hold the lock. What is said of an older one is over. A disk that does not
+        answer is not waited for.
         """
         self.notes.take(key)
+        with suppress(OSError):
+            parked = await in_time(self._clock, Deferred.fromCoroutine(self._found(key, name)))
+            if parked is not None:
+                self._places[key] = parked
+
+    async def _found(self, key: Key, name: str) -> Parked | None:
         for pause in RECALL_PAUSES:
             left = next((each for each in await self._threads.run(self._store.left) if each.name == name), None)
             if left is not None:
                 for parked, _ in _read([evolve(left, clean=True)]):
                     if parked is not None and parked.key == key and parked.usable:
-                        self._places[key] = parked
-                return
+                        return parked
+                return None
             attending = self._store.attend(name)
             if attending is None:
-                return
+                return None
             attending.close()
             await deferLater(self._clock, pause)
+        return None
 
     def _look(self, *, runs: bool) -> dict[Key, Parked]:
         """What the store has left, within the bounds, the newest of each; the rest is removed. Blocks.
@@ -142,8 +150,7 @@ class Parking:
         """Take one out, if there is one, whichever process has parked it."""
         name = self.notes.take(key)
         if name is not None:  # one's own may have grown since
-            with suppress(OSError):
-                await in_time(self._clock, Deferred.fromCoroutine(self.recall(key, name)))
+            await self.recall(key, name)
         return self._places.pop(key, None)
 
     def resume(self, parked: Parked) -> BlobWriter | None:
@@ -190,12 +197,26 @@ class Parking:
 
     async def _expire(self) -> None:
         since = self.bounds.since
-        for parked in [each for each in self._places.values() if each.left.modified <= since]:
-            if self._places.get(parked.key) is parked:  # and nobody has gone on with it since
-                del self._places[parked.key]
-                self.notes.take(parked.key)
-                await self.drop(parked)
-        self._watch()
+        try:
+            every = await in_time(self._clock, self._threads.run(self._store.left))
+            newer = {left.name: left for left in every if left.modified > since}  # other processes have added to it
+            for parked in [each for each in self._places.values() if each.left.modified <= since]:
+                if self._places.get(parked.key) is not parked:
+                    continue  # somebody has gone on with it since
+                if (left := newer.get(parked.left.name)) is not None:
+                    self._places[parked.key] = evolve(parked, left=evolve(left, clean=True))
+                else:
+                    await self._give_up(parked)
+        finally:
+            self._watch()
+
+    async def _give_up(self, parked: Parked) -> None:
+        key = parked.key
+        del self._places[key]
+        said = self.notes.take(key)
+        if said not in {None, parked.left.name}:  # by somebody who has another one of it
+            self._threads.run(lambda: self.notes.write(key, said or ""))
+        await self.drop(parked)
 
 
 def missing(extents: Extents, size: int) -> Span:

@@ -6,6 +6,8 @@ kernel has everything that was sent, which for TLS the connection below it knows
 and one whose kernel cannot be asked at once.
 """
 
+import socket
+import struct
 from typing import cast
 
 from attrs import define
@@ -15,8 +17,9 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from regproxy.stream.stalls import untaken
 
-LOOK = 0.05
+LOOK, LONGEST_LOOK = 0.05, 1.0
 PATIENCE = 10.0
+_RESET = struct.pack("ii", 1, 0)
 
 
 def part(transport: object, clock: IReactorTime) -> None:
@@ -24,6 +27,8 @@ def part(transport: object, clock: IReactorTime) -> None:
     whole = cast(ITCPTransport, transport)
     below = transport.transport if isinstance(transport, TLSMemoryBIOProtocol) else transport
     if type(below) is tcp.Server and not below.TLS:
+        # Whoever closes it meanwhile, because the client has said its last word perhaps, resets it, too.
+        below.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         _Parting(whole, below, clock, clock.seconds() + PATIENCE).look()
     else:
         whole.abortConnection()
@@ -35,6 +40,7 @@ class _Parting:
     _below: tcp.Server
     _clock: IReactorTime
     _latest: float
+    _pause: float = LOOK
 
     def look(self) -> None:
         transport = self._below
@@ -42,6 +48,7 @@ class _Parting:
             return
         queued = transport.dataBuffer or transport._tempDataLen or untaken(transport.socket)  # noqa: SLF001 - pinned by tests/wire/test_sendfile.py
         if queued and self._clock.seconds() < self._latest:
-            self._clock.callLater(LOOK, self.look)
+            self._clock.callLater(self._pause, self.look)
+            self._pause = min(2 * self._pause, LONGEST_LOOK)  # there may be thousands
         else:
             self._whole.abortConnection()

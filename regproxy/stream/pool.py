@@ -6,15 +6,13 @@ this is crossed a few thousand times for every gigabyte.
 
 from collections.abc import Callable
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, stack_size
 from typing import Generic, Protocol, TypeVar
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
-from twisted.python.threadpool import ThreadPool
 
 T = TypeVar("T")
 
@@ -46,19 +44,28 @@ class _Job(Generic[T]):
 
 @define(eq=False)
 class WriterPool:
-    """A fixed number of threads; jobs of one fill never overlap because a fill has one at a time."""
+    """A fixed number of threads; jobs of one fill never overlap because a fill has one at a time.
+
+    ``stack``: bytes of address space for each thread; 0 is what the platform gives. All of it is taken at the start, so
+    that no job fails later because there is none for its thread.
+    """
 
     _reactor: IReactorFromThreads
     _size: int
+    _stack: int = 0
     _queue: "SimpleQueue[_Job[object] | None]" = field(factory=SimpleQueue, init=False)
     _threads: list[Thread] = field(factory=list, init=False)
 
     def start(self) -> None:
         """Start the threads."""
-        for number in range(self._size):
-            thread = Thread(target=self._serve, name=f"writer-{number}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        before = stack_size(self._stack)
+        try:
+            for number in range(self._size):
+                thread = Thread(target=self._serve, name=f"writer-{number}", daemon=True)
+                thread.start()
+                self._threads.append(thread)
+        finally:
+            stack_size(before)
 
     def stop(self) -> None:
         """Let queued jobs finish and join the threads. Blocks; results that arrive later than the reactor's end are lost."""
@@ -77,27 +84,3 @@ class WriterPool:
     def _serve(self) -> None:
         while (job := self._queue.get()) is not None:
             job.run(self._reactor)
-
-
-@define(eq=False)
-class SeldomPool:
-    """So many threads at most, each of which is started when it is needed: for what few servers do, and then takes long."""
-
-    _reactor: IReactorFromThreads
-    _size: int
-    _threads: ThreadPool = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._threads = ThreadPool(0, self._size, "seldom")
-
-    def start(self) -> None:
-        """Let jobs begin."""
-        self._threads.start()
-
-    def stop(self) -> None:
-        """As the writer pool's."""
-        self._threads.stop()
-
-    def run(self, work: Callable[[], T]) -> "Deferred[T]":
-        """Run a callable in a thread; the Deferred fires in the reactor."""
-        return deferToThreadPool(self._reactor, self._threads, work)

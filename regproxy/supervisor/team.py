@@ -2,17 +2,19 @@
 
 Rules: a worker that dies is replaced at once, and with growing pauses while its successors die soon after their start. A reload
 starts a worker of the new configuration and waits until it serves before one of the old is asked to end, one after the other; if
-a new one does not come up, all serve the old one again. A worker that was asked to end finishes what it is sending.
+a new one does not come up, all serve the old one again, if need be later. A worker that was asked to end finishes what it is
+sending.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from signal import SIGHUP, SIGINT, SIGKILL
 from typing import Any
 
 import msgspec
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.posixbase import PosixReactorBase
 from txaio.tx import make_logger
@@ -57,6 +59,7 @@ class Team:
     _restarts: set[IDelayedCall] = field(factory=set, init=False)
     _pause: Pause = field(factory=Pause, init=False)
     _counted: list[Family] = field(factory=list, init=False)
+    _turn: DeferredLock = field(factory=DeferredLock, init=False)
     _is_stopping: bool = field(default=False, init=False)
 
     async def start(self) -> None:
@@ -88,16 +91,32 @@ class Team:
         return self._counted
 
     async def replace(self, configuration: Configuration) -> None:
-        """Let new workers serve a new configuration; ``NotServingError`` if one does not come up."""
-        orders, before = self.orders, self.everybody
-        self.orders = msgspec.structs.replace(orders, configuration=configuration, adopts=False)
+        """Let new workers serve a new configuration; ``NotServingError`` if one does not come up: then it is as it was before,
+        at once or as soon as workers come up again.
+        """
+        await self._turn.acquire()
         try:
-            await self._replace(before)
+            orders, before = self.orders, self.everybody
+            self.orders = msgspec.structs.replace(orders, configuration=configuration, adopts=False)
+            try:
+                await self._replace(before)
+            except NotServingError:
+                self.orders = orders
+                await self._go_back([worker for worker in self.everybody if worker not in before])
+                raise
+        finally:
+            self._turn.release()
+
+    async def _go_back(self, strange: Sequence[Worker]) -> None:
+        """Replace those who were told what is not in force."""
+        try:
+            await self._replace(strange)
         except NotServingError:
-            self.orders = orders
-            with suppress(NotServingError):
-                await self._replace([worker for worker in self.everybody if worker not in before])
-            raise
+            if not self._is_stopping:
+                self._later(0.0, partial(self._go_back_again, strange))
+
+    async def _go_back_again(self, strange: Sequence[Worker]) -> None:
+        await self._turn.run(lambda: Deferred.fromCoroutine(self._go_back(strange)))
 
     async def _replace(self, before: Sequence[Worker]) -> None:
         for old in before:
@@ -191,9 +210,12 @@ class Team:
                 self._again(self._reactor.seconds() - worker.began)
 
     def _again(self, lived: float) -> None:
+        self._later(lived, self._restart)
+
+    def _later(self, lived: float, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         def begin() -> None:
             self._restarts.discard(restart)
-            spawn(self._restart(), "starting a worker again")
+            spawn(job(), "starting a worker again")
 
         restart = self._reactor.callLater(self._pause.after(lived), begin)
         self._restarts.add(restart)

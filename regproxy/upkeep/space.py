@@ -58,9 +58,9 @@ class Limits:
             if room.over(settings):
                 freed += await room.eviction.shrink(settings.key, partial(room.over, settings), MOST)
         if over := room.over():  # of uploads alone, perhaps: what is cached goes all the same
-            freed += await room.eviction.free(over, least=1, most=MOST)
-        if lacking := await self._parts.writers.run(room.lacking):
-            freed += await room.eviction.free(lacking, most=MOST)
+            freed += await room.eviction.free(min(over, MOST), least=1)
+        if lacking := await self._parts.writers.run(room.lacking):  # each time it is asked whether there is as much at all
+            freed += await room.eviction.free(lacking, most=max(MOST, lacking // 4))
         return freed
 
 

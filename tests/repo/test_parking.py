@@ -1,6 +1,7 @@
 """Parking and the landing of the same artifact, when the disk takes its time."""
 
 import errno
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -242,6 +243,76 @@ def test_what_another_process_has_added_to_it(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
     ours.close()
     theirs.close()
+
+
+def test_one_of_ours_that_another_process_has_added_to(tmp_path: Path) -> None:
+    """It is kept from when it was parked last, whichever process looks whether it is too old."""
+    store, notes, clock = DiskStore(tmp_path / "store"), SharedNotes(tmp_path), Clock()
+    clock.advance(time.time())
+    ours, theirs = (Parking(store, InlinePool(), clock, 100.0, notes=notes) for _ in range(2))
+    writer = store.create(9, WAYBILL.to_json())
+    writer.write_at(0, [b"abc"])
+    Deferred.fromCoroutine(ours.put(WAYBILL, writer))
+    clock.advance(90)
+    parked = taken(theirs, "a")
+    assert parked is not None
+    resumed = theirs.resume(parked)
+    assert resumed is not None
+    resumed.write_at(3, [b"def"])
+    Deferred.fromCoroutine(theirs.put(WAYBILL, resumed))
+    for path in (tmp_path / "store" / "spool").iterdir():
+        os.utime(path, (clock.seconds(), clock.seconds()))
+    theirs.close()
+    clock.advance(20)
+    third = Parking(store, InlinePool(), clock, 100.0, notes=notes)
+    parked = taken(third, "a")
+    assert parked is not None
+    assert parked.left.extents == (Span(0, 6),)
+    third.give_back(parked)
+    clock.advance(100)
+    assert store.left() == []
+    for parking in (ours, third):
+        parking.close()
+
+
+def test_one_of_ours_that_is_too_old(tmp_path: Path) -> None:
+    """Goes without what is said of the one that another process has."""
+    store, notes, clock = DiskStore(tmp_path / "store"), SharedNotes(tmp_path), Clock()
+    clock.advance(time.time())
+    parking = Parking(store, InlinePool(), clock, 100.0, notes=notes)
+    writer = store.create(9, WAYBILL.to_json())
+    writer.write_at(0, [b"abc"])
+    Deferred.fromCoroutine(parking.put(WAYBILL, writer))
+    notes.write(("r", "a"), "another")
+    clock.advance(110)
+    assert (store.left(), notes.take(("r", "a"))) == ([], "another")
+    parking.close()
+
+
+def test_a_note_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever it is read."""
+    notes, seen, write = SharedNotes(tmp_path), list[str | None](), Path.write_text
+
+    def written(path: Path, text: str, encoding: str) -> int:
+        write(path, text[:2], encoding)
+        seen.append(notes.take(("r", "a")))
+        return write(path, text, encoding)
+
+    monkeypatch.setattr(Path, "write_text", written)
+    notes.write(("r", "a"), "name")
+    assert (seen, notes.take(("r", "a"))) == ([None], "name")
+
+
+def test_a_disk_that_does_not_say_what_a_dead_process_left() -> None:
+    """Nobody waits for it, and what it says later is nothing new."""
+    clock, threads = Clock(), Slow()
+    parking = Parking(MemoryStore(), threads, clock)  # type: ignore[arg-type] # as above
+    ended: list[object] = []
+    Deferred.fromCoroutine(parking.recall(("r", "a"), "0" * 32)).addBoth(ended.append)
+    clock.advance(STALL)
+    assert ended == [None]
+    threads.work()
+    assert len(parking) == 0
 
 
 @pytest.mark.parametrize("how", ["fails", "stands still"])

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from regproxy.errors import Kind
 from regproxy.model.ranges import Span
 from regproxy.repo.schedule import MIB
+from regproxy.store.memory import MemoryStore
 from tests.fakes.remote import BIG, Bench, Body, bench, blob
 from tests.repo.test_fill import LARGE, LARGE_BLOB, LARGE_REST, parked
 from tests.repo.test_room import CODES, FailingStore, mended, take
@@ -153,15 +154,19 @@ def test_regproxy_stops_while_what_was_parked_is_asked_for() -> None:
     assert [left.extents for left in made.store.left()] == [(Span(0, 2 * MIB),)]
 
 
-def test_regproxy_stops_while_room_is_made_for_what_was_parked() -> None:
-    """It is not begun with any more, and stays."""
+@pytest.mark.parametrize("is_room", [True, False])
+def test_regproxy_stops_while_room_is_made_for_what_was_parked(monkeypatch: pytest.MonkeyPatch, *, is_room: bool) -> None:
+    """It is not begun with any more, and stays; nor is all of it, for which the end would have to wait."""
     made = parked()
     made.parts.room._turn.acquire()
     made.resolve(LARGE_BLOB)
     made.upstream.answer(206, Body(len(LARGE) - 100_000), content_range=LARGE_REST, etag='"v1"')
-    Deferred.fromCoroutine(made.remote.close())
+    closed, asked = Deferred.fromCoroutine(made.remote.close()), len(made.upstream.questions)
+    if not is_room:
+        monkeypatch.setattr(MemoryStore, "resume", lambda *_: None)
     made.parts.room._turn.release()
-    assert len(made.remote.flights) == 0
+    assert closed.called
+    assert (len(made.remote.flights), len(made.upstream.questions)) == (0, asked)
     assert [left.extents for left in made.store.left()] == [(Span(0, 100_000),)]
 
 

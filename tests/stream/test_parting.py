@@ -11,7 +11,7 @@ from twisted.internet import tcp
 from twisted.internet.task import Clock
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
-from regproxy.stream.parting import LOOK, PATIENCE, part
+from regproxy.stream.parting import LONGEST_LOOK, LOOK, PATIENCE, part
 
 SENT = 1 << 20
 
@@ -87,15 +87,15 @@ def test_what_is_not_with_the_kernel_yet(connection: Connection) -> None:
         connection.clock.advance(LOOK)
     assert connection.resets == []
     connection.below.dataBuffer = b""
-    connection.clock.advance(LOOK)
+    connection.clock.advance(LONGEST_LOOK)
     assert len(connection.resets) == 1
 
 
 def test_a_client_that_takes_nothing(connection: Connection) -> None:
     """Is not waited for without an end."""
     part(connection.transport, connection.clock)
-    connection.clock.pump([LOOK] * (int(PATIENCE / LOOK) + 2))
-    assert connection.resets == [pytest.approx(PATIENCE, abs=LOOK)]
+    connection.clock.pump([LOOK] * (int((PATIENCE + LONGEST_LOOK) / LOOK) + 1))
+    assert connection.resets == [pytest.approx(PATIENCE, abs=LONGEST_LOOK)]
 
 
 def test_a_client_that_leaves(connection: Connection) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from twisted.internet.defer import CancelledError
 
-from regproxy.stream.pool import SeldomPool, WriterPool
+from regproxy.stream.pool import WriterPool
 
 
 class Calls:
@@ -99,18 +99,26 @@ def test_nobody_waits_any_more(pool: WriterPool, calls: Calls) -> None:
     assert (done, outcome) == ([1], [CancelledError])
 
 
-def test_threads_that_come_when_they_are_needed(calls: Calls) -> None:
-    """None before; at the end all that was queued is done, by as many as there may be, and they are gone."""
-    before = threading.active_count()
-    pool = SeldomPool(calls, 2)  # type: ignore[arg-type] # as above
+def stack_size() -> int:
+    """Asking for it sets it to nothing."""
+    size = threading.stack_size()
+    threading.stack_size(size)
+    return size
+
+
+def test_the_size_of_a_stack(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a pool says counts for its own threads alone."""
+    before, sizes, start = stack_size(), set[int](), threading.Thread.start
+
+    def started(thread: threading.Thread) -> None:
+        sizes.add(stack_size())
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", started)
+    pool = WriterPool(calls, 2, 256 << 10)  # type: ignore[arg-type] # as above
     pool.start()
-    assert threading.active_count() == before
-    gate, done, failed = threading.Event(), list[object](), list[object]()
-    for number in range(5):
-        pool.run(lambda number=number: (gate.wait(30), 1 // number)[1]).addCallbacks(done.append, failed.append)  # type: ignore[misc] # defaults
-    assert threading.active_count() == before + 2
-    gate.set()
+    done: list[object] = []
+    pool.run(lambda: "fine").addCallback(done.append)
     pool.stop()
-    assert threading.active_count() == before
     calls.run()
-    assert (sorted(map(str, done)), len(failed)) == (["0", "0", "0", "1"], 1)
+    assert (done, sizes, stack_size()) == (["fine"], {256 << 10}, before)

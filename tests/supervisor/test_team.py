@@ -169,12 +169,13 @@ def test_one_that_dies_while_its_successor_does_not_come_up_has_another() -> Non
     assert serving(machine) == [2, 2]
 
 
+def none(*_: object, **__: object) -> Any:
+    """There are too many processes already."""
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+
 def test_a_successor_that_cannot_be_forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The old one serves, and has a successor when it dies."""
-
-    def none(*_: object, **__: object) -> Any:
-        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-
     machine, team = two()
     with monkeypatch.context() as patch:
         patch.setattr(Machine, "spawnProcess", none)
@@ -184,6 +185,26 @@ def test_a_successor_that_cannot_be_forked(monkeypatch: pytest.MonkeyPatch) -> N
     for process in machine.processes[2:]:
         process.serve()
     assert serving(machine) == [2, 2]
+
+
+@pytest.mark.parametrize("reloads", [False, True], ids=["", "and a reload"])
+def test_no_way_back_for_a_while(monkeypatch: pytest.MonkeyPatch, *, reloads: bool) -> None:
+    """One has the new configuration already: as soon as there can be processes, all have the old one, or a newer one."""
+    machine, team = two()
+    ended = replacing(team)
+    with monkeypatch.context() as patch:
+        patch.setattr(Machine, "spawnProcess", none)
+        machine.processes[2].serve()
+        ended[0].trap(NotServingError)
+    machine.processes[0].die()
+    if reloads:
+        Deferred.fromCoroutine(team.replace(configuration(4)))
+    for _ in range(10):
+        for process in machine.processes[3:]:
+            if not process.worker.has_served:
+                process.serve()
+        machine.advance(60)
+    assert serving(machine) == ([4, 4] if reloads else [2, 2])
 
 
 def test_nobody_is_started_while_all_end() -> None:

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from regproxy.store.disk import DiskStore
 from tests.fakes.deploying import ask, local
 from tests.fakes.files import remote, serving
 from tests.fakes.process import Regproxy
 from tests.fakes.workers import Load, workers_of
+from tests.repo.test_parking import WAYBILL, left_by_dead
 from tests.wire.conftest import TWO
 from tests.wire.test_life import get, wait_until
 from tests.wire.test_notify import Manager
@@ -125,6 +127,17 @@ def test_what_a_killed_worker_had_out_of_sight_is_there_again(two_workers: Calla
     os.kill(killed, signal.SIGKILL)
     wait_until(lambda: get(regproxy, "/own/x") == (200, DATA), 30)
     assert list((store / "moving").iterdir()) == []
+
+
+def test_what_a_power_cut_left_that_nothing_can_tell_is_right(two_workers: Callable[..., Regproxy]) -> None:
+    """It goes before there is a worker: to workers, what they find was written while the machine ran."""
+    regproxy = two_workers(local("own"))
+    regproxy.terminate()
+    store = DiskStore(regproxy.data_dir / "store")
+    left_by_dead(store, WAYBILL)
+    assert len(store.left()) == 1
+    regproxy.start()
+    assert store.left() == []
 
 
 def test_a_bad_reload_changes_nothing(two_workers: Callable[..., Regproxy]) -> None:
