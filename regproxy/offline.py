@@ -51,10 +51,13 @@ def upgraded(data_dir: Path, now: float) -> Upgraded:
 
 @asynccontextmanager
 async def opened(reactor: PosixReactorBase, data_dir: Path) -> AsyncIterator[Parts]:
-    """Lock the directory and open what is in it; ``LockedError`` if somebody works on it.
+    """Lock the directory and open what is in it; ``LockedError`` if somebody works on it, ``RegproxyError`` if there is no index.
 
-    Whether the last run ended cleanly stays as it is: the next server has to know.
+    An empty one is never made here: all that is in the store would be garbage then. Whether the last run ended cleanly stays as
+    it is, too: the next server has to know.
     """
+    if not (data_dir / INDEX).exists():
+        raise RegproxyError(Kind.STORAGE, f"no regproxy data here: there is no {INDEX}")
     lock = DataDirLock.acquire(data_dir)
     try:
         keep_older(data_dir / INDEX)

@@ -33,4 +33,4 @@ def collected(data_dir: Path, *, dry: bool) -> Collected:
     except LockedError as error:
         raise UnableError(f"{error}; it does not answer on {SOCKET}") from error
     except (RegproxyError, OSError) as error:
-        raise UnableError(str(error)) from error
+        raise UnableError(f"{data_dir}: {error}") from error

@@ -63,6 +63,10 @@ class DiskStore:
         """Give it a second name."""
         return claims.claim(self._layout, sha256)
 
+    def is_claimed(self, sha256: str) -> bool:
+        """Look for such a name."""
+        return claims.is_claimed(self._layout, sha256)
+
     def attend(self, name: str) -> Attending | None:
         """Open spool file and journal for reading."""
         return Attending.open(f"{self._layout.spool}/{name}")

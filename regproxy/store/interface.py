@@ -138,6 +138,9 @@ class BlobStore(Protocol):
     def claim(self, sha256: str) -> Claim | None:
         """Keep a blob that is there from being deleted until the claim is released; None if it is not there. Blocks."""
 
+    def is_claimed(self, sha256: str) -> bool:
+        """Whether somebody, of whatever process, claims it just now. Blocks."""
+
     def set_aside(self, sha256: str) -> Aside | None:
         """Take a blob out of sight, to look once more whether it is needed. Blocks. None if it is not there, or is claimed.
 

@@ -245,6 +245,10 @@ class MemoryStore:
             self._asides[sha256] += 1
             return MemoryAside(self._blobs, sha256, found, self._asides)
 
+    def is_claimed(self, sha256: str) -> bool:
+        """Ask the count."""
+        return self._claims[sha256] > 0
+
     def is_aside(self, sha256: str) -> bool:
         """Whether it was taken out and is not decided."""
         return self._asides[sha256] > 0

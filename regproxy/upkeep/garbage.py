@@ -17,6 +17,7 @@ from regproxy.store.interface import BlobStat
 from regproxy.stream.spawn import spawn
 
 PAGE = 200
+ALL = 1 << 30
 PAUSE = 0.05
 EVERY = 6 * 3600.0
 
@@ -75,9 +76,14 @@ class Collection:
 
     async def _unnamed(self) -> None:
         """Blobs that no node names any more."""
-        rows = await self._parts.readers.run(lambda: self._parts.index.unreferenced(1 << 30 if self.dry else PAGE))
+        rows = await self._parts.readers.run(lambda: self._parts.index.unreferenced(ALL if self.dry else PAGE))
         for row in rows:
-            if self.dry or (await self._parts.index.forget(row.sha256) and await self._parts.room.eviction.remove(row.sha256)):
+            there = await self._parts.readers.run(lambda: is_there(self._parts, row.sha256))  # noqa: B023 - awaited here
+            if not self.dry and not await self._parts.index.forget(row.sha256):
+                continue
+            if not there:
+                self.lost += not self.dry  # a dry run comes to it once more, among the rows
+            elif await self._removed(row.sha256):
                 self.unnamed += 1
                 self.bytes += row.size
                 self._count(row.size)
@@ -88,23 +94,31 @@ class Collection:
         for stat in page:
             if self._parts.index.blob(stat.sha256) is not None:
                 continue
-            if self.dry or await self._parts.room.eviction.remove(stat.sha256):
+            if await self._removed(stat.sha256):
                 self.strays += 1
                 self.bytes += stat.size
                 self._count(stat.size)
 
     async def _unfiled(self, rows: "Iterator[BlobRow]") -> bool:
         """Rows whose file has gone: a miss to whoever asks, so they may go. True behind the last page."""
-        eviction = self._parts.room.eviction
+        index, eviction = self._parts.index, self._parts.room.eviction
         await eviction.turn.acquire()
         try:
             page = await self._parts.readers.run(lambda: [(row, is_there(self._parts, row.sha256)) for row in islice(rows, PAGE)])
-            for row in [row for row, there in page if not there]:
-                if await self._has_gone(row.sha256) and (self.dry or await self._parts.index.evict(row, eviction.kept)):
-                    self.lost += 1
+            gone = [row for row, there in page if not there]
+            may_go = await self._parts.readers.run(lambda: set(index.least_used(eviction.kept, ALL))) if self.dry and gone else ()
+            for row in gone:
+                if await self._has_gone(row.sha256):
+                    self.lost += row in may_go if self.dry else await index.evict(row, eviction.kept)
         finally:
             eviction.turn.release()
         return not page
+
+    async def _removed(self, sha256: str) -> bool:
+        """Remove a blob without a row; whether it went, or would go."""
+        if self.dry:
+            return not await self._parts.readers.run(lambda: self._parts.store.is_claimed(sha256))
+        return await self._parts.room.eviction.remove(sha256)
 
     async def _has_gone(self, sha256: str) -> bool:
         """Another process may have had it out of sight for a moment."""

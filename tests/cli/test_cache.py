@@ -75,6 +75,18 @@ def test_a_file_larger_than_its_repository_passes_through(twist_regproxy: Callab
         assert [False, True, True] == [is_cached(regproxy, path) for path in ("/a", "/b", "/c")]
 
 
+@pytest.mark.parametrize("arguments", [["gc"], ["gc", "--dry-run"], ["backup", "target"], ["verify"]])
+def test_a_folder_without_data(tmp_path: Path, arguments: list[str]) -> None:
+    """Nothing is made there; least of all an empty index beside a store, all of which would be garbage."""
+    blob = tmp_path / "store" / "blobs" / "sha256" / "00" / ("0" * 64)
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(b"precious")
+    code, text = run(tmp_path, *arguments)
+    assert (5 if arguments == ["verify"] else 1, True) == (code, "no regproxy data here" in text), text
+    assert ["store"] == [path.name for path in tmp_path.iterdir()]
+    assert blob.exists()
+
+
 @pytest.mark.parametrize("running", [True, False])
 def test_gc(twist_regproxy: Callable[..., Regproxy], *, running: bool) -> None:
     """A dry run tells and removes nothing; a real one does, by the server or without it."""

@@ -81,6 +81,9 @@ def test_an_unclean_stop_stays_unclean(twist_regproxy: Callable[..., Regproxy]) 
 
 
 def test_it_cannot_be_done(tmp_path: Path) -> None:
-    """Status 5 where there is nothing to verify."""
+    """Status 5 where there is nothing to verify, and nothing is made there."""
     code, report = verify(tmp_path / "none")
     assert (5, True) == (code, "expected a data directory" in str(report["error"]))
+    code, report = verify(tmp_path)
+    assert (5, True) == (code, "no regproxy data here" in str(report["error"]))
+    assert list(tmp_path.iterdir()) == []

@@ -232,9 +232,11 @@ class StoreContract:
         name = stored(store, b"body")
         claims = [store.claim(name), store.claim(name)]
         for claim in claims:
+            assert store.is_claimed(name)
             assert not store.delete(name)
             assert claim is not None
             claim.release()
+        assert not store.is_claimed(name)
         assert store.delete(name)
 
     def test_settling_without_a_claim(self, store: BlobStore) -> None:
