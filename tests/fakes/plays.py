@@ -80,6 +80,6 @@ def changed(answer: Answers, **fields: Any) -> Callable[[Seen], Script]:
     return change
 
 
-def raw(data: bytes, *, stay: bool = False) -> Script:
+def raw(data: bytes, *, stay: bool = False, reset: bool = False) -> Script:
     """Bytes in place of an answer."""
-    return Script(raw=data, stay=stay)
+    return Script(raw=data, stay=stay, reset=reset)

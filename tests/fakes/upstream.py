@@ -42,7 +42,7 @@ class Script:
         pace: (bytes, seconds): so many at a time, and that long between them.
         extra: sent behind the body, on a connection that stays.
         delay: seconds before the head.
-        raw: sent as it is in place of everything else; the connection is closed behind it unless ``stay``.
+        raw: sent as it is in place of everything else; the connection is ended behind it unless ``stay``.
     """
 
     body: bytes = b""
@@ -150,7 +150,7 @@ class Line(Protocol):
         if script.raw is not None:
             await self._send(memoryview(script.raw))
             if not script.stay:
-                self._end(reset=False)
+                self._end(reset=script.reset)
             return
         self._write(head_of(script))
         if seen.method == "HEAD" or script.status in {204, 304}:

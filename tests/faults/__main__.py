@@ -4,7 +4,7 @@
     python -m tests.faults --peer regproxy --peer nginx --peer docker-registry --markdown report.md
 
 A target is a proxy that forwards to http://127.0.0.1:<upstream-port>, where the scripted upstream listens; peers are started
-here. Artifacts have the addresses of registry blobs. The exit status is 1 if a row fails.
+here. Artifacts have the addresses of registry blobs. The exit status is 1 if a row fails, 2 if there is nothing to play.
 """
 
 import argparse
@@ -154,7 +154,7 @@ async def run(reactor: object, options: argparse.Namespace) -> None:
         raise SystemExit(1)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--target", help="a proxy on 127.0.0.1 that forwards to the scripted upstream")
@@ -163,9 +163,12 @@ def main() -> None:
     parser.add_argument("--row", action="append", default=[], type=int, help="only this row; may be repeated")
     parser.add_argument("--seed", type=int, help="repeats what was drawn")
     parser.add_argument("--markdown", type=Path, help="write the results of the peers side by side")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if not options.target and not options.peer:
         parser.error("nothing to play before: give --target or --peer")
+    for row in options.row:
+        if not chosen([row]):
+            parser.error(f"row {row} has no case that any proxy could be asked about")
     task.react(lambda reactor: Deferred.fromCoroutine(run(reactor, options)))
 
 

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import itertools
 import random
+import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -66,7 +67,16 @@ class Item:
 
 @define(eq=False)
 class Scene:
-    """See above. ``seed`` is drawn anew for each case and printed when it fails."""
+    """See above.
+
+    Attributes:
+        seed: decides what is drawn.
+        chunked: upstream frames its bodies so.
+        other, canary: upstreams that redirects may lead to, and that must never be asked.
+        prefix: of the proxy's addresses.
+        continues: the proxy has to go on with what breaks, where that splices nothing. Ours has; the matrix also lets others
+            begin anew, or abort.
+    """
 
     upstream: FakeUpstream
     port: int
@@ -77,6 +87,7 @@ class Scene:
     other: FakeUpstream | None = None
     canary: FakeUpstream | None = None
     prefix: str = ""
+    continues: bool = False
     _numbers: "itertools.count[int]" = field(factory=itertools.count)
     _pool: ThreadPoolExecutor = field(factory=lambda: ThreadPoolExecutor(8))
 
@@ -129,6 +140,18 @@ class Scene:
     def fetches(self, item: Item) -> int:
         """How often upstream was asked for its body."""
         return self.upstream.count(item.path)
+
+    def check_asked(self, item: Item, *parts: int, hop: FakeUpstream | None = None, path: str = "") -> None:
+        """Upstream was asked for the whole once, and then for what was missing: of the same body, and from each of these places
+        on, or sooner. The kernel may drop what was sent when a connection ends, by FIN as well if its reader was slow.
+        """
+        asked = [seen for seen in (hop or self.upstream).requests if seen.path.partition("?")[0] == (path or item.path)]
+        told = [f"{seen.method} {seen.headers.get('range', 'all')}" for seen in asked]
+        places = [int(place) for place in re.findall(r"bytes=(\d+)-", " ".join(told))]
+        assert (len(asked), len(places)) == (1 + len(parts), len(parts)), f"upstream was asked for {told}"
+        assert all(place <= part for place, part in zip(places, parts, strict=True)), f"upstream was asked for {told}"
+        tags = {seen.headers.get("if-range") for seen in asked if "range" in seen.headers}
+        assert tags <= {Honest(item.data).etag}, f"a part of any body was asked for: {tags}"
 
     def open(self, gate: "Deferred[None]") -> None:
         """Let upstream go on where it is held."""

@@ -38,6 +38,7 @@ async def test_row(case: Case, stage: Stage, record_property: Callable[[str, obj
     """The row's outcome, and after it the invariants."""
     record_property("REGPROXY_SEED", SEED)
     name = f"row{case.row}/case{CASES.index(case)}{'c' if chunked else ''}"
-    scene = Scene(stage.upstream, stage.regproxy.port, SCALE, name, SEED, chunked, stage.other, stage.canary)
+    upstreams = (stage.other, stage.canary)
+    scene = Scene(stage.upstream, stage.regproxy.port, SCALE, name, SEED, chunked, *upstreams, continues=True)
     await deferToThread(_play, case, scene, stage)
     assert stage.upstream.failures == []

@@ -4,6 +4,9 @@ import ast
 import re
 from collections.abc import Iterator
 
+import pytest
+
+from tests.faults.__main__ import main
 from tests.sources import CHECKOUT, functions, tree_of
 
 TABLE = CHECKOUT / "docs" / "design" / "faults.md"
@@ -60,3 +63,11 @@ def test_every_test_exists() -> None:
             assert re.search(rf"(?:@case|_\w+)\({number}, |@case\({number},", text), (
                 f"row {number}: cases/{module}.py has none of it"
             )
+
+
+def test_a_row_without_cases_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was not played has not passed."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--target", "http://127.0.0.1:9", "--row", "13", "--row", "35"])
+    assert ended.value.code == 2
+    assert "row 35 has no case" in capsys.readouterr().err

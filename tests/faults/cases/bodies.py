@@ -1,18 +1,39 @@
 """Group B, first half: bodies that end too soon, too late or not at all, and what a resumed one may be made of."""
 
+from collections.abc import Sequence
+
 from tests.fakes.crowd import Client
 from tests.fakes.plays import Honest, changed, raw
 from tests.fakes.upstream import Answers, Script, Seen
-from tests.faults.scene import KIB, Item, Scene, case, check_truth
+from tests.faults.scene import KIB, Item, Scene, case, check_all_right, check_truth
 
 FOLLOWERS = 5
+TOLD = {502, 503, 504}
+"""Statuses by which clients are told that upstream is at fault."""
 
 
 def _followed(scene: Scene, *acts: Answers, data: bytes, last: Answers | None = None) -> Item:
     """Let followers meet a fault: nobody may have a complete, wrong artifact, and the next client has the right one."""
     item = scene.offer(*acts, data=data, last=last)
-    check_truth(scene.crowd(item, [Client() for _ in range(FOLLOWERS)]))
+    _met(scene, item)
     return item
+
+
+def _met(scene: Scene, item: Item) -> Sequence[Client]:
+    """Followers, and what came of them."""
+    clients = scene.crowd(item, [Client() for _ in range(FOLLOWERS)])
+    check_truth(clients)
+    return clients
+
+
+def _check_continued(scene: Scene, item: Item, clients: Sequence[Client], *parts: int) -> None:
+    """What has a length is continued, and nobody notices; what has none is visibly aborted, before or behind the head."""
+    if scene.continues and not scene.chunked:
+        check_all_right(clients)
+        scene.check_asked(item, *parts)
+    elif scene.continues:
+        statuses = {client.status for client in clients if client.clean and not client.right}
+        assert statuses <= TOLD, f"clients saw {sorted(statuses)}"
 
 
 def _cut(title: str, where: float, *, reset: bool, size: int | None = None) -> None:
@@ -21,7 +42,9 @@ def _cut(title: str, where: float, *, reset: bool, size: int | None = None) -> N
         """Resumed with the right bytes, begun anew, or visibly aborted; then it can be had."""
         data = scene.data(size)
         at = int(where * len(data)) if 0 <= where <= 1 else len(data) - 1 if where < 0 else int(where)
-        item = _followed(scene, changed(scene.honest(data), cut=at, reset=reset), data=data)
+        item = scene.offer(changed(scene.honest(data), cut=at, reset=reset), data=data)
+        clients = _met(scene, item)
+        _check_continued(scene, item, clients, *[at] * (scene.fetches(item) > 1 or at < len(data)))
         scene.check_mended(item)
         scene.check_kept(item)
 
@@ -35,20 +58,31 @@ for _reset in (False, True):
     _cut("in the middle of a small one", 0.5, reset=_reset, size=4 * KIB)
 
 
-@case(13, "FIN inside the headers")
-def cut_headers(scene: Scene) -> None:
-    """Half a head is no answer."""
-    data = scene.data()
-    half = raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Le")
-    scene.check_mended(_followed(scene, half, data=data))
+def _cut_headers(title: str, *, reset: bool) -> None:
+    @case(13, f"{title} inside the headers")
+    def cut_headers(scene: Scene) -> None:
+        """Half a head is no answer: it is asked for again, or clients are told."""
+        data = scene.data()
+        half = raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Le", reset=reset)
+        item = scene.offer(half, data=data)
+        statuses = {client.status for client in _met(scene, item) if not client.right}
+        assert not scene.continues or statuses <= TOLD, f"clients saw {sorted(statuses)}"
+        scene.check_mended(item)
+
+
+_cut_headers("FIN", reset=False)
+_cut_headers("RST", reset=True)
 
 
 @case(13, "cut again and again", both_framings=True)
 def cut_often(scene: Scene) -> None:
     """Each attempt brings some more; the end is right or visibly none."""
     data = scene.data()
-    cuts = [changed(scene.honest(data), cut=max(1, len(data) // 8), reset=bool(number % 2)) for number in range(4)]
-    scene.check_mended(_followed(scene, *cuts, data=data))
+    piece = max(1, len(data) // 8)
+    item = scene.offer(*[changed(scene.honest(data), cut=piece, reset=bool(number % 2)) for number in range(4)], data=data)
+    parts = [piece * number for number in range(1, 5)]
+    _check_continued(scene, item, _met(scene, item), *parts)
+    scene.check_mended(item)
 
 
 @case(14, "no final chunk")
@@ -81,8 +115,18 @@ def _resumed(title: str, answer: str) -> None:
             "shifted": _shifted(honest),
             "shorter": _shorter(honest),
         }
-        first = changed(honest, cut=len(data) // 2, reset=True)
-        scene.check_mended(_followed(scene, first, answers[answer], data=data))
+        item = scene.offer(changed(honest, cut=len(data) // 2, reset=True), answers[answer], data=data)
+        _check_refused(scene, item, _met(scene, item), len(data) // 2)
+
+
+def _check_refused(scene: Scene, item: Item, clients: Sequence[Client], part: int) -> None:
+    """The rest was asked for; whoever does not have it all has been cut, nothing of it is stored, and it can be had."""
+    asked = scene.fetches(item)
+    right = any(client.right for client in clients)
+    if scene.continues and not scene.chunked and not right:
+        scene.check_asked(item, part)
+    scene.check_mended(item)
+    assert not scene.continues or right or scene.fetches(item) > asked, "what was refused is stored"
 
 
 def _shifted(honest: Honest) -> Answers:
@@ -124,10 +168,9 @@ def never_twice(scene: Scene) -> None:
     data = scene.data()
     whole = scene.honest(data, ranges=False)
     item = scene.offer(changed(whole, cut=len(data) // 4), changed(whole, cut=len(data) // 2), data=data, last=whole)
-    clients = scene.crowd(item, [Client() for _ in range(FOLLOWERS)])
-    check_truth(clients)
+    clients = _met(scene, item)
     assert not any(client.wrong for client in clients), "a client was sent other bytes than the origin's"
-    scene.check_mended(item)
+    _check_refused(scene, item, clients, len(data) // 4)
 
 
 @case(17, "one flipped bit", both_framings=True)
