@@ -33,6 +33,7 @@ from regproxy.errors import RegproxyError
 from regproxy.fetches import Fetches
 from regproxy.formats_found import find_formats
 from regproxy.front import Front
+from regproxy.hangups import take_hangups
 from regproxy.index.sqlite_declarations import SqliteDeclarations
 from regproxy.index.sqlite_findings import SqliteFindings
 from regproxy.index.sqlite_holdings import SqliteHoldings
@@ -215,7 +216,6 @@ class Regproxy(Service):
         if self._standing.adopts(self._index):
             spawn(adopt(self._held), "giving the store's blobs their rows")
         self._fetches.watch(self._metrics.watch)
-        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         self._reactor.callWhenRunning(self._take_signals)
         spawn(self._begin(), "starting")
 
@@ -238,6 +238,7 @@ class Regproxy(Service):
         self._control.startService()
         self._standing.elect(self._begin_jobs)
         self._is_started = True
+        take_hangups(self._reactor, self.reload)
         self._notify.ready("serving")
         self._standing.serving(configuration, needs_url)
 

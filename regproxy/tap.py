@@ -43,8 +43,11 @@ def _logging(options: Options) -> "Logging":
 
 def makeService(options: Options) -> IService:  # noqa: N802 - the name that twist looks for
     """Build everything that the configuration asks for; ``SystemExit`` with status 3 if it has mistakes."""
+    from regproxy.hangups import note_hangups  # noqa: PLC0415 - twist lists its commands without our imports
+
+    note_hangups()
     with importing():
-        from regproxy.config import ConfigurationError  # noqa: PLC0415 - twist lists its commands without our imports
+        from regproxy.config import ConfigurationError  # noqa: PLC0415 - as above
         from regproxy.formats_found import find_formats  # noqa: PLC0415 - as above
         from regproxy.lock import LockedError  # noqa: PLC0415 - as above
         from regproxy.service import make_service  # noqa: PLC0415 - as above

@@ -20,6 +20,7 @@ from regproxy.control import SOCKET
 from regproxy.drain import PARK_SECONDS, SLACK
 from regproxy.ending import in_turn
 from regproxy.formats_found import find_formats
+from regproxy.hangups import take_hangups
 from regproxy.index.generation import Generation
 from regproxy.index.older import keep_older
 from regproxy.index.sqlite import SqliteIndex
@@ -83,7 +84,6 @@ class Supervisor(Service):
             self._index.start()
         self._readers.start()
         self._make_folders()
-        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         self._reactor.callWhenRunning(self._take_signals)
         self._reactor.callWhenRunning(spawn, self._begin(), "starting")  # before, there is no reactor to stop
 
@@ -139,6 +139,7 @@ class Supervisor(Service):
             raise
         self._answering = Answering(self._reactor, self._data_dir, team, self.drain)
         self._answering.start(self._data_dir / SOCKET)
+        take_hangups(self._reactor, self.reload)
         self._notify.ready("serving")
         sys.stdout.write(welcome(resolved.configuration, resolved.needs_url) + "\n")
         sys.stdout.flush()

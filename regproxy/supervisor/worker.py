@@ -6,7 +6,6 @@ folder that the next server is about to open. SIGTERM ends it in good order.
 
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import cast
@@ -24,6 +23,7 @@ from twisted.logger import (
 )
 from twisted.python.failure import Failure
 
+from regproxy.hangups import note_hangups
 from regproxy.importing import importing
 from regproxy.supervisor.orders import LOG, LONGEST, ORDERS, REPORTS, RETIRE, Orders, Report, line, read_orders
 
@@ -78,7 +78,7 @@ def main(form: str, level: str) -> None:
     """Serve until SIGTERM."""
     # Signals of a terminal, and those that are sent to all of a group, are for the supervisor.
     os.setpgid(0, 0)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is a log to be opened again
+    note_hangups()
     orders = receive_orders()
     with importing():
         from twisted.internet import reactor as installed  # noqa: PLC0415 - importing it installs it

@@ -3,6 +3,7 @@
 import http.client
 import json
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -10,7 +11,10 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 from tests.fakes.files import remote, serving
 from tests.fakes.process import Regproxy
@@ -91,6 +95,24 @@ def test_reload(twist_regproxy: Callable[..., Regproxy]) -> None:
         regproxy.signal(signal.SIGHUP)
         wait_until(lambda: get(regproxy, "/moved/a")[0] == 200)
         assert get(regproxy, "/files/a")[0] == 404
+
+
+def heeds_hangups(process: int) -> bool:
+    """Whether it would live on."""
+    caught = re.search(r"SigCgt:\s+(\w+)", Path(f"/proc/{process}/status").read_text())
+    return caught is not None and bool(int(caught[1], 16) & 1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_hangup_before_it_serves(twist_regproxy: Callable[..., Regproxy], workers: int) -> None:
+    """Does not end it, and is heeded when it does."""
+    with serving({"/a": b"x" * 100}) as upstream:
+        regproxy = twist_regproxy(remote(upstream.url), server=f"workers = {workers}", ready=False)
+        assert regproxy.process is not None
+        wait_until(partial(heeds_hangups, regproxy.process.pid))
+        regproxy.signal(signal.SIGHUP)
+        wait_until(lambda: "the configuration was reloaded" in regproxy.log, 60)
+        assert get(regproxy, "/files/a") == (200, b"x" * 100)
 
 
 def test_what_a_reload_replaces_goes_on(twist_regproxy: Callable[..., Regproxy]) -> None:
