@@ -5,7 +5,7 @@ fails; nothing is raised for it. Documents, and bodies no longer than the tail, 
 mismatch is then a clean error.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from attrs import define, evolve, field
@@ -25,6 +25,7 @@ from regproxy.model.waybill import Waybill, origin_of
 from regproxy.repo.answer import read_answer
 from regproxy.repo.asking import TRANSIENT, Asking, gives_parts, question_for
 from regproxy.repo.connections import Spare, Way
+from regproxy.repo.distrust import Distrust
 from regproxy.repo.fill import KEPT_FROM, Fill, Instead, Terms, ask_for
 from regproxy.repo.interface import Missing, Refused, Unavailable
 from regproxy.repo.outcome import GONE, failure, refusal
@@ -61,7 +62,7 @@ class Launch:
     Attributes:
         held: the stale node that an answer of "unchanged" confirms.
         promised: brings the digests of the sidecar; None without one.
-        distrust: called when the body was not what it had to be.
+        distrust: told whether the body was what it had to be.
         spare: connections beyond the first.
     """
 
@@ -72,7 +73,7 @@ class Launch:
     _fetch: Fetch
     _held: Node | None
     _promised: "Callable[[], Deferred[Sequence[Digest]]] | None"
-    _distrust: Callable[[], Awaitable[None]]
+    _distrust: Distrust
     _spare: Spare
     _fill: Fill | None = field(default=None, init=False)
     _leaving: bool = field(default=False, init=False)
@@ -351,12 +352,13 @@ class Launch:
             found = await fill.verify(self._sidecar.when if self._sidecar else None)
         except RegproxyError as error:
             if error.kind is Kind.INTEGRITY:
-                await self._distrust()
+                await self._distrust.came(self._want.path)
                 self._parts.recorder.verification_failed(self._settings.key)
                 self._parts.events.tell(What.MISMATCH, repository=self._settings.key, path=self._want.path, detail=error.text)
             raise
         if policy == "fail" and self._want.shape is not Shape.DOCUMENT and not fill.waybill.digests and self._sidecar is None:
             raise RegproxyError(Kind.INTEGRITY, "nobody says what these bytes must be, and the repository demands it")
+        self._distrust.mended(self._want.path)
         return found
 
     def _announce_when_due(self, flight: Flight[Outcome], fill: Fill) -> None:

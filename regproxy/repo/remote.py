@@ -4,6 +4,7 @@ The order of things: patterns, the index, the negative answers, the flights. A c
 slow (the latency budget), rate-limiting or down; only upstream's own 404, 401 or 403 takes it away.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -23,6 +24,7 @@ from regproxy.model.ranges import parse_content_range
 from regproxy.model.settings import RepositorySettings
 from regproxy.model.want import DOCUMENT_LIMIT, Shape, Want
 from regproxy.repo.asking import question_for
+from regproxy.repo.distrust import Distrust
 from regproxy.repo.interface import Answer, Body, Described, Format, Missing, Origin, Refused, Unavailable
 from regproxy.repo.launch import Launch, Outcome
 from regproxy.repo.outcome import GONE, failure, refusal
@@ -40,7 +42,6 @@ log = make_logger()
 
 BUDGET = 2.0
 TOO_MANY = Unavailable(503, "too many artifacts are on their way at once", RETRY_AFTER)
-DISTRUST_SECONDS = 600.0
 PLANS = 1024
 
 
@@ -57,12 +58,13 @@ class Remote:
     _heads: "Flights[Outcome | Described]" = field(init=False)
     _patterns: Patterns = field(init=False)
     _spare: SpareConnections = field(init=False)
-    _distrusted: dict[str, float] = field(factory=dict, init=False)
+    _distrust: Distrust = field(init=False)
     _plan: Callable[[Want], Fetch] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.flights = Flights(self._parts.clock, self._parts.fills)
         self._heads = Flights(self._parts.clock)
+        self._distrust = Distrust(self.key, self._parts.index, self._parts.clock)
         self._spare = SpareConnections.of(self._parts.clock, self._settings.max_connections, self._parts.processes)
         self._plan = lru_cache(maxsize=PLANS)(self._planned)
         self._patterns = Patterns.of(self._settings.includes_pattern, self._settings.excludes_pattern)
@@ -137,12 +139,12 @@ class Remote:
         now = self._parts.clock.seconds()
         self._parts.index.used(node.repository, node.path, node.sha256, now)
         age = max(0, int(now - node.checked))
-        return Body(node.head, readable, origin, age, resumable=self._is_trusted(node.path), path=node.path)
+        return Body(node.head, readable, origin, age, resumable=self._distrust.is_trusted(node.path), path=node.path)
 
     async def _board(self, want: Want, fetch: Fetch, held: Node | None, bad: Node | None = None) -> Answer:
         """Join the flight, or let it begin. ``bad`` is known, but has no good blob; its row may have to stay for now."""
-        if self.flights.get((self.key, want.path)) is None and self.flights.places.refuses():
-            return await self._boarded(want, held, TOO_MANY, Origin.FILL)
+        if self.flights.get((self.key, want.path)) is None and (refused := self._refuses(want)):
+            return await self._boarded(want, held, refused, Origin.FILL)
         promised = None
         if fetch.sidecar is not None:
             sidecar = fetch.sidecar
@@ -155,7 +157,7 @@ class Remote:
             fetch,
             held,
             promised,
-            lambda: self._distrust(want.path),
+            self._distrust,
             self._spare,
         )
         flight, joined = self.flights.join((self.key, want.path), self._shared(want, held, bad, launch.run))
@@ -182,6 +184,14 @@ class Remote:
         origin = Origin.JOINED if joined or flight.is_elsewhere else Origin.FILL
         return await self._boarded(want, held, outcome, origin)
 
+    def _refuses(self, want: Want) -> Unavailable | None:
+        """Why upstream is not asked for it now, whatever its state."""
+        if self.flights.places.refuses():
+            return TOO_MANY
+        if pause := self._distrust.pause(want.path):
+            return Unavailable(502, f"{self.upstream.name} sent wrong bytes for it again and again", math.ceil(pause))
+        return None
+
     def _shared(self, want: Want, held: Node | None, bad: Node | None, launch: "RunLaunch[Outcome]") -> "RunLaunch[Outcome]":
         """A launch that is one for all processes, if what it brings is stored where all of them see it."""
         if not self._settings.store_artifacts_locally:
@@ -202,7 +212,7 @@ class Remote:
     async def _boarded(self, want: Want, held: Node | None, outcome: Airborne | Outcome | None, origin: Origin) -> Answer:
         match outcome:
             case Airborne(head, blob) if want.body:
-                return Body(head, blob.hold(), origin, resumable=self._is_trusted(want.path), path=want.path)
+                return Body(head, blob.hold(), origin, resumable=self._distrust.is_trusted(want.path), path=want.path)
             case Airborne(head, _):
                 return Described(head, origin)
             case Unavailable() if held is not None:
@@ -235,20 +245,6 @@ class Remote:
             case Missing():
                 return ()
         raise RegproxyError(Kind.UPSTREAM_DOWN, "what says which bytes these must be cannot be had now")
-
-    async def _distrust(self, path: str) -> None:
-        """For all processes, before anybody is cut: his next request may come to another one."""
-        now = self._parts.clock.seconds()
-        self._distrusted = {known: until for known, until in self._distrusted.items() if until > now}
-        self._distrusted[path] = now + DISTRUST_SECONDS
-        try:
-            await self._parts.index.distrust(self.key, path, now, now + DISTRUST_SECONDS)
-        except RegproxyError as error:
-            log.error("{key}:{path}: other processes are not told of wrong bytes: {error}", key=self.key, path=path, error=error)  # noqa: TRY400 - one line
-
-    def _is_trusted(self, path: str) -> bool:
-        until = max(self._distrusted.get(path, 0.0), self._parts.index.distrusted(self.key, path))
-        return until <= self._parts.clock.seconds()
 
     # HEAD of what is not held: upstream's own head, without the body.
 

@@ -118,8 +118,9 @@ class Soak:
     _inside: Invariants = field(init=False)
 
     def play(self, seconds: float, clients: int) -> None:
-        """Three thirds, a look after each; in the first one caches and the allocator fill. Blocks."""
+        """A look before and after each of three thirds; in the first one caches and the allocator fill. Blocks."""
         self._inside = Invariants(self.regproxy)
+        self.held.append(self._look("before"))
         for when in ("after a third", "after two thirds", "at the end"):
             self._work(seconds / 3, clients, f"{self.seed}-{when}")
             self._settle()
@@ -130,7 +131,7 @@ class Soak:
 
     def failures(self) -> list[str]:
         """What must not be."""
-        first, second, last = self.held
+        _, first, second, last = self.held
         found = list(self.wrong)
         if last.descriptors > first.descriptors:
             found.append(f"{last.descriptors - first.descriptors} more descriptors")

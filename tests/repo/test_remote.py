@@ -13,8 +13,8 @@ from regproxy.model.fetch import Probe
 from regproxy.model.head import Head
 from regproxy.model.headers import Headers
 from regproxy.model.want import Shape, Want
+from regproxy.repo.distrust import SECONDS as DISTRUST_SECONDS
 from regproxy.repo.interface import Described, Missing, Origin, Refused, Unavailable
-from regproxy.repo.remote import DISTRUST_SECONDS
 from regproxy.sharing.terms import Terms
 from regproxy.stream.flight import Airborne, Flight, Launch
 from regproxy.stream.growing import TAIL, GrowingBlob

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import http.client
 import random
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -51,6 +52,18 @@ def test_a_plain_get_is_cut(upstream: Files, twist_regproxy: Callable[..., Regpr
     assert list((regproxy.data_dir / "store" / "blobs").rglob("*/*/*")) == []
     upstream.contents[PATH] = GOOD
     assert get(regproxy.port) == (200, GOOD)
+
+
+def test_an_upstream_that_does_not_mend(upstream: Files, twist_regproxy: Callable[..., Regproxy]) -> None:
+    """It is asked twice, and then left alone for a while: clients that try again and again cost it nothing."""
+    regproxy = twist_regproxy(REMOTE.format(url=upstream.url))
+    answers = [get(regproxy.port) for _ in range(5)]
+    assert [status for status, _ in answers] == [200, 200, 502, 502, 502]
+    assert upstream.asked["GET", PATH] == 2
+    assert (
+        'regproxy_digest_mismatch_total{repository="hub"} 2'
+        in urllib.request.urlopen(f"{regproxy.base_url}/metrics").read().decode()
+    )
 
 
 def test_a_resume_cannot_complete_a_wrong_prefix(upstream: Files, twist_regproxy: Callable[..., Regproxy]) -> None:

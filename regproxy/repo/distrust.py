@@ -1,0 +1,63 @@
+"""Paths of which wrong bytes came: for a while nobody resumes what he has of them; after a second time upstream is left alone.
+
+Once may be bad luck on the way, and whoever asks next gets all of it anew. That it happened is told to all processes by the
+index, before anybody is cut: his next request may come to another one. How often, each process counts by itself.
+"""
+
+from attrs import define, field, frozen
+from twisted.internet.interfaces import IReactorTime
+from txaio.tx import make_logger
+
+from regproxy.errors import RegproxyError
+from regproxy.index.interface import Index
+
+log = make_logger()
+
+SECONDS = 600.0
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 80.0
+
+
+@frozen
+class _Case:
+    until: float
+    times: int = 0
+    paused: float = 0.0
+
+
+_NONE = _Case(0.0)
+
+
+@define(eq=False)
+class Distrust:
+    """Of one repository."""
+
+    _key: str
+    _index: Index
+    _clock: IReactorTime
+    _cases: dict[str, _Case] = field(factory=dict, init=False)
+
+    async def came(self, path: str) -> None:
+        """Wrong bytes came."""
+        now = self._clock.seconds()
+        self._cases = {known: case for known, case in self._cases.items() if case.until > now}
+        times = self._cases.get(path, _NONE).times + 1
+        pause = 0.0 if times == 1 else min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (times - 2))
+        self._cases[path] = _Case(now + SECONDS, times, now + pause)
+        try:
+            await self._index.distrust(self._key, path, now, now + SECONDS)
+        except RegproxyError as error:
+            log.error("{key}:{path}: other processes are not told of wrong bytes: {error}", key=self._key, path=path, error=error)  # noqa: TRY400 - one line
+
+    def mended(self, path: str) -> None:
+        """The right ones came; who has a part of the wrong ones may not resume all the same."""
+        if path in self._cases:
+            self._cases[path] = _Case(self._cases[path].until)
+
+    def is_trusted(self, path: str) -> bool:
+        """Whether what somebody has of it may be resumed."""
+        until = max(self._cases.get(path, _NONE).until, self._index.distrusted(self._key, path))
+        return until <= self._clock.seconds()
+
+    def pause(self, path: str) -> float:
+        """For how many seconds upstream is not to be asked for it; 0 if it may be."""
+        return max(0.0, self._cases.get(path, _NONE).paused - self._clock.seconds())
