@@ -1,31 +1,37 @@
-"""Backups of a data directory, and the way back: a folder with ``index.sqlite``, ``blobs/ab/<hex>`` and, last, ``backup.json``.
+"""Backups of a data directory: a folder with ``index.sqlite``, ``blobs/ab/<hex>`` and, last, ``backup.json``; see ``restore``.
 
-The index comes first, then each blob that it names, claimed while it is copied; what has gone meanwhile leaves the copy of the
-index too. So a backup is whole at every moment at which it has its ``backup.json``. A restore hashes every blob.
+The index comes first, then each blob that it names, claimed while it is copied, and compared with its name. What was removed
+meanwhile leaves the copy of the index too. What is damaged or missing is told, and left out; what came from no upstream keeps its
+rows all the same, so that its loss is as loud after a restore as it was before. So a backup is as whole as its server was, at
+every moment at which it has its ``backup.json``.
 """
 
-import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+import time
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
+import apsw
 import msgspec
 from attrs import define, field
 
 from regproxy import __version__
 from regproxy.index import snapshot
-from regproxy.index.snapshot import Snapshot
+from regproxy.index.migrate import connect
+from regproxy.index.snapshot import Held, Naming, Snapshot
+from regproxy.repo.damage import LOOK_SECONDS, LOOKS
 from regproxy.store.disk import DiskStore
 from regproxy.store.layout import sync_folder
+from regproxy.store.reading import OpenBlob
 from regproxy.stream.pool import WriterPool
-from regproxy.upkeep.report import Progress
+from regproxy.upkeep.report import Finding, Progress, Trouble
+from regproxy.verbatim import SpoiltError, examine, pieces
 
 INDEX, BLOBS, MANIFEST = "index.sqlite", "blobs", "backup.json"
+VERSION = 1
 PAGE = 64
-READ = 1 << 20
 
 
 class BackupError(Exception):
@@ -33,13 +39,18 @@ class BackupError(Exception):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What is in a backup; also what its ``backup.json`` says."""
+    """What is in a backup; also what its ``backup.json`` says.
 
-    version: int = 1
+    Attributes:
+        findings: what is not in it, because it was damaged or missing.
+    """
+
+    version: int = VERSION
     program: str = __version__
     blobs: int
     bytes: int
     everything: bool
+    findings: tuple[Finding, ...] = ()
 
 
 @define(eq=False)
@@ -56,9 +67,10 @@ class Backup:
     _target: Path
     everything: bool
     progress: Progress = field(init=False, default=Progress(blobs=0, bytes=0, total_bytes=0))
+    _findings: list[Finding] = field(init=False, factory=list)
 
     async def run(self) -> Summary:
-        """Make it. ``BackupError`` if the target is in use; nothing of a failed one is left."""
+        """Make it. ``BackupError`` if the target is in use, or the database cannot be copied; nothing of a failed one is left."""
         await self._threads.run(self._prepare)
         try:
             copy = await self._threads.run(self._snapshot)
@@ -69,8 +81,10 @@ class Backup:
                 return await self._threads.run(lambda: self._finish(copy))
             finally:
                 await self._threads.run(copy.close)
-        except BaseException:
+        except BaseException as error:
             await self._threads.run(lambda: shutil.rmtree(self._target, ignore_errors=True))
+            if isinstance(error, apsw.Error):
+                raise BackupError(f"{self._target / INDEX}: {error}") from error
             raise
 
     def _prepare(self) -> None:
@@ -87,106 +101,118 @@ class Backup:
         copy = Snapshot.open(self._target / INDEX)
         if not self.everything:
             copy.keep_local()
-        total = sum(size for _, size in copy.blobs())
+        total = sum(blob.size for blob in copy.blobs())
         self.progress = Progress(blobs=0, bytes=0, total_bytes=total)
         return copy
 
-    def _save(self, copy: Snapshot, page: list[tuple[str, int]]) -> None:
-        for sha256, size in page:
-            if not self._save_one(sha256):
-                copy.lose(sha256)
-                continue
+    def _save(self, copy: Snapshot, page: list[Held]) -> None:
+        for blob in page:
+            try:
+                self._save_one(blob)
+            except SpoiltError:
+                if not self._save_after_all(copy, blob):
+                    continue
             done = self.progress
-            self.progress = msgspec.structs.replace(done, blobs=done.blobs + 1, bytes=done.bytes + size)
+            self.progress = msgspec.structs.replace(done, blobs=done.blobs + 1, bytes=done.bytes + blob.size)
 
-    def _save_one(self, sha256: str) -> bool:
-        claim = self._store.claim(sha256)
-        if claim is None:
+    def _save_after_all(self, copy: Snapshot, blob: Held) -> bool:
+        """It could not be saved: another look behind the names that it has now tells what is lost from what was removed, out of
+        sight for a moment, or stored anew.
+        """
+        self._wait_until_decided(blob.sha256)
+        namings = self._namings(blob.sha256)
+        if not namings:
+            copy.lose(blob.sha256)
             return False
         try:
-            folder = self._target / BLOBS / sha256[:2]
-            folder.mkdir(mode=0o700, exist_ok=True)
-            _link_or_copy(self._store.path(sha256), folder / sha256)
-        finally:
-            claim.release()
+            self._save_one(blob)
+        except SpoiltError as error:
+            self._leave_out(copy, blob, namings, error)
+            return False
         return True
+
+    def _leave_out(self, copy: Snapshot, blob: Held, namings: list[Naming], error: SpoiltError) -> None:
+        self._findings.append(finding(blob, namings, error))
+        if any(naming.is_local for naming in namings):
+            copy.drop_cached(blob.sha256)
+        else:
+            copy.lose(blob.sha256)
+
+    def _wait_until_decided(self, sha256: str) -> None:
+        """As ``repo/damage.is_decided``, in a thread."""
+        for _ in range(LOOKS):
+            if not self._store.is_aside(sha256):
+                return
+            time.sleep(LOOK_SECONDS)
+
+    def _namings(self, sha256: str) -> list[Naming]:
+        """What of this backup's concern names a blob now."""
+        with closing(Snapshot(connect(self._index))) as live:
+            return [naming for naming in live.namings(sha256) if naming.is_local or self.everything]
+
+    def _save_one(self, blob: Held) -> None:
+        claim = self._store.claim(blob.sha256)
+        try:
+            with closing(self._opened(blob.sha256)) as reader:
+                folder = self._target / BLOBS / blob.sha256[:2]
+                folder.mkdir(mode=0o700, exist_ok=True)
+                self._copy(blob, reader.fileno(), folder / blob.sha256)
+        finally:
+            if claim is not None:
+                claim.release()
+
+    def _opened(self, sha256: str) -> OpenBlob:
+        try:
+            reader = self._store.open(sha256)
+        except OSError as error:
+            raise SpoiltError.of(error) from error
+        if reader is None:
+            raise SpoiltError(Trouble.MISSING, "no such file")
+        return reader
+
+    def _copy(self, blob: Held, descriptor: int, target: Path) -> None:
+        """Bytes of its own for what nobody could fetch again; for the rest a second name, where that is possible."""
+        try:
+            if not blob.is_local and _linked(self._store.path(blob.sha256), target):
+                examine(descriptor, blob)
+            else:
+                _write(descriptor, blob, target)
+            with target.open("rb") as file:
+                os.fsync(file.fileno())
+        except SpoiltError:
+            target.unlink()
+            raise
 
     def _finish(self, copy: Snapshot) -> Summary:
         copy.finish()
         blobs = self._target / BLOBS
         for folder in (*blobs.iterdir(), blobs, self._target.parent):
             sync_folder(str(folder))
-        summary = Summary(blobs=self.progress.blobs, bytes=self.progress.bytes, everything=self.everything)
+        done = self.progress
+        summary = Summary(blobs=done.blobs, bytes=done.bytes, everything=self.everything, findings=tuple(self._findings))
         _write_durably(self._target / MANIFEST, msgspec.json.encode(summary))
         return summary
 
 
-def restore(source: Path, data_dir: Path, *, replace: bool = False) -> Summary:
-    """Bring a backup into a data directory whose lock the caller holds. Blocks. ``BackupError`` leaves the index as it was."""
-    try:
-        summary = msgspec.json.decode((source / MANIFEST).read_bytes(), type=Summary)
-    except (OSError, msgspec.DecodeError) as error:
-        raise BackupError(f"{source}: expected a complete backup ({MANIFEST}: {error})") from error
-    target = data_dir / INDEX
-    if target.exists() and not replace:
-        raise BackupError(f"{data_dir}: expected an empty directory; --replace puts the index that is there aside")
-    fresh = data_dir / f"{INDEX}.restoring"
-    shutil.copyfile(source / INDEX, fresh)
-    with closing(Snapshot.open(fresh)) as copy:
-        complaints = copy.complaints()
-        if complaints:
-            raise BackupError(f"{source / INDEX}: {complaints[0]}")
-        store = DiskStore(data_dir / "store")
-        for sha256, size in copy.blobs():
-            _bring(source / BLOBS / sha256[:2] / sha256, store, sha256, size)
-    with fresh.open("rb") as file:
-        os.fsync(file.fileno())
-    for companion in ("", "-wal", "-shm"):
-        old = Path(f"{target}{companion}")
-        if old.exists():
-            old.replace(f"{target}.before-restore{companion}")
-    fresh.replace(target)
-    sync_folder(str(data_dir))
-    return summary
+def finding(blob: Held, namings: list[Naming], error: SpoiltError) -> Finding:
+    """What is told of a blob that is not in a backup."""
+    local = any(naming.is_local for naming in namings)
+    nodes = tuple(naming.node for naming in namings if naming.is_local == local)  # the others are fetched anew
+    return Finding(trouble=error.trouble, name=blob.sha256, detail=error.detail, nodes=nodes, local=local)
 
 
-def _bring(path: Path, store: DiskStore, sha256: str, size: int) -> None:
-    """Copy one blob durably, if it is the right one."""
-    running = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            writer = store.create(size)
-            try:
-                offset = 0
-                for data in _pieces(file.fileno()):
-                    writer.write_at(offset, [data])
-                    running.update(data)
-                    offset += len(data)
-                if running.hexdigest() != sha256:
-                    raise BackupError(f"{path}: it does not hash to its name")
-                writer.commit(sha256, durable=True)
-            except BaseException:
-                writer.abort()
-                raise
-    except OSError as error:
-        raise BackupError(f"{path}: {error}") from error
-
-
-def _pieces(descriptor: int) -> Iterator[bytes]:
-    offset = 0
-    while data := os.pread(descriptor, READ, offset):
-        yield data
-        offset += len(data)
-
-
-def _link_or_copy(source: str, target: Path) -> None:
-    """A second name on the same file system, where it costs nothing; bytes of its own elsewhere. Then it is durable."""
+def _linked(source: str, target: Path) -> bool:
     try:
         os.link(source, target)
     except OSError:
-        shutil.copyfile(source, target)
-    with target.open("rb") as file:
-        os.fsync(file.fileno())
+        return False
+    return True
+
+
+def _write(descriptor: int, blob: Held, target: Path) -> None:
+    with target.open("wb") as file:
+        for data in pieces(descriptor, blob):
+            file.write(data)
 
 
 def _write_durably(path: Path, data: bytes) -> None:

@@ -1,5 +1,6 @@
 """``regproxy backup`` and ``regproxy restore``."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -14,11 +15,14 @@ from regproxy.cli.ending import FAILED, config_option, data_dir_option, end, fin
 @config_option
 @data_dir_option
 def backup(*, target: Path, everything: bool, as_json: bool, config: Path, data_dir: Path | None) -> None:
-    """Save the index, and the blobs of local artifacts, to the new folder TARGET; beside a running server or without one."""
+    """Save the index, and the blobs of local artifacts, to the new folder TARGET; beside a running server or without one.
+
+    Every blob is compared with its digest. One that is damaged or missing is told, and is not in the backup: status 1.
+    """
     import msgspec  # noqa: PLC0415 - the help needs none of these
 
     from regproxy.cli.long_work import UnableError, backed_up  # noqa: PLC0415 - as above
-    from regproxy.cli.showing import Bar, size  # noqa: PLC0415 - as above
+    from regproxy.cli.showing import Bar, show_left_out, size  # noqa: PLC0415 - as above
 
     folder = find_data_dir(config, data_dir).absolute()
     try:
@@ -27,6 +31,8 @@ def backup(*, target: Path, everything: bool, as_json: bool, config: Path, data_
     except UnableError as error:
         end(FAILED, str(error))
     click.echo(msgspec.json.encode(summary) if as_json else f"{summary.blobs} blobs, {size(summary.bytes)}: {target}")
+    show_left_out(summary.findings)
+    sys.exit(FAILED if summary.findings else 0)
 
 
 @click.command()
@@ -36,21 +42,25 @@ def backup(*, target: Path, everything: bool, as_json: bool, config: Path, data_
 @config_option
 @data_dir_option
 def restore(*, source: Path, replace: bool, as_json: bool, config: Path, data_dir: Path | None) -> None:
-    """Bring the backup SOURCE into the data directory of a stopped server. Every blob is compared with its digest."""
+    """Bring the backup SOURCE into the data directory of a stopped server.
+
+    Every blob is compared with its digest. One that is damaged or missing is told and left out, all else comes back: status 1.
+    """
     import msgspec  # noqa: PLC0415 - the help needs none of these
 
     from regproxy.backup import BackupError  # noqa: PLC0415 - as above
-    from regproxy.backup import restore as bring  # noqa: PLC0415 - as above
-    from regproxy.cli.showing import size  # noqa: PLC0415 - as above
-    from regproxy.lock import DataDirLock, LockedError  # noqa: PLC0415 - as above
+    from regproxy.cli.showing import show_left_out, show_restored  # noqa: PLC0415 - as above
+    from regproxy.lock import LockedError  # noqa: PLC0415 - as above
+    from regproxy.restore import restore as bring  # noqa: PLC0415 - as above
 
     folder = find_data_dir(config, data_dir).absolute()
     try:
-        lock = DataDirLock.acquire(folder)
-        try:
-            summary = bring(source.absolute(), folder, replace=replace)
-        finally:
-            lock.release()
+        restored = bring(source.absolute(), folder, replace=replace)
     except (BackupError, LockedError) as error:
         end(FAILED, str(error))
-    click.echo(msgspec.json.encode(summary) if as_json else f"{summary.blobs} blobs, {size(summary.bytes)} from {source}")
+    if as_json:
+        click.echo(msgspec.json.encode(restored))
+    else:
+        show_restored(restored, source, folder)
+    show_left_out(restored.findings)
+    sys.exit(FAILED if restored.findings else 0)

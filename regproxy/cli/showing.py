@@ -2,15 +2,18 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from regproxy.control import LiveFill
+from regproxy.upkeep.report import Finding, Report, Trouble
 from regproxy.upkeep.report import Progress as Done
-from regproxy.upkeep.report import Report
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from regproxy.restore import Restored
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _HEADINGS = ("repository", "path", "received", "size", "age", "clients", "rate")
@@ -98,3 +101,25 @@ def _verdict(report: Report) -> str:
     if repaired:
         parts.append("1 thing was wrong, and is repaired" if repaired == 1 else f"{repaired} things were wrong, and are repaired")
     return ", and ".join(parts) or "nothing is wrong"
+
+
+def show_restored(restored: "Restored", source: Path, data_dir: Path) -> None:
+    """Print what has come back, and what became of what was there."""
+    from regproxy.access.first import FILE  # noqa: PLC0415 - needed here only
+
+    print(f"{restored.blobs} blobs, {size(restored.bytes)} from {source}")
+    if not restored.aside:
+        return
+    print(f"the index that was there is {restored.aside}")
+    print("blobs that only it names are garbage from now on: the server removes them a few minutes after its start")
+    if (data_dir / FILE).exists():
+        print(f"{data_dir / FILE} is of the index that was there: users and passwords are those of the backup")
+
+
+def show_left_out(findings: Sequence[Finding]) -> None:
+    """Print a line on stderr for each node whose blob is not in a backup, or has not come back from one."""
+    for finding in findings:
+        state = "missing" if finding.trouble is Trouble.MISSING else "damaged"
+        for node in finding.nodes:
+            word, advice = ("LOST", "") if finding.local else ("left out", "; to be fetched anew")
+            print(f"{word}: {node} is {state}: {finding.detail} (blob {finding.name}){advice}", file=sys.stderr)

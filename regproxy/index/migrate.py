@@ -98,25 +98,29 @@ def upgrade(connection: apsw.Connection, now: float) -> bool:
     connection.execute("BEGIN EXCLUSIVE")
     try:
         connection.execute(_VERSIONS)
-        known = {step.version: step for step in steps()}
-        applied: dict[int, str] = dict(_pairs(connection.execute("SELECT version, checksum FROM schema_version")))
-        newest = max(applied, default=0)
-        if newest > max(known):
-            raise RegproxyError(
-                Kind.STORAGE,
-                f"the index has schema {newest}, which is newer than this program's {max(known)}: run a newer regproxy",
-            )
-        for version, step in known.items():
-            if version not in applied:
+        applied = known_steps(connection)
+        for step in steps():
+            if step.version not in applied:
                 connection.execute(step.sql)
-                connection.execute("INSERT INTO schema_version VALUES (?, ?, ?)", (version, now, step.checksum))
-            elif applied[version] != step.checksum:
-                raise RegproxyError(Kind.STORAGE, f"the index was made by another schema {version} than this program's")
+                connection.execute("INSERT INTO schema_version VALUES (?, ?, ?)", (step.version, now, step.checksum))
     except BaseException:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
     return not applied
+
+
+def known_steps(connection: apsw.Connection) -> set[int]:
+    """The steps that were applied to a file; ``RegproxyError`` as for ``upgrade``."""
+    known = {step.version: step.checksum for step in steps()}
+    applied: dict[int, str] = dict(_pairs(connection.execute("SELECT version, checksum FROM schema_version")))
+    if max(applied, default=0) > max(known):
+        text = f"the index has schema {max(applied)}, which is newer than this program's {max(known)}: run a newer regproxy"
+        raise RegproxyError(Kind.STORAGE, text)
+    for version, checksum in known.items():
+        if applied.get(version, checksum) != checksum:
+            raise RegproxyError(Kind.STORAGE, f"the index was made by another schema {version} than this program's")
+    return set(applied)
 
 
 def prepare(path: Path, now: float) -> None:

@@ -83,23 +83,69 @@ def test_a_restore_into_a_running_server_is_refused(twist_regproxy: Start, tmp_p
         assert get(regproxy, "/mine/x/y") == (200, MINE)
 
 
-def test_a_damaged_backup_is_refused(twist_regproxy: Start, tmp_path: Path) -> None:
-    """A flipped bit, a missing blob, an unfinished backup: nothing takes the place of the index that is there."""
+def test_an_unfinished_backup_is_refused(twist_regproxy: Start, tmp_path: Path) -> None:
+    """Nothing is made where it was to go."""
     with serving({"/a": BODY}) as upstream:
         regproxy = filled(twist_regproxy, upstream.url)
         regproxy.terminate()
         saved, target = tmp_path / "saved", tmp_path / "target"
         assert command("backup", saved, "--data-dir", regproxy.data_dir)[0] == 0
-        (blob,) = (path for path in (saved / "blobs").rglob("*") if path.is_file())
-        blob.unlink()
-        blob.write_bytes(MINE[:-1] + bytes([MINE[-1] ^ 1]))
-        code, said = command("restore", saved, "--data-dir", target)
-        assert (1, True, False) == (code, "does not hash" in said, (target / "index.sqlite").exists())
-        blob.unlink()
-        assert command("restore", saved, "--data-dir", target)[0] == 1
         (saved / "backup.json").unlink()
-        assert "complete backup" in command("restore", saved, "--data-dir", target)[1]
-        assert not (target / "index.sqlite").exists()
+        code, said = command("restore", saved, "--data-dir", target)
+        assert (1, True, False) == (code, "complete backup" in said, target.exists())
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_loss_is_told_and_stays_loud(twist_regproxy: Start, tmp_path: Path, *, running: bool) -> None:
+    """By the backup and by the restore, with status 1; all else comes back, and who asks for what is lost is told so."""
+    with serving({"/a": BODY}) as upstream:
+        regproxy = filled(twist_regproxy, upstream.url)
+        put(regproxy, "/mine/rotten", BODY[:-1])
+        put(regproxy, "/mine/gone", BODY[:-2])
+        if not running:
+            regproxy.terminate()
+        for path in blob_files(regproxy.data_dir):
+            if path.stat().st_size == len(BODY) - 1:
+                path.write_bytes(BODY[1:])
+            elif path.stat().st_size == len(BODY) - 2:
+                path.unlink()
+        saved = tmp_path / "saved"
+        code, said = command("backup", saved, "--data-dir", regproxy.data_dir)
+        assert (1, True) == (code, said.startswith("1 blobs")), said
+        assert {"LOST: mine:gone is missing", "LOST: mine:rotten is damaged"} == {line.rsplit(":", 1)[0] for line in lost(said)}
+        other = twist_regproxy(remote(upstream.url) + LOCAL)
+        other.terminate()
+        code, said = command("restore", saved, "--replace", "--data-dir", other.data_dir)
+        assert (1, True, 2) == (code, said.startswith("1 blobs"), len(lost(said))), said
+        assert f"{other.data_dir}/index.sqlite.before-restore.1" in said
+        assert f"{other.data_dir}/admin.password is of the index that was there" in said
+        other.start()
+        assert [200, 500, 500] == [get(other, f"/mine/{path}")[0] for path in ("x/y", "rotten", "gone")]
+
+
+def lost(said: str) -> list[str]:
+    """The lines of losses."""
+    return [line for line in said.splitlines() if line.startswith("LOST")]
+
+
+def test_what_rots_in_a_backup_is_left_out(twist_regproxy: Start, tmp_path: Path) -> None:
+    """Status 1 and a line for each; what remotes cached is fetched anew."""
+    with serving({"/a": BODY}) as upstream:
+        regproxy = filled(twist_regproxy, upstream.url)
+        regproxy.terminate()
+        saved, other = tmp_path / "saved", twist_regproxy(remote(upstream.url) + LOCAL)
+        other.terminate()
+        assert command("backup", saved, "--all", "--data-dir", regproxy.data_dir)[0] == 0
+        for path in (saved / "blobs").rglob("*"):
+            if path.is_file() and path.stat().st_size == len(BODY):
+                path.unlink()
+                path.write_bytes(BODY[1:] + b"x")
+        code, said = command("restore", saved, "--replace", "--json", "--data-dir", other.data_dir)
+        assert (1, True, True) == (code, '"blobs":1,' in said, "left out: files:a is damaged: hashes to" in said), said
+        other.start()
+        assert get(other, "/mine/x/y") == (200, MINE)
+        assert get(other, "/files/a") == (200, BODY)
+        assert upstream.asked["GET", "/a"] == 2
 
 
 def test_a_target_that_exists_is_refused(twist_regproxy: Start, tmp_path: Path) -> None:
