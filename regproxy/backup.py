@@ -70,7 +70,7 @@ class Backup:
     _findings: list[Finding] = field(init=False, factory=list)
 
     async def run(self) -> Summary:
-        """Make it. ``BackupError`` if the target is in use, or the database cannot be copied; nothing of a failed one is left."""
+        """Make it. ``BackupError`` if the target is in use, or takes no more; nothing of a failed one is left."""
         await self._threads.run(self._prepare)
         try:
             copy = await self._threads.run(self._snapshot)
@@ -83,8 +83,8 @@ class Backup:
                 await self._threads.run(copy.close)
         except BaseException as error:
             await self._threads.run(lambda: shutil.rmtree(self._target, ignore_errors=True))
-            if isinstance(error, apsw.Error):
-                raise BackupError(f"{self._target / INDEX}: {error}") from error
+            if isinstance(error, apsw.Error | OSError):
+                raise BackupError(f"{self._target}: {error}") from error
             raise
 
     def _prepare(self) -> None:

@@ -37,9 +37,11 @@ def upgraded(data_dir: Path, now: float) -> Upgraded:
 
     ``LockedError`` if somebody works on it, ``RegproxyError`` for what is no index, newer than this program, or not to be copied.
     """
+    path = data_dir / INDEX
+    if not path.exists():
+        raise RegproxyError(Kind.STORAGE, f"{path}: expected an index: there is no regproxy data here")
     lock = DataDirLock.acquire(data_dir)
     try:
-        path = data_dir / INDEX
         before, after = keep_older(path), newest()
         if before is None:
             raise RegproxyError(Kind.STORAGE, f"{path}: expected an index")

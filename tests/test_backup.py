@@ -1,5 +1,6 @@
 """What is in a backup, what is told of the rest, and what is on the disk before it says that it is whole."""
 
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -179,12 +180,22 @@ def test_what_rots_in_the_store_rots_there_alone(scene: Scene) -> None:
     assert [1, 2] == links
 
 
-def test_a_database_that_cannot_be_copied(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk, say: told as any failure, and nothing is left."""
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ("regproxy.index.snapshot.take", apsw.FullError("database or disk is full")),
+        ("regproxy.backup._write", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))),
+        ("regproxy.backup._write_durably", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))),
+    ],
+)
+def test_a_full_disk(scene: Scene, monkeypatch: pytest.MonkeyPatch, place: str, error: Exception) -> None:
+    """The failure says where, and nothing is left."""
 
     def full(*_: object) -> None:
-        raise apsw.FullError("database or disk is full")
+        raise error
 
-    monkeypatch.setattr(snapshot, "take", full)
-    assert isinstance(scene.save().value, BackupError)
+    scene.hold(b"body", "p")
+    monkeypatch.setattr(place, full)
+    failure = scene.save().value
+    assert (BackupError, True) == (type(failure), str(failure).startswith(f"{scene.root / 'saved'}: "))
     assert not (scene.root / "saved").exists()

@@ -75,7 +75,7 @@ def test_a_file_larger_than_its_repository_passes_through(twist_regproxy: Callab
         assert [False, True, True] == [is_cached(regproxy, path) for path in ("/a", "/b", "/c")]
 
 
-@pytest.mark.parametrize("arguments", [["gc"], ["gc", "--dry-run"], ["backup", "target"], ["verify"]])
+@pytest.mark.parametrize("arguments", [["gc"], ["gc", "--dry-run"], ["backup", "target"], ["verify"], ["db", "upgrade"]])
 def test_a_folder_without_data(tmp_path: Path, arguments: list[str]) -> None:
     """Nothing is made there; least of all an empty index beside a store, all of which would be garbage."""
     blob = tmp_path / "store" / "blobs" / "sha256" / "00" / ("0" * 64)
