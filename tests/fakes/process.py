@@ -224,7 +224,7 @@ class Regproxy:
         found = [log.index(sign) for sign in SIGNS_OF_TROUBLE if sign in log]
         assert found == [], f"the log has trouble:\n{log[max(0, min(found) - 1000) : min(found) + 7000]}"
 
-    def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def command(self, name: str, *arguments: str, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run ``regproxy NAME`` over its data, and wait for its end."""
         return subprocess.run(
             [sys.executable, "-m", "regproxy", name, "--data-dir", str(self.data_dir), *arguments],
@@ -232,7 +232,7 @@ class Regproxy:
             cwd=CHECKOUT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=seconds,
             check=False,
         )
 

@@ -1,5 +1,6 @@
 """What holds after every fault, looked at from inside: files, descriptors, threads, fills, and the log of a running regproxy."""
 
+import contextlib
 import hashlib
 import json
 import socket
@@ -8,12 +9,14 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import apsw
 from attrs import define, field, frozen
 
 from tests.fakes.process import Regproxy
 from tests.faults.scene import wait_for
 
 SECONDS = 20.0
+VERIFY_SECONDS = 300.0
 LATER_THREADS = 10
 """Twisted's own pool has so many at most, and begins them when it needs them; the others are there from the start."""
 PIECE = 1 << 20
@@ -55,7 +58,7 @@ class Invariants:
             raise AssertionError(f"{error}: {self._look()} after {self._before}") from None
 
     def check_store(self) -> None:
-        """No partial is visible, every blob is what its name says, one for each digest, and the spool is empty."""
+        """Blobs are what their names say, one for each digest, rows have theirs, and the spool is empty."""
         spool = self.regproxy.data_dir / "store" / "spool"
         wait_for(lambda: not list(spool.iterdir()), SECONDS, "the spool is not empty")
         names = Counter(path.name for path in self._blobs())
@@ -64,6 +67,14 @@ class Invariants:
             if path.name not in self._seen:
                 assert _sha256(path) == path.name, "a blob is not what its name says"
                 self._seen.add(path.name)
+        wait_for(lambda: not self._lost(), SECONDS, "a row has no blob of its size")
+
+    def _lost(self) -> set[tuple[str, int]]:
+        """Rows whose blob is not there, as they say that it is."""
+        index = apsw.Connection(str(self.regproxy.data_dir / "index.sqlite"), flags=apsw.SQLITE_OPEN_READONLY)
+        with contextlib.closing(index):
+            rows = set(index.execute("SELECT sha256, size FROM blobs"))
+        return rows - {(path.name, path.stat().st_size) for path in self._blobs()}
 
     def fills(self) -> list[dict[str, object]]:
         """The live fills, from the control socket."""
@@ -103,6 +114,12 @@ class Invariants:
 
     def _blobs(self) -> list[Path]:
         return [path for path in (self.regproxy.data_dir / "store" / "blobs").rglob("*/*/*") if path.is_file()]
+
+
+def check_verified(regproxy: Regproxy) -> None:
+    """``verify --strict`` finds nothing wrong with what a server that has stopped leaves behind, nor with its sums."""
+    done = regproxy.command("verify", "--strict", seconds=VERIFY_SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def fills(regproxy: Regproxy) -> list[dict[str, object]]:

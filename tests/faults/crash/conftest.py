@@ -27,10 +27,3 @@ def upstream() -> Iterator[Origin]:
     """The upstream."""
     with origin() as made:
         yield made
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What the enumerations have counted, also where nothing went wrong."""
-    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
-        for name, value in report.user_properties:
-            terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {name} {value}")
