@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 _random = random.Random(43)
-FIXED, CHUNKED, MUTABLE, OLD, NEW = (_random.randbytes(size) for size in (1_200_000, 150_000, 9_000, 70_000, 90_000))
+FIXED, CHUNKED, MUTABLE, OLD, NEW, MORE = (
+    _random.randbytes(size) for size in (1_200_000, 150_000, 9_000, 70_000, 90_000, 40_000)
+)
 
 
 class Origin(ThreadingHTTPServer):
@@ -33,7 +35,8 @@ class Origin(ThreadingHTTPServer):
 
     def body(self, path: str) -> bytes | None:
         """What is there now: ``changing`` is another one from its second request on."""
-        bodies = {"fixed": FIXED, "chunked": CHUNKED, "mutable": MUTABLE, "changing": NEW if self.sent[path] else OLD}
+        changing = NEW if self.sent[path] else OLD
+        bodies = {"fixed": FIXED, "chunked": CHUNKED, "mutable": MUTABLE, "changing": changing, "more": MORE}
         return bodies.get(path.rpartition("/")[2])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from attrs import define, field, frozen
 
 from tests.faults.crash.origin import Origin
+from tests.faults.crash.serving import Journal
 from tests.faults.crash.shim import Call, Ended, Kind, Zygote, read_log
 
 KILLED = -9
@@ -36,6 +37,7 @@ class Enumeration:
     _zygote: Zygote
     _origin: Origin
     _folder: Path
+    workload: str
     bug: str | None = None
     clients: int = 1
     from_nothing: bool = False
@@ -46,9 +48,11 @@ class Enumeration:
 
     def total(self) -> int:
         """Run without a fault: how many points there are."""
-        ended = self._work(self._fresh(0), Kind.NONE, 0)
+        folder = self._fresh(0)
+        ended = self._work(folder, Kind.NONE, 0)
         assert ended.code == 0, ended
         assert "value" in ended.result, ended.result
+        assert [line for line in Journal(folder / "journal").lines() if line.startswith("not ")] == []
         return int(ended.result["points"])
 
     def log(self, path: Path) -> list[Call]:
@@ -98,7 +102,7 @@ class Enumeration:
 
     def _work(self, folder: Path, kind: Kind, at: int, **more: str) -> Ended:
         return self._zygote.run(
-            "work",
+            self.workload,
             folder / "data",
             self._url(folder),
             kind,
@@ -122,23 +126,20 @@ class Enumeration:
     def _of_the_restart(self, folder: Path) -> Iterator[str]:
         path = f"/{folder.name}/"
         before = {name: self._origin.sent[path + name] for name in ("fixed", "chunked", "mutable")}
-        ended = self._zygote.run("check", folder / "data", self._url(folder), bug=self.bug)
+        journal = folder / "journal"
+        program = f"{self.workload}, checked"
+        ended = self._zygote.run(program, folder / "data", self._url(folder), journal=str(journal), bug=self.bug)
         value = ended.result.get("value")
         if value is None:
             yield f"no restart: {ended.code} {ended.result.get('failure')}"
             return
         yield from (f"after the restart: {text}" for text in value["before"])
         yield from (f"after all was asked for again: {text}" for text in value["after"])
-        yield from (f"{name} is {answer}" for name, answer in value["answers"].items() if answer not in ("right", "missing"))
-        yield from self._of_the_journal(folder, value, before)
-
-    def _of_the_journal(self, folder: Path, value: dict[str, object], before: dict[str, int]) -> Iterator[str]:
-        journal = folder / "journal"
-        lines = journal.read_text().splitlines() if journal.exists() else []
+        yield from value["broken"]
+        lines = Journal(journal).lines()
         done = {line.split()[1] for line in lines if line.startswith("done ")}
-        if "push" in done and not value["pushed"]:
-            yield "an acknowledged push is lost"
         for name, sent in before.items():
-            committed = name in done and not (name == "chunked" and "begun delete" in lines)
-            if committed and self._origin.sent[f"/{folder.name}/{name}"] > sent:
+            # Room was made of whatever was used least, or one of two was purged, and damaged.
+            gone = "begun squeeze" in lines or (name == "chunked" and "begun purge" in lines)
+            if name in done and not gone and self._origin.sent[f"/{folder.name}/{name}"] > sent:
                 yield f"{name} was fetched again though it had been stored"

@@ -4,7 +4,8 @@ from typing import Any
 
 from regproxy.store.disk import DiskStore
 from tests.conformance.store import name_of
-from tests.faults.crash.workload import PUSHED, Run
+from tests.faults.crash.serving import Run
+from tests.faults.crash.uploads import PUSHED
 
 
 async def durable(reactor: Any, run: Run) -> str:

@@ -2,16 +2,19 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from regproxy.model.deposit import Upload
+from regproxy.model.digest import Digest
+from regproxy.repo.intake import Intake
+from regproxy.repo.interface import Receipt
 from regproxy.repo.launch import Launch
 from regproxy.repo.register import register
 from regproxy.store import layout, spool
 from regproxy.store.disk import DiskStore
 from regproxy.store.spool import SpoolWriter
-from tests.faults.crash.origin import CHUNKED, FIXED, MUTABLE, NEW, OLD
-from tests.faults.crash.workload import PUSHED
+from tests.faults.crash.origin import CHUNKED, FIXED, MORE, MUTABLE, NEW, OLD
 
 
 def row_before_rename() -> None:
@@ -28,7 +31,7 @@ def row_before_rename() -> None:
 
 def body_to_its_final_name() -> None:
     """No spool: the body grows under the name that readers look for."""
-    names = {len(body): hashlib.sha256(body).hexdigest() for body in (FIXED, CHUNKED, MUTABLE, OLD, NEW, PUSHED)}
+    names = {len(body): hashlib.sha256(body).hexdigest() for body in (FIXED, CHUNKED, MUTABLE, OLD, NEW, MORE)}
 
     def create(cls: type[SpoolWriter], place: layout.Layout, length: int | None, about: bytes | None = None) -> SpoolWriter:
         name = names[length if length is not None else len(CHUNKED)]
@@ -55,6 +58,23 @@ def short_writes_ignored() -> None:
 def no_cleanup() -> None:
     """What a kill leaves in the spool stays there."""
     _replace(DiskStore, "recover", lambda *_: 0)
+
+
+def told_before_its_row() -> None:
+    """Who uploads is told that it is there when that is about to be written."""
+
+    async def publish(self: Any, upload: Upload, size: int, digests: Mapping[str, Digest]) -> Receipt:
+        deposit = self.deposit(upload, size, digests, self._parts.clock.seconds())
+        self._parts.clock.callLater(0.1, self._holdings.deposit, deposit)
+        return Receipt(deposit.node, (), is_new=True)
+
+    _replace(Intake, "publish", publish)
+
+
+def no_uploads_kept() -> None:
+    """What came of an upload in pieces is taken for litter."""
+    recover = DiskStore.recover
+    _replace(DiskStore, "recover", lambda self, *_: recover(self))
 
 
 def no_data_sync() -> None:
@@ -94,6 +114,8 @@ BUGS: dict[str, Callable[[], None]] = {
         body_to_its_final_name,
         short_writes_ignored,
         no_cleanup,
+        told_before_its_row,
+        no_uploads_kept,
         no_data_sync,
         no_name_sync,
         no_folder_sync,

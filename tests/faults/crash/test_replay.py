@@ -7,7 +7,7 @@ import pytest
 from tests.conformance.store import name_of
 from tests.faults.crash.replay import broken
 from tests.faults.crash.shim import Kind, Zygote, read_log
-from tests.faults.crash.workload import PUSHED
+from tests.faults.crash.uploads import PUSHED
 
 pytestmark = pytest.mark.client("cc")
 

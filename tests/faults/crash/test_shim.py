@@ -31,13 +31,14 @@ def traced(text: str, folder: str) -> Counter[str]:
     return seen
 
 
-def test_no_call_is_missed(library: Path, upstream: Origin, tmp_path: Path) -> None:
-    """Both count the same calls under the same names, over start, fills, deletion, push and stop."""
+@pytest.mark.parametrize("workload", ["fetches", "uploads"])
+def test_no_call_is_missed(workload: str, library: Path, upstream: Origin, tmp_path: Path) -> None:
+    """Both count the same calls under the same names, over start, all steps of a workload, and stop."""
     data_dir = tmp_path / "data"
     data_dir.mkdir()
     trace = tmp_path / "trace"
     prefix = ["strace", "-f", "-qq", "-y", "-s", "0", "-o", str(trace), "-e", f"trace={STRACED}"]
     with zygote(library, tmp_path / "zygote", prefix) as made:
-        ended = made.run("work", data_dir, f"{upstream.url}/traced", Kind.NONE, log=str(tmp_path / "log"))
+        ended = made.run(workload, data_dir, f"{upstream.url}/traced", Kind.NONE, log=str(tmp_path / "log"))
     assert ended.result["points"] > 80
     assert Counter(call.name for call in read_log(tmp_path / "log")) == traced(trace.read_text(), str(data_dir))

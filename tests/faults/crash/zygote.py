@@ -13,10 +13,17 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from tests.faults.crash import replayed, seeded, workload
+from tests.faults.crash import fetches, replayed, seeded, serving, uploads
 
 LIMIT_SECONDS = 60
-PROGRAMS = {"start": workload.start, "work": workload.work, "check": workload.check, "durable": replayed.durable}
+PROGRAMS = {
+    "start": serving.start,
+    "fetches": fetches.work,
+    "fetches, checked": fetches.check,
+    "uploads": uploads.work,
+    "uploads, checked": uploads.check,
+    "durable": replayed.durable,
+}
 
 
 def child(job: dict[str, Any]) -> int:
@@ -27,7 +34,7 @@ def child(job: dict[str, Any]) -> int:
     from twisted.internet import reactor  # noqa: PLC0415 - installs one in this child
     from twisted.internet.defer import Deferred  # noqa: PLC0415 - as above
 
-    run = workload.Run(Path(job["data_dir"]), Path(job["journal"]), job["url"], job.get("clients", 1))
+    run = serving.Run(Path(job["data_dir"]), Path(job["journal"]), job["url"], job.get("clients", 1))
     shim = ctypes.CDLL(None)
     result: dict[str, Any] = {}
 
