@@ -41,9 +41,11 @@ def small(scene: Scene) -> None:
     data = scene.data(4 * KIB)
     item = scene.offer(changed(scene.honest(data), stall=100), data=data)
     try:
-        check_truth([scene.get(item, seconds=scene.scale.idle + 10)])
+        client = scene.get(item, seconds=scene.scale.idle + 10)
     except TimeoutError as error:
         raise AssertionError(f"upstream says nothing, and the client waits: {error}") from None
+    check_truth([client])
+    assert not scene.continues or client.right or client.status == 504, f"status {client.status}"
     scene.check_mended(item)
 
 
@@ -73,19 +75,25 @@ def steady(scene: Scene) -> None:
     scene.check_kept(item)
 
 
+NOISE = 0.06
+"""Seconds by which the medians of hits in turn may differ, on a machine that is busy with something else."""
+
+
+def _hit(scene: Scene, item: Item) -> float:
+    """How long it takes; it is right."""
+    client = scene.get(item)
+    assert client.right, f"status {client.status} after {client.took:.1f} s"
+    return client.took
+
+
 def _median(scene: Scene, item: Item, hits: int) -> float:
-    """How long a hit takes; all of them are right."""
-    took = []
-    for _ in range(hits):
-        client = scene.get(item)
-        assert client.right, f"status {client.status} after {client.took:.1f} s"
-        took.append(client.took)
-    return statistics.median(took)
+    """How long a hit takes."""
+    return statistics.median(_hit(scene, item) for _ in range(hits))
 
 
 def _check_as_quick(quick: float, now: float) -> None:
-    """Nothing is added that a client would notice; the machine may be busier now than it was a moment ago."""
-    assert now < 3 * quick + 1, f"a hit takes {now:.2f} s, it was {quick:.2f} s while upstream was there"
+    """Nothing is added that a client would notice."""
+    assert now < 1.5 * quick + NOISE, f"a hit takes {now:.3f} s, it was {quick:.3f} s while upstream was there"
 
 
 def _outage(title: str, trouble: Answers) -> None:
@@ -95,16 +103,26 @@ def _outage(title: str, trouble: Answers) -> None:
         item = scene.offer(data=scene.data(MIB))
         check_all_right([scene.get(item)])
         time.sleep(scene.scale.settle)
-        quick = _median(scene, item, 9)
-        scene.upstream.answers[item.path] = trouble
-        cold = [scene.offer(data=scene.data(4 * KIB), last=trouble) for _ in range(3)]
-        waiting = [scene.beside(scene.get, each) for each in cold]
-        wait_for(lambda: all(map(scene.fetches, cold)), scene.scale.seconds, "upstream is not asked for what is not held")
-        asked = scene.fetches(item)
-        _check_as_quick(quick, _median(scene, item, 9))
-        assert (scene.fetches(item), scene.upstream.count(item.path, "HEAD")) == (asked, 0), "a hit asked upstream"
-        _end_silence(scene, *cold)
-        assert not any(each.result().right for each in waiting)
+        honest = scene.upstream.answers[item.path]
+        calm: list[float] = []
+        troubled: list[float] = []
+        for _ in range(3 if scene.continues else 1):  # who is asked again and again may leave upstream alone by himself
+            calm += [_hit(scene, item) for _ in range(7)]
+            scene.upstream.answers[item.path] = trouble
+            cold = [scene.offer(data=scene.data(4 * KIB), last=trouble) for _ in range(3)]
+            waiting = [scene.beside(scene.get, each) for each in cold]
+            _wait_asked(scene, cold)
+            asked = scene.fetches(item)
+            troubled += [_hit(scene, item) for _ in range(7)]
+            assert (scene.fetches(item), scene.upstream.count(item.path, "HEAD")) == (asked, 0), "a hit asked upstream"
+            _end_silence(scene, *cold)
+            assert not any(each.result().right for each in waiting)
+            scene.upstream.answers[item.path] = honest
+        _check_as_quick(statistics.median(calm), statistics.median(troubled))
+
+
+def _wait_asked(scene: Scene, items: list[Item]) -> None:
+    wait_for(lambda: all(map(scene.fetches, items)), scene.scale.seconds, "upstream is not asked for what is not held")
 
 
 def _end_silence(scene: Scene, *items: Item) -> None:
