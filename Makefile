@@ -24,12 +24,12 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
-# Most tests wait for something: two parts beside each other, the longest first. OPTIONS are pytest's.
+# Most tests wait for something: three parts beside each other, the longest first. OPTIONS are pytest's.
 PARTS := wire clients faults cli
 UNIT := $(PARTS:%=unit-%) unit-rest
 .PHONY: $(UNIT) unit-complete clients checked-wheel
 unit: $(STAMP)
-	$(MAKE) -k -j2 $(UNIT)
+	$(MAKE) -k -j3 $(UNIT)
 
 $(PARTS:%=unit-%): unit-%: $(STAMP)
 	$(BIN)/python -m pytest -q $(OPTIONS) tests/$*
@@ -39,7 +39,7 @@ unit-rest: $(STAMP)
 # No client test skipped, and a wheel that serves. The longest part needs no client: it runs while they are installed.
 unit-complete: export REGPROXY_REQUIRE_CLIENTS := 1
 unit-complete: $(STAMP)
-	$(MAKE) -k -j2 unit-wire clients types checked-wheel $(UNIT)
+	$(MAKE) -k -j3 unit-wire clients types checked-wheel $(UNIT)
 
 # Where every client is required, those that are missing are installed before their tests.
 clients: $(STAMP)
