@@ -58,6 +58,6 @@ class Distrust:
         until = max(self._cases.get(path, _NONE).until, self._index.distrusted(self._key, path))
         return until <= self._clock.seconds()
 
-    def pause(self, path: str) -> float:
-        """For how many seconds upstream is not to be asked for it; 0 if it may be."""
-        return max(0.0, self._cases.get(path, _NONE).paused - self._clock.seconds())
+    def is_paused(self, path: str) -> bool:
+        """Whether upstream is not to be asked for it now. Clients are not told until when: their users would wait for nothing."""
+        return self._clock.seconds() < self._cases.get(path, _NONE).paused

@@ -4,7 +4,6 @@ The order of things: patterns, the index, the negative answers, the flights. A c
 slow (the latency budget), rate-limiting or down; only upstream's own 404, 401 or 403 takes it away.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -188,8 +187,8 @@ class Remote:
         """Why upstream is not asked for it now, whatever its state."""
         if self.flights.places.refuses():
             return TOO_MANY
-        if pause := self._distrust.pause(want.path):
-            return Unavailable(502, f"{self.upstream.name} sent wrong bytes for it again and again", math.ceil(pause))
+        if self._distrust.is_paused(want.path):
+            return Unavailable(502, f"{self.upstream.name} sent wrong bytes for it again and again")
         return None
 
     def _shared(self, want: Want, held: Node | None, bad: Node | None, launch: "RunLaunch[Outcome]") -> "RunLaunch[Outcome]":

@@ -35,6 +35,7 @@ class Ports:
             for endpoint in endpoints(reactor, server):
                 port = await endpoint.listen(Factory())
                 cast(Any, port).stopReading()  # it has not accepted yet: that takes a turn of the reactor
+                cast(Any, port)._shouldShutdown = False  # noqa: SLF001 - it would end for workers, who may be about to accept
                 self._open.append(port)
         except BaseException:
             await self.close()

@@ -37,9 +37,9 @@ def test_growing_pauses() -> None:
     for _ in range(6):
         answer = refused(made)
         assert isinstance(answer, Unavailable)
-        assert (answer.status, answer.retry_after) == (502, int(pause))
+        assert (answer.status, answer.retry_after) == (502, None)
         made.clock.advance(pause - 0.5)
-        assert refused(made).retry_after == 1
+        refused(made)
         made.clock.advance(0.5)
         wrong(made)
         pause = min(LONGEST_PAUSE, 2 * pause)

@@ -107,6 +107,19 @@ async def test_every_kind_of_port(tmp_path: Path) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_ours_are_closed_before_those_of_a_worker(tmp_path: Path) -> None:
+    """He may be about to accept: there is nothing to accept, and no error."""
+    ports = Ports()
+    await ports.open(reactor, Server(listen=("tcp:0:interface=127.0.0.1", f"unix:{tmp_path}/socket")))
+    theirs = [socket.socket(fileno=os.dup(descriptor)) for descriptor in ports.descriptors()]
+    await ports.close()
+    for each in theirs:
+        with pytest.raises(BlockingIOError):
+            each.accept()
+        each.close()
+
+
+@pytest_twisted.ensureDeferred
 async def test_all_or_none(tmp_path: Path) -> None:
     """A port that cannot be had closes the others."""
     ports = Ports()
