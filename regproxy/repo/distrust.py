@@ -1,7 +1,7 @@
-"""Paths of which wrong bytes came: for a while nobody resumes what he has of them; after a second time upstream is left alone.
+"""Paths of which wrong bytes came: for a while nobody resumes what he has of them; after a second time upstream has a pause.
 
 Once may be bad luck on the way, and whoever asks next gets all of it anew. That it happened is told to all processes by the
-index, before anybody is cut: his next request may come to another one. How often, each process counts by itself.
+index, before anybody is cut: his next request may come to another one. Whether it was the second time each knows by itself.
 """
 
 from attrs import define, field, frozen
@@ -14,13 +14,13 @@ from regproxy.index.interface import Index
 log = make_logger()
 
 SECONDS = 600.0
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 80.0
+PAUSE = 5.0  # pip tries again for longer than that
 
 
 @frozen
 class _Case:
     until: float
-    times: int = 0
+    again: bool = False
     paused: float = 0.0
 
 
@@ -40,9 +40,8 @@ class Distrust:
         """Wrong bytes came."""
         now = self._clock.seconds()
         self._cases = {known: case for known, case in self._cases.items() if case.until > now}
-        times = self._cases.get(path, _NONE).times + 1
-        pause = 0.0 if times == 1 else min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (times - 2))
-        self._cases[path] = _Case(now + SECONDS, times, now + pause)
+        paused = now + PAUSE if self._cases.get(path, _NONE).again else 0.0
+        self._cases[path] = _Case(now + SECONDS, again=True, paused=paused)
         try:
             await self._index.distrust(self._key, path, now, now + SECONDS)
         except RegproxyError as error:
