@@ -221,14 +221,20 @@ def test_a_note_of_an_older_one(tmp_path: Path) -> None:
     parking.close()
 
 
-def test_what_another_process_has_added_to_it(tmp_path: Path) -> None:
-    """And parked again under the same name, is known; when it is too old its note goes, too."""
+def parked_by_one_of_two(tmp_path: Path) -> tuple[DiskStore, SharedNotes, Clock, Parking, Parking]:
+    """Of two processes the first has parked a part."""
     store, notes, clock = DiskStore(tmp_path / "store"), SharedNotes(tmp_path), Clock()
     clock.advance(time.time())
     ours, theirs = (Parking(store, InlinePool(), clock, 100.0, notes=notes) for _ in range(2))
     writer = store.create(9, WAYBILL.to_json())
     writer.write_at(0, [b"abc"])
     Deferred.fromCoroutine(ours.put(WAYBILL, writer))
+    return store, notes, clock, ours, theirs
+
+
+def test_what_another_process_has_added_to_it(tmp_path: Path) -> None:
+    """And parked again under the same name, is known; when it is too old its note goes, too."""
+    _, _, clock, ours, theirs = parked_by_one_of_two(tmp_path)
     parked = taken(theirs, "a")
     assert parked is not None
     resumed = theirs.resume(parked)
@@ -247,12 +253,7 @@ def test_what_another_process_has_added_to_it(tmp_path: Path) -> None:
 
 def test_one_of_ours_that_another_process_has_added_to(tmp_path: Path) -> None:
     """It is kept from when it was parked last, whichever process looks whether it is too old."""
-    store, notes, clock = DiskStore(tmp_path / "store"), SharedNotes(tmp_path), Clock()
-    clock.advance(time.time())
-    ours, theirs = (Parking(store, InlinePool(), clock, 100.0, notes=notes) for _ in range(2))
-    writer = store.create(9, WAYBILL.to_json())
-    writer.write_at(0, [b"abc"])
-    Deferred.fromCoroutine(ours.put(WAYBILL, writer))
+    store, notes, clock, ours, theirs = parked_by_one_of_two(tmp_path)
     clock.advance(90)
     parked = taken(theirs, "a")
     assert parked is not None
