@@ -47,6 +47,10 @@ class PartRefusedError(RegproxyError):
     """Upstream does not give parts of this body, or has another body by now."""
 
 
+class PartTroubleError(RegproxyError):
+    """Upstream answers that it has trouble; perhaps only with parts."""
+
+
 @define(eq=False)
 class Asking:
     """The requests for parts of one body; ``ask`` sends further headers, to the address of the fetch or to another one."""
@@ -75,7 +79,7 @@ class Asking:
         if reply.status == _TOO_MANY:
             raise RegproxyError(Kind.UPSTREAM_BUSY, "upstream wants fewer requests", retry_after=wait)
         if reply.status >= _OWN_TROUBLE:
-            raise RegproxyError(Kind.UPSTREAM_DOWN, "upstream is in trouble", retry_after=wait)
+            raise PartTroubleError(Kind.UPSTREAM_DOWN, "upstream is in trouble", retry_after=wait)
         raise PartRefusedError(Kind.UPSTREAM_BAD, "upstream broke off, and does not continue the body where it did")
 
     def _headers(self, span: Span) -> Headers:

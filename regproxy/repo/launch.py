@@ -23,7 +23,7 @@ from regproxy.model.size import parse_size
 from regproxy.model.want import Shape, Want
 from regproxy.model.waybill import Waybill, origin_of
 from regproxy.repo.answer import read_answer
-from regproxy.repo.asking import TRANSIENT, Asking, gives_parts, question_for
+from regproxy.repo.asking import TRANSIENT, Asking, PartTroubleError, gives_parts, question_for
 from regproxy.repo.connections import Spare, Way
 from regproxy.repo.distrust import Distrust
 from regproxy.repo.fill import KEPT_FROM, Fill, Instead, Terms, ask_for
@@ -114,10 +114,8 @@ class Launch:
     async def _goes_on(self, flight: Flight[Outcome]) -> bool:
         """Continue what was parked; False if there is nothing, or upstream does not. ``RegproxyError``: it cannot be asked."""
         parked = await self._parts.parking.take(flight.key)
-        if parked is None:
-            return False
-        source = await self._rest(flight, parked)
-        if source is None:
+        source = await self._rest(flight, parked) if parked is not None else None
+        if parked is None or source is None:
             return False
         flight.leave = self._leave
         fill = await self._resumed(parked, source)
@@ -132,15 +130,16 @@ class Launch:
         return True
 
     async def _rest(self, flight: Flight[Outcome], parked: Parked) -> Source | None:
-        """Ask for the rest of what is parked, before anything is done for it; None, and it is gone, if there is no such rest.
+        """Ask for the rest of what is parked, before anything is done for it; None: ask for all of it.
 
-        While upstream cannot be asked it stays, and that is the answer; but who is in the middle of it waits.
+        Without such a rest it is gone. It stays while upstream cannot be asked, and that is the answer, but who is in the middle
+        of it waits; and where upstream has trouble again, which may be only with parts.
         """
-        parking, asking = self._parts.parking, Asking(parked.waybill, self._ask_part)
+        parking = self._parts.parking
         if not self._is_wanted(parked):
             await parking.drop(parked)
             return None
-        asked = Deferred.fromCoroutine(ask_for(asking, parked.missing))
+        asked = Deferred.fromCoroutine(ask_for(Asking(parked.waybill, self._ask_part), parked.missing))
         flight.leave = partial(self._leave_asking, asked)
         try:
             return await asked
@@ -151,6 +150,8 @@ class Launch:
             if flight.is_awaited:
                 return Instead(fail(error))
             parking.give_back(parked)
+            if isinstance(error, PartTroubleError) and parking.is_trouble_again(parked.key):
+                return None
             raise
         except CancelledError as error:
             parking.give_back(parked)

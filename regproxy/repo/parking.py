@@ -72,6 +72,7 @@ class Parking:
     most: int = PARKED_BYTES
     notes: Notes = field(factory=NoNotes)
     _places: dict[Key, Parked] = field(factory=dict, init=False)
+    _troubles: set[Key] = field(factory=set, init=False)
     _turn: DeferredLock = field(factory=DeferredLock, init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
 
@@ -95,6 +96,7 @@ class Parking:
         try:
             if await self._threads.run(lambda: _kept(writer, durable=durable)):
                 self._places = await self._threads.run(lambda: self._look(runs=True))
+                self._troubles &= self._places.keys() - {(waybill.repository, waybill.path)}
                 await self._threads.run(lambda: self.notes.write((waybill.repository, waybill.path), name or ""))
         finally:
             self._turn.release()
@@ -161,6 +163,12 @@ class Parking:
         """What was taken cannot be used now; a newer one stays."""
         kept = self._places.setdefault(parked.key, parked)
         self._threads.run(lambda: self.notes.write(parked.key, kept.left.name))
+
+    def is_trouble_again(self, key: Key) -> bool:
+        """Upstream had trouble when it was asked for the rest of this: whether it had the last time, too."""
+        again = key in self._troubles
+        self._troubles.add(key)
+        return again
 
     async def forget(self, key: Key) -> None:
         """All of it is stored: what is parked of it goes, and what is just being parked by a fill that was cut before."""
