@@ -108,12 +108,11 @@ def show_restored(restored: "Restored", source: Path, data_dir: Path) -> None:
     from regproxy.access.first import FILE  # noqa: PLC0415 - needed here only
 
     print(f"{restored.blobs} blobs, {size(restored.bytes)} from {source}")
-    if not restored.aside:
-        return
-    print(f"the index that was there is {restored.aside}")
-    print("blobs that only it names are garbage from now on: the server removes them a few minutes after its start")
+    if restored.aside:
+        print(f"the index that was there is {restored.aside}")
+        print("blobs that only it names are garbage from now on: the server removes them a few minutes after its start")
     if (data_dir / FILE).exists():
-        print(f"{data_dir / FILE} is of the index that was there: users and passwords are those of the backup")
+        print(f"users and passwords are those of the backup: {data_dir / FILE} may be of another index")
 
 
 def show_left_out(findings: Sequence[Finding]) -> None:

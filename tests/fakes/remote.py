@@ -29,6 +29,7 @@ from regproxy.store.memory import MemoryStore
 from regproxy.stream.pool import WriterPool
 from regproxy.stream.source import Consumer
 from regproxy.upstream.interface import Question, Reply
+from regproxy.upstream.restraint import Restrained
 
 T = TypeVar("T")
 
@@ -230,7 +231,7 @@ def bench(*, store: MemoryStore | None = None, sharing: Sharing | None = None, *
     room = Room(store, index, pool, pool, clock, recorder, Eviction(store, index, pool, recorder))
     parts = Parts(store, index, pool, pool, clock, recorder, room, sharing=sharing or Unshared())
     made = RepositorySettings(key="r", rclass="remote", **{"url": "https://upstream.example", **settings})
-    remote = Remote(made, planned, upstream, parts, Shelf(parts))
+    remote = Remote(made, planned, Restrained(upstream, clock), parts, Shelf(parts))
     return Bench(remote, upstream, clock, store, index, planned, recorder, parts)
 
 

@@ -7,7 +7,6 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from regproxy.errors import Kind, RegproxyError
-from regproxy.model.ranges import Span
 from regproxy.model.want import Shape, Want
 from regproxy.repo.interface import Unavailable
 from regproxy.store.memory import MemoryStore, MemoryWriter
@@ -252,30 +251,6 @@ def test_what_is_parked_is_not_begun_with_while_upstream_cannot_be_asked(how: st
     assert made.parts.room.live() == 0
     made.clock.advance(30)
     go_on(made)
-
-
-def test_an_upstream_that_fails_whenever_it_is_asked_for_a_part() -> None:
-    """It may have all of it: it is asked for that the second time. Until all is stored, what is parked stays."""
-    made = parked()
-    for _ in range(2):
-        got = made.resolve(LARGE_BLOB)
-        made.upstream.answer(500)
-        assert isinstance(got[0], Unavailable)
-        got = made.resolve(LARGE_BLOB)
-        made.upstream.answer(500)
-        assert made.upstream.questions[-1].headers.first("range") is None
-        made.upstream.answer(502)
-        assert isinstance(got[0], Unavailable)
-        assert len(made.parts.parking) == 1
-        got = made.resolve(LARGE_BLOB)
-        made.upstream.answer(500)
-        body = made.upstream.answer(200, Body(len(LARGE)), etag='"v1"')
-        body.send(LARGE[:200_000])
-        got[0].readable.release()
-        made.clock.advance(1)
-        assert [left.extents for left in made.store.left()] == [(Span(0, 200_000),)]
-    got = made.resolve(LARGE_BLOB)
-    assert made.upstream.questions[-1].headers.first("range") == "bytes=200000-"
 
 
 def test_a_parked_fill_that_does_not_continue_begins_anew() -> None:
