@@ -195,8 +195,7 @@ class Launch:
         """Upstream has the body at hand, and clients wait in the middle of it: no longer than for its next bytes."""
         question = question_for(self._fetch, self._want, headers=headers)
         patience = min(question.patience, self._settings.idle_seconds)
-        lane = f"{question.lane} part"  # who gives none now may give all, and the other way round
-        return await self._upstream.ask(evolve(question, url=url or question.url, patience=patience, lane=lane))
+        return await self._upstream.ask(evolve(question, url=url or question.url, patience=patience))
 
     def _conditions(self) -> Headers:
         if self._held is None or self._fetch.probe is not None:

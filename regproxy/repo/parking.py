@@ -165,7 +165,7 @@ class Parking:
         self._threads.run(lambda: self.notes.write(parked.key, kept.left.name))
 
     def is_trouble_again(self, key: Key) -> bool:
-        """Upstream had trouble when it was asked for the rest of this: whether it had the last time, too."""
+        """Upstream had trouble when it was asked for the rest of this: whether it has had before, since that was parked."""
         again = key in self._troubles
         self._troubles.add(key)
         return again

@@ -25,7 +25,7 @@ class Question:
         patience: seconds to wait for the headers, redirects and token requests included.
         scope: for registries: the repository name that a token is asked for.
         stops: which redirects are answers and not followed; None: none.
-        lane: what an upstream that limits our rate counts it among: manifests, blobs and their parts have limits of their own.
+        lane: what an upstream that limits our rate counts it among: manifests and blobs have limits of their own.
     """
 
     url: str

@@ -2,7 +2,7 @@
 
 A registry that has had enough of our manifests still gives blobs, so each ``Question.lane`` has a time of its own; what a host
 says that a redirect led to concerns that host; and one remote's time concerns no other: their credentials, and what they may
-ask for, differ.
+ask for, differ. A 503 to a question for a part says nothing of whole bodies: it concerns further parts only.
 """
 
 import math
@@ -43,12 +43,16 @@ class Restrained:
 
     async def ask(self, question: Question) -> Reply:
         """See ``Upstream``."""
-        self._refuse(question.lane, Origin.of(clean_url(question.url)))
+        lanes = [question.lane]
+        if question.headers.first("range") is not None:
+            lanes.append(f"{question.lane} parts")
+        for lane in lanes:
+            self._refuse(lane, Origin.of(clean_url(question.url)))
         reply = await self._upstream.ask(question)
         kind = KINDS.get(reply.status)
         seconds = retry_after(reply.headers)
         if kind is not None and seconds:
-            place = question.lane, Origin.of(reply.hops[-1].url)
+            place = lanes[-1] if kind is Kind.UPSTREAM_DOWN else lanes[0], Origin.of(reply.hops[-1].url)
             now = self._clock.seconds()
             self._until = {each: found for each, found in self._until.items() if found[0] > now}
             until, _ = self._until.get(place, (0.0, kind))

@@ -66,6 +66,10 @@ def test_there_and_back(twist_regproxy: Start, tmp_path: Path, *, running: bool,
         assert command("restore", saved, "--data-dir", other.data_dir)[0] == 1
         assert command("restore", saved, "--replace", "--data-dir", other.data_dir)[0] == 0
         assert verify(other.data_dir, "--strict")[0] == 0
+        for path in other.data_dir.glob("index.sqlite*"):
+            path.unlink()
+        code, said = command("restore", saved, "--data-dir", other.data_dir)
+        assert (0, True) == (code, f"those of the backup: {other.data_dir}/admin.password may be of another" in said), said
         other.start()
         assert get(other, "/mine/x/y") == (200, MINE)
         assert get(other, "/files/a") == (200, BODY)

@@ -5,17 +5,21 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from regproxy.errors import Kind, RegproxyError
+from regproxy.model.headers import Headers
 from regproxy.upstream.interface import Question, Reply
 from regproxy.upstream.restraint import Restrained
 from tests.fakes.remote import ScriptedUpstream
 
 URL = "https://upstream.example/x"
+WHOLE, PART = Headers(), Headers.of(range="bytes=5-")
 
 
-def asked(upstream: Restrained, lane: str = "document", url: str = URL) -> "list[Reply | RegproxyError]":
+def asked(
+    upstream: Restrained, lane: str = "document", url: str = URL, headers: Headers = WHOLE
+) -> "list[Reply | RegproxyError]":
     """Ask; the list has the answer, or what was raised, once there is one."""
     got: list[Reply | RegproxyError] = []
-    waiting = Deferred.fromCoroutine(upstream.ask(Question(url, lane=lane)))
+    waiting = Deferred.fromCoroutine(upstream.ask(Question(url, lane=lane, headers=headers)))
     waiting.addCallbacks(got.append, lambda failure: got.append(failure.value))
     return got
 
@@ -36,6 +40,30 @@ def test_left_alone(status: int, kind: Kind) -> None:
     clock.advance(4.5)
     asked(upstream)
     assert len(scripted.questions) == 3
+
+
+@pytest.mark.parametrize(("status", "sent"), [(503, 2), (429, 1)])
+def test_an_answer_to_a_part(status: int, sent: int) -> None:
+    """A 503 concerns further parts only, and upstream may have the whole; a 429 concerns all of the lane."""
+    scripted = ScriptedUpstream()
+    upstream = Restrained(scripted, Clock())
+    asked(upstream, headers=PART)
+    scripted.answer(status, retry_after="7")
+    (refused,) = asked(upstream, headers=PART)
+    assert isinstance(refused, RegproxyError)
+    asked(upstream)
+    assert len(scripted.questions) == sent
+
+
+def test_an_answer_to_a_whole_concerns_parts() -> None:
+    """Who has enough of bodies has enough of their parts."""
+    scripted = ScriptedUpstream()
+    upstream = Restrained(scripted, Clock())
+    asked(upstream)
+    scripted.answer(503, retry_after="7")
+    (refused,) = asked(upstream, headers=PART)
+    assert isinstance(refused, RegproxyError)
+    assert len(scripted.questions) == 1
 
 
 def test_a_later_answer_does_not_shorten_it() -> None:
